@@ -1,0 +1,30 @@
+"""The project's settings, as the tests see them: the real ones, whatever the shell says.
+
+Only ``DATABASE_URL`` is taken from the environment: ``tests.postgresql`` sets it. Without it the
+tests use SQLite in a file of this process, because in memory WAL and locking are not the real
+ones, and a path shared by two runs would let one remove the other's database.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED"}
+for name in list(os.environ):
+    if name.startswith(("DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_")) and name not in KEPT:
+        del os.environ[name]
+os.environ["DJANGO_SECRET_KEY"] = "for-tests-only-" + "x" * 50
+os.environ["DJANGO_ALLOWED_HOSTS"] = "localhost,127.0.0.1"
+
+from config.settings import *  # noqa: E402, F403 - the environment above must come first
+from config.settings import DATABASES  # noqa: E402
+
+TEMPORARY_FOLDER = Path(tempfile.mkdtemp(prefix="appointments-tests-"))  # conftest removes it
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["TEST"] = {"NAME": str(TEMPORARY_FOLDER / "test.sqlite3")}
+
+# Static files come from where they are written; nobody runs collectstatic before the tests.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
+# Passwords of tests protect nothing, and a slow hash costs a quarter of a second each.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
