@@ -1,0 +1,69 @@
+# The words of this project. Continuous integration (.ci/run) uses the same ones.
+# A fresh machine needs Python 3.11 or newer, make and git; everything else is fetched by `setup`.
+
+PYTHON ?= python3
+PORT ?= 8000
+# Two: what the tests are timed for, and what one server process can keep busy.
+WORKERS ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/stamp
+TRIAL := DJANGO_DEBUG=1
+DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3
+# As in production, with a secret of the moment; no check connects to the database.
+PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
+	DATABASE_URL=postgresql://appointments@localhost/appointments \
+	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run check fix test demo serve traceability
+
+help: ## List these words
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with everything the project and its developers use
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Python 3.11 or newer is needed; `$(PYTHON)` is not.' \
+			'Name another: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+		echo '`$(PYTHON) -m venv` failed; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt --group dev
+	@touch $@
+
+run: setup ## Serve your own database (DATABASE_URL, else db.sqlite3) for development
+	$(TRIAL) $(BIN)/python manage.py migrate --verbosity 0
+	$(TRIAL) $(BIN)/python manage.py runserver $(PORT)
+
+check: setup ## Format, lint, types, Django's checks, missing migrations, deployment settings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(TRIAL) $(BIN)/mypy .
+	$(TRIAL) $(BIN)/python manage.py check --fail-level WARNING
+	$(TRIAL) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+fix: setup ## Put right what ruff can put right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
+	@echo '== on SQLite'
+	$(BIN)/python -m pytest -n $(WORKERS)
+	@echo '== on PostgreSQL'
+	$(BIN)/python -m tests.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
+		$(BIN)/python -m pytest -n $(WORKERS)
+
+demo: setup ## Two practices to look at, with eight weeks of diary, in var/demo.sqlite3
+	@mkdir -p var
+	@$(DEMO) $(BIN)/python manage.py demo --port $(PORT)
+	@$(DEMO) $(BIN)/python manage.py runserver --noreload $(PORT)
+
+serve: setup ## Serve as in production; the environment is yours to set (README, Configuration)
+	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	$(BIN)/gunicorn config.wsgi --bind 127.0.0.1:$(PORT) --workers $(WORKERS) --threads 4
+
+traceability: setup ## Which requirements have tests, and which have none
+	$(BIN)/python -m tests.traceability
