@@ -1,0 +1,288 @@
+"""Test data: plain functions, each with defaults that make sense and values that never repeat.
+
+``make_slot(status="busy")``: every argument beyond the first few is a field of the model. What is
+not named is found or made: the practice is the first one there is (so ``make_slot()`` belongs to
+the ``practice`` fixture's), the place is its main surgery, and people are always new, since nobody
+can be in two sessions at once. Times lie in the future of the real clock, tomorrow from 09:00.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+
+from practice import clock, nhs_number
+from practice.models import (
+    AccessProfile,
+    Closure,
+    Location,
+    Organisation,
+    Patient,
+    Practitioner,
+    Schedule,
+    SessionTemplate,
+    Slot,
+    TemplateBlock,
+)
+
+_numbers = count(1)
+
+
+def number() -> int:
+    """Return a number that no other call in this process has returned."""
+    return next(_numbers)
+
+
+def tomorrow() -> date:
+    """Return the London date after today's."""
+    return clock.today(timezone.now()) + timedelta(days=1)
+
+
+def new_nhs_number() -> str:
+    """Return an unused NHS number of the range that is set aside for tests, 999."""
+    while True:
+        first_nine = f"999{number():06}"
+        for check in range(10):
+            if nhs_number.is_valid(f"{first_nine}{check}"):
+                return f"{first_nine}{check}"
+
+
+# ---------------------------------------------------------------- who and where
+
+
+def make_organisation(**overrides: Any) -> Organisation:
+    """Make a practice with GP Connect and appointment management switched on."""
+    n = number()
+    fields = {
+        "ods_code": f"A{n:05}",
+        "name": f"Practice {n}",
+        "asid": f"2000{n:08}",
+        "address_line_1": f"{n} High Street",
+        "city": "Leeds",
+        "district": "West Yorkshire",
+        "postal_code": "LS1 6AE",
+        "telephone": "0113 496 0001",
+        "email": f"practice{n}@example.nhs.uk",
+        "gp_connect_enabled": True,
+        "appointment_management_enabled": True,
+    }
+    return Organisation.objects.create(**{**fields, **overrides})
+
+
+def the_organisation() -> Organisation:
+    """Return the first practice, made if there is none."""
+    return Organisation.objects.order_by("pk").first() or make_organisation()
+
+
+def make_location(organisation: Organisation | None = None, **overrides: Any) -> Location:
+    """Make a surgery; a practice's first one is the main surgery."""
+    n = number()
+    organisation = organisation or the_organisation()
+    fields = {
+        "organisation": organisation,
+        "name": f"Surgery {n}",
+        "is_main": not organisation.locations.exists(),
+        "address_line_1": f"{n} Station Road",
+        "city": "Leeds",
+        "district": "West Yorkshire",
+        "postal_code": "LS1 4DY",
+        "telephone": "0113 496 0002",
+        "email": f"surgery{n}@example.nhs.uk",
+    }
+    return Location.objects.create(**{**fields, **overrides})
+
+
+def the_location(organisation: Organisation) -> Location:
+    """Return a practice's main surgery, or its first place, made if there is none."""
+    found = organisation.locations.order_by("-is_main", "pk").first()
+    return found or make_location(organisation)
+
+
+def make_practitioner(
+    organisation: Organisation | None = None, *, role: str | None = "R0260", **overrides: Any
+) -> Practitioner:
+    """Make a clinician with a role at the practice; ``role=None`` makes one without."""
+    n = number()
+    fields = {
+        "sds_user_id": f"G{n:08}",
+        "prefix": "Dr",
+        "given_names": "Ada",
+        "family_name": f"Clinician-{n}",
+        "gender": "female",
+    }
+    practitioner = Practitioner.objects.create(**{**fields, **overrides})
+    if role is not None:
+        practitioner.roles.create(
+            organisation=organisation or the_organisation(),
+            role=role,
+            sds_role_profile_id=f"PT{n:06}",
+        )
+    return practitioner
+
+
+def make_patient(
+    organisation: Organisation | None = None,
+    *,
+    telephone: str = "0113 496 0003",
+    address_line_1: str = "3 Quiet Lane",
+    **overrides: Any,
+) -> Patient:
+    """Make a registered patient whom other organisations may see.
+
+    An empty ``telephone`` or ``address_line_1`` makes one without a telecom or an address.
+    """
+    n = number()
+    fields = {
+        "organisation": organisation or the_organisation(),
+        "nhs_number": overrides.get("nhs_number") or new_nhs_number(),
+        "nhs_number_verification": "01",
+        "prefix": "Mrs",
+        "given_names": "Edie",
+        "family_name": f"Patient-{n}",
+        "birth_date": date(1980, 2, 29),
+        "gender": "female",
+        "registration_start": date(2010, 4, 1),
+    }
+    patient = Patient.objects.create(**{**fields, **overrides})
+    if telephone:
+        patient.telecoms.create(system="phone", value=telephone, use="home")
+    if address_line_1:
+        patient.addresses.create(
+            address_line_1=address_line_1,
+            city="Leeds",
+            district="West Yorkshire",
+            postal_code="LS6 3HN",
+            use="home",
+            type="physical",
+        )
+    return patient
+
+
+# ---------------------------------------------------------------- plans
+
+
+def make_access_profile(
+    organisation: Organisation | None = None, **overrides: Any
+) -> AccessProfile:
+    """Make a profile that restricts nothing: give ``organisation_types``, ``ods_codes``, limits."""
+    fields = {
+        "organisation": organisation or the_organisation(),
+        "name": f"Profile {number()}",
+    }
+    return AccessProfile.objects.create(**{**fields, **overrides})
+
+
+def make_template(
+    organisation: Organisation | None = None,
+    *,
+    blocks: Sequence[dict[str, Any]] = ({},),
+    **overrides: Any,
+) -> SessionTemplate:
+    """Make a weekday session from tomorrow on; each of ``blocks`` overrides make_block's fields."""
+    organisation = organisation or the_organisation()
+    fields = {
+        "organisation": organisation,
+        "session_name": "Morning surgery",
+        "location": overrides.get("location") or the_location(organisation),
+        "practitioner_role": "R0260",
+        "weekdays": [0, 1, 2, 3, 4],
+        "effective_from": tomorrow(),
+    }
+    if "session_holder" not in overrides:
+        fields["session_holder"] = make_practitioner(organisation)
+    template = SessionTemplate.objects.create(**{**fields, **overrides})
+    for block in blocks:
+        make_block(template, **block)
+    return template
+
+
+def make_block(template: SessionTemplate, **overrides: Any) -> TemplateBlock:
+    """Add a block to a template: ten-minute routine slots, 09:00 to 12:00, open to everybody."""
+    fields = {
+        "template": template,
+        "position": template.blocks.count(),
+        "start": time(9),
+        "end": time(12),
+        "slot_minutes": 10,
+        "slot_type": "Routine",
+        "delivery_channel": "In-person",
+        "gp_connect_bookable": True,
+    }
+    return TemplateBlock.objects.create(**{**fields, **overrides})
+
+
+def make_closure(organisation: Organisation | None = None, **overrides: Any) -> Closure:
+    """Close the whole practice for the whole of tomorrow."""
+    fields = {
+        "organisation": organisation or the_organisation(),
+        "start_date": tomorrow(),
+        "end_date": overrides.get("start_date") or tomorrow(),
+    }
+    return Closure.objects.create(**{**fields, **overrides})
+
+
+# ---------------------------------------------------------------- the diary
+
+
+def make_schedule(organisation: Organisation | None = None, **overrides: Any) -> Schedule:
+    """Make a session of three hours from ``start``, or from 09:00 on ``date`` (tomorrow)."""
+    organisation = organisation or the_organisation()
+    day: date = overrides.get("date") or tomorrow()
+    start: datetime = overrides.get("start") or clock.instant(day, time(9))
+    fields = {
+        "organisation": organisation,
+        "date": clock.local(start).date(),
+        "start": start,
+        "end": start + timedelta(hours=3),
+        "session_name": "Morning surgery",
+        "location": overrides.get("location") or the_location(organisation),
+        "practitioner_role": "R0260",
+    }
+    if "session_holder" not in overrides:
+        fields["session_holder"] = make_practitioner(organisation)
+    return Schedule.objects.create(**{**fields, **overrides})
+
+
+def make_slots(
+    number_of_slots: int,
+    schedule: Schedule | None = None,
+    *,
+    start: datetime | None = None,
+    minutes: int = 10,
+    **overrides: Any,
+) -> list[Slot]:
+    """Make adjacent free slots that anybody may book, in one statement.
+
+    They begin at ``start``, by default where the session's last slot ends, or when it begins.
+    Without ``schedule`` a new session is made around them.
+    """
+    length = timedelta(minutes=minutes)
+    if schedule is None:
+        times = {} if start is None else {"start": start}
+        schedule = make_schedule(overrides.get("organisation"), **times)
+        if schedule.end < schedule.start + number_of_slots * length:
+            schedule.end = schedule.start + number_of_slots * length
+            schedule.save(update_fields=["end"])
+    if start is None:
+        last = schedule.slots.order_by("-end").first()
+        start = last.end if last else schedule.start
+    fields = {
+        "schedule": schedule,
+        "organisation": schedule.organisation,
+        "slot_type": "Routine",
+        "delivery_channel": "In-person",
+        "gp_connect_bookable": True,
+    }
+    return Slot.objects.bulk_create(
+        Slot(
+            **{**fields, "start": start + n * length, "end": start + (n + 1) * length, **overrides}
+        )
+        for n in range(number_of_slots)
+    )
+
+
+def make_slot(schedule: Schedule | None = None, **overrides: Any) -> Slot:
+    """Make one slot, adjacent to the session's last one: see make_slots."""
+    return make_slots(1, schedule, **overrides)[0]
