@@ -1,0 +1,16 @@
+"""Where the two doors are: the admin site for staff, the FHIR base for other organisations."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("fhirapi.urls")),
+]
+
+handler400 = "fhirapi.errors.bad_request"
+handler403 = "fhirapi.errors.permission_denied"
+handler404 = "fhirapi.errors.page_not_found"
+handler500 = "fhirapi.errors.server_error"

@@ -1,0 +1,71 @@
+"""UK wall-clock time and instants: the one place where either becomes the other.
+
+Plans (templates, closures) are wall-clock times in Europe/London; the diary holds instants in UTC.
+Python compares two London datetimes by their wall clock and forgets the offset, so arithmetic and
+comparison happen in UTC only.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def instant(day: date, wall: time) -> datetime:
+    """Return the instant (UTC) at which a London clock shows ``wall`` on ``day``.
+
+    A time that happens twice (autumn) is its first occurrence. A time that does not exist (spring)
+    is the moment of the change, when the next hour begins. So the order of wall-clock times is the
+    order of instants, two touching blocks still touch, and nothing lasts less than zero.
+    """
+    naive = datetime.combine(day, wall)
+    found = naive.replace(tzinfo=LONDON, fold=0).astimezone(UTC)
+    if found.astimezone(LONDON).replace(tzinfo=None) == naive:
+        return found
+    before, after = (naive.replace(tzinfo=LONDON, fold=fold).astimezone(UTC) for fold in (1, 0))
+    return _change_between(before, after)
+
+
+def _change_between(before: datetime, after: datetime) -> datetime:
+    """Return the instant of the one clock change between two instants; it is on a full minute."""
+    offset = before.astimezone(LONDON).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) / 2
+        if middle.astimezone(LONDON).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return (after + timedelta(seconds=30)).replace(second=0, microsecond=0)
+
+
+def day_start(day: date) -> datetime:
+    """Return the instant at which ``day`` begins in London."""
+    return instant(day, time.min)
+
+
+def day_end(day: date) -> datetime:
+    """Return the instant at which ``day`` ends in London, which is when the next one begins."""
+    return instant(day + timedelta(days=1), time.min)
+
+
+def local(moment: datetime) -> datetime:
+    """Return an instant as London time, for people to read."""
+    return moment.astimezone(LONDON)
+
+
+def today(now: datetime) -> date:
+    """Return the date on a London calendar at the instant ``now``."""
+    return local(now).date()
+
+
+def offset_changes(start: datetime, end: datetime) -> list[tuple[datetime, timedelta]]:
+    """Return the clock changes in ``(start, end]``: (instant, offset from UTC that then begins)."""
+    changes = []
+    before, end = start.astimezone(UTC), end.astimezone(UTC)
+    while before < end:
+        after = min(before + timedelta(days=7), end)
+        offset = after.astimezone(LONDON).utcoffset() or timedelta()
+        if offset != before.astimezone(LONDON).utcoffset():
+            changes.append((_change_between(before, after), offset))
+        before = after
+    return changes

@@ -1,0 +1,135 @@
+"""What the practice refuses to do. ``str(error)`` says why, in words for people.
+
+No message repeats a patient's data. The API's codes for these stand in fhirapi.errors.
+"""
+
+
+class PracticeError(Exception):
+    """Any refusal; never raised itself."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class SwitchedOff(PracticeError):
+    """GP Connect is switched off at this practice."""
+
+
+class NotFound(PracticeError):
+    """There is no such record at this practice."""
+
+
+class PatientNotFound(NotFound):
+    """There is no such patient at this practice."""
+
+
+class AppointmentNotFound(NotFound):
+    """There is no such appointment at this practice."""
+
+
+class ReferenceNotFound(PracticeError):
+    """Something that the request refers to does not exist at this practice."""
+
+
+class SlotNotFound(ReferenceNotFound):
+    """A slot does not exist at this practice."""
+
+
+class LocationNotFound(ReferenceNotFound):
+    """The location does not exist at this practice."""
+
+
+class PractitionerNotFound(ReferenceNotFound):
+    """The practitioner does not exist at this practice."""
+
+
+class BookedPatientNotFound(ReferenceNotFound):
+    """The patient to book for is not registered at this practice."""
+
+
+class SlotNotFree(PracticeError):
+    """A slot has been taken since it was searched for."""
+
+
+class BookingRefused(PracticeError):
+    """A rule of the practice or of the specification forbids the booking."""
+
+
+class SlotRepeated(BookingRefused):
+    """The same slot is named twice."""
+
+
+class SlotsNotAdjacent(BookingRefused):
+    """Several slots make one appointment only if each starts when the one before it ends."""
+
+
+class SlotsNotAlike(BookingRefused):
+    """Several slots make one appointment only in one session, with one channel and one type."""
+
+
+class TimesDiffer(BookingRefused):
+    """The appointment's start and end are not those of its slots."""
+
+
+class AppointmentInPast(BookingRefused):
+    """The appointment starts in the past."""
+
+
+class WrongLocation(BookingRefused):
+    """The location is not the session's."""
+
+
+class WrongPractitioner(BookingRefused):
+    """The practitioner is not the session's."""
+
+
+class NotOffered(BookingRefused):
+    """The slot is not offered to the booking organisation."""
+
+
+class TextTooLong(BookingRefused):
+    """A text is longer than the appointment book keeps."""
+
+
+class ChangeRefused(PracticeError):
+    """The appointment cannot be changed in this way."""
+
+
+class AppointmentCancelled(ChangeRefused):
+    """The appointment has been cancelled and can no longer be changed."""
+
+
+class ReasonMissing(ChangeRefused):
+    """A cancellation needs a reason."""
+
+
+class VersionConflict(PracticeError):
+    """The record was changed since the copy was read."""
+
+
+class RegistrationRefused(PracticeError):
+    """The patient cannot be registered."""
+
+
+class AlreadyRegistered(RegistrationRefused):
+    """The patient has an active registration at this practice."""
+
+
+class DemographicsNotConfirmed(RegistrationRefused):
+    """The patient's details could not be confirmed with the national record."""
+
+
+class NHSNumberRefused(RegistrationRefused):
+    """The national record does not accept this NHS number."""
+
+
+class DemographicsUnavailable(PracticeError):
+    """The national record could not be reached."""
+
+
+class HolderElsewhere(PracticeError):
+    """The session holder already has a session at that time."""
+
+
+class PlanChanged(PracticeError):
+    """The diary has changed since the plan was shown."""

@@ -1,0 +1,44 @@
+"""What a practice is and has, by theme."""
+
+from practice.models.access import AccessProfile
+from practice.models.audit import AuditEvent
+from practice.models.booking import Appointment, AppointmentSlot
+from practice.models.diary import Schedule, Slot
+from practice.models.directory import (
+    Location,
+    Membership,
+    Organisation,
+    Patient,
+    PatientAddress,
+    PatientContact,
+    PatientLanguage,
+    PatientName,
+    PatientTelecom,
+    Practitioner,
+    PractitionerRole,
+)
+from practice.models.planning import Closure, GenerationRun, SessionTemplate, TemplateBlock
+
+__all__ = [
+    "AccessProfile",
+    "Appointment",
+    "AppointmentSlot",
+    "AuditEvent",
+    "Closure",
+    "GenerationRun",
+    "Location",
+    "Membership",
+    "Organisation",
+    "Patient",
+    "PatientAddress",
+    "PatientContact",
+    "PatientLanguage",
+    "PatientName",
+    "PatientTelecom",
+    "Practitioner",
+    "PractitionerRole",
+    "Schedule",
+    "SessionTemplate",
+    "Slot",
+    "TemplateBlock",
+]

@@ -1,0 +1,143 @@
+"""What has been taken: appointments and the slots they hold."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from practice import terminology
+from practice.models.access import AccessProfile
+from practice.models.common import Versioned
+from practice.models.diary import Schedule, Slot
+from practice.models.directory import Location, Organisation, Patient
+
+
+class Appointment(Versioned):
+    """A patient's booking of one slot, or of several adjacent ones of one session.
+
+    It keeps what it said when it was booked (place, times, words, role, channel), whatever is done
+    to the session later; only the practitioner is the session's current one (GEN-164, READ-028).
+    ``created`` is what the consumer sent (BOOK-111), to the second. ``booking_organisation_json``
+    is the contained Organization as it was sent, a JSON text so that its element order survives
+    (BOOK-107). ``access_profile`` is the one it counts against (AVAIL-007).
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", "Proposed"
+        PENDING = "pending", "Pending"
+        BOOKED = "booked", "Booked"
+        ARRIVED = "arrived", "Arrived"
+        FULFILLED = "fulfilled", "Seen"
+        CANCELLED = "cancelled", "Cancelled"
+        NO_SHOW = "noshow", "Did not attend"
+        ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
+
+    class Door(models.TextChoices):
+        STAFF = "staff", "Practice staff"
+        GP_CONNECT = "gp-connect", "GP Connect"
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="appointments", verbose_name="practice"
+    )
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
+    schedule = models.ForeignKey(
+        Schedule, on_delete=models.PROTECT, related_name="appointments", verbose_name="session"
+    )
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
+    slots = models.ManyToManyField(Slot, through="AppointmentSlot", related_name="appointments")
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    description = models.CharField(max_length=100)
+    comment = models.CharField(max_length=500, blank=True)
+    priority = models.PositiveSmallIntegerField(null=True, blank=True)
+    created = models.DateTimeField()
+    session_name = models.CharField(max_length=100, blank=True)
+    practitioner_role = models.CharField(
+        "role", max_length=10, blank=True, choices=terminology.practitioner_roles
+    )
+    slot_type = models.CharField(max_length=100)
+    delivery_channel = models.CharField(
+        max_length=10, blank=True, choices=terminology.delivery_channels
+    )
+    identifiers = models.JSONField(default=list, blank=True)
+    booking_organisation_json = models.TextField(blank=True)
+    booking_organisation_ods_code = models.CharField("ODS code", max_length=20, blank=True)
+    booking_organisation_name = models.CharField("booking organisation", max_length=200, blank=True)
+    access_profile = models.ForeignKey(
+        AccessProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="appointments"
+    )
+    cancellation_reason = models.TextField(blank=True)
+    orphaned = models.BooleanField(
+        default=False, help_text="The session it was booked in is no longer planned."
+    )
+    booked_via = models.CharField(max_length=10, choices=Door.choices, default=Door.STAFF)
+    booked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    provenance = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="One entry for each change: author, role, organisation, time, interaction.",
+    )
+    moved_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="moved_to"
+    )
+
+    class Meta:
+        ordering = ["start", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end__gt=F("start")), name="appointment_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        "proposed",
+                        "pending",
+                        "booked",
+                        "arrived",
+                        "fulfilled",
+                        "cancelled",
+                        "noshow",
+                        "entered-in-error",
+                    ]
+                ),
+                name="appointment_status_is_a_code",
+            ),
+            models.CheckConstraint(
+                condition=~Q(description=""), name="appointment_has_a_description"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["patient", "start"], name="appointment_by_patient"),
+            models.Index(fields=["organisation", "start"], name="appointment_by_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient}, {self.slot_type}"
+
+
+class AppointmentSlot(models.Model):
+    """An appointment holds a slot, or held it: ``released`` once the appointment was cancelled.
+
+    A slot is in at most one live appointment; the database itself refuses a second one.
+    """
+
+    appointment = models.ForeignKey(
+        Appointment, on_delete=models.CASCADE, related_name="appointment_slots"
+    )
+    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="appointment_slots")
+    released = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slot"], condition=Q(released=False), name="slot_booked_once"
+            ),
+            models.UniqueConstraint(
+                fields=["appointment", "slot"], name="appointment_holds_a_slot_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.appointment_id} holds {self.slot_id}"

@@ -1,0 +1,180 @@
+"""Which time is on offer: sessions on their dates, and the slots in them."""
+
+from collections.abc import Iterable
+
+from django.db import models
+from django.db.models import F, Q
+
+from practice import terminology
+from practice.models.access import AccessProfile
+from practice.models.common import OfferLimits, Versioned
+from practice.models.directory import Location, Organisation, Practitioner
+from practice.models.planning import SessionTemplate
+
+
+class Schedule(Versioned, OfferLimits):
+    """One session on one date, in one place. FHIR calls it a Schedule.
+
+    ``start`` and ``end`` are the planning horizon. No two sessions of one holder overlap: on
+    PostgreSQL an exclusion constraint says so, and services check it under lock for both.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="schedules", verbose_name="practice"
+    )
+    template = models.ForeignKey(
+        SessionTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="schedules"
+    )
+    date = models.DateField(help_text="The London date on which the session starts.")
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    session_name = models.CharField(max_length=100, blank=True)
+    session_holder = models.ForeignKey(
+        Practitioner, on_delete=models.PROTECT, null=True, blank=True, related_name="schedules"
+    )
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="schedules")
+    practitioner_role = models.CharField(
+        "role",
+        max_length=10,
+        blank=True,
+        choices=terminology.practitioner_roles,
+        help_text="Needed before any slot of the session can be GP Connect bookable.",
+    )
+    access_profile = models.ForeignKey(
+        AccessProfile,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who outside may book. Empty: everybody.",
+    )
+    withdrawn = models.BooleanField(default=False, help_text="The session does not take place.")
+
+    class Meta:
+        ordering = ["start", "id"]
+        verbose_name = "session"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end__gt=F("start")), name="schedule_ends_after_it_starts"
+            ),
+            models.UniqueConstraint(fields=["template", "date"], name="template_once_on_a_date"),
+        ]
+        indexes = [
+            models.Index(fields=["organisation", "date"], name="schedule_by_date"),
+            models.Index(fields=["session_holder", "start"], name="schedule_by_holder"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_name or 'Session'}, {self.date:%a %d %b %Y}"
+
+
+class SlotQuerySet(models.QuerySet["Slot"]):
+    def locked(self, ids: Iterable[int]) -> list["Slot"]:
+        """Lock these slots and return them by start: everything a booking decides on.
+
+        The one order, by id, lets two overlapping bookings queue instead of deadlocking. SQLite
+        ignores the clause; there the whole transaction holds the write lock (IMMEDIATE).
+        """
+        rows = (
+            self.filter(pk__in=list(ids))
+            .select_related("schedule", "access_profile", "schedule__access_profile")
+            .select_for_update(of=("self",), no_key=True)
+            .order_by("pk")
+        )
+        return sorted(rows, key=lambda slot: (slot.start, slot.pk))
+
+
+class Slot(Versioned, OfferLimits):
+    """A piece of a session that one patient can have. ``start`` and ``end`` are instants.
+
+    ``organisation`` repeats the schedule's, so that a search walks one index. A slot is withdrawn,
+    never deleted: generating again must not bring back what a person removed, and old appointments
+    refer to it. ``changed_by_hand`` keeps the generator's hands off.
+    """
+
+    class Status(models.TextChoices):
+        FREE = "free", "Free"
+        BUSY = "busy", "Booked"
+        BUSY_UNAVAILABLE = "busy-unavailable", "Blocked"
+        BUSY_TENTATIVE = "busy-tentative", "Held"
+        ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="+", verbose_name="practice"
+    )
+    schedule = models.ForeignKey(
+        Schedule, on_delete=models.PROTECT, related_name="slots", verbose_name="session"
+    )
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.FREE)
+    slot_type = models.CharField(
+        max_length=100, help_text="The practice's own words. Shown to other organisations."
+    )
+    delivery_channel = models.CharField(
+        max_length=10, blank=True, choices=terminology.delivery_channels
+    )
+    gp_connect_bookable = models.BooleanField("GP Connect bookable", default=False)
+    access_profile = models.ForeignKey(
+        AccessProfile,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who outside may book. Empty: as for the session.",
+    )
+    overbooked = models.BooleanField(
+        default=False, help_text="An extra slot on purpose, beside the session's own."
+    )
+    note = models.CharField(max_length=200, blank=True, help_text="For staff only.")
+    withdrawn = models.BooleanField(default=False)
+    withdrawn_by_plan = models.BooleanField(default=False, editable=False)
+    changed_by_hand = models.BooleanField(
+        default=False, help_text="Generating again leaves the slot as it is."
+    )
+
+    objects = SlotQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["start", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end__gt=F("start")), name="slot_ends_after_it_starts"
+            ),
+            models.UniqueConstraint(
+                fields=["schedule", "start"],
+                condition=Q(overbooked=False),
+                name="schedule_has_one_slot_at_a_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        "free",
+                        "busy",
+                        "busy-unavailable",
+                        "busy-tentative",
+                        "entered-in-error",
+                    ]
+                ),
+                name="slot_status_is_a_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(gp_connect_bookable=False)
+                | (~Q(delivery_channel="") & ~Q(slot_type="") & Q(overbooked=False)),
+                name="bookable_slot_has_channel_and_type",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="busy") | Q(withdrawn=False), name="booked_slot_not_withdrawn"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organisation", "start", "id"],
+                condition=Q(status="free", gp_connect_bookable=True, withdrawn=False),
+                name="slot_on_offer",
+            ),
+            models.Index(fields=["organisation", "start"], name="slot_by_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slot_type}, {self.start:%d %b %Y %H:%M} UTC"

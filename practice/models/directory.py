@@ -1,0 +1,357 @@
+"""Who and where: the practice, its places, its people and its patients."""
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from practice import nhs_number, terminology
+from practice.models.common import OfferLimits, PostalAddress, Versioned, validate_ods_code
+
+validate_asid = RegexValidator(r"^[0-9]{12}\Z", "An ASID has twelve digits.")
+validate_sds_id = RegexValidator(r"^[A-Za-z0-9]+\Z", "Letters and digits only.")
+
+
+class Organisation(Versioned, PostalAddress, OfferLimits):
+    """A practice: one legal organisation, one FHIR service root, one appointment book.
+
+    ``asid`` is what ``Ssp-To`` must hold; the offer limits are the practice's defaults. The two
+    switches are off until a person turns them on (ENA-002, ENA-004).
+    """
+
+    ods_code = models.CharField(
+        "ODS code",
+        max_length=12,
+        unique=True,
+        validators=[validate_ods_code],
+        help_text="Part of the practice's address for other systems.",
+    )
+    name = models.CharField(max_length=200)
+    organisation_type = models.CharField(
+        max_length=20, choices=terminology.organisation_types, default="gp-practice"
+    )
+    asid = models.CharField(
+        "ASID",
+        max_length=12,
+        blank=True,
+        validators=[validate_asid],
+        help_text="The Spine's number for this practice's system.",
+    )
+    party_key = models.CharField(max_length=20, blank=True)
+    telephone = models.CharField(max_length=30, blank=True)
+    email = models.EmailField(blank=True)
+    gp_connect_enabled = models.BooleanField(
+        "GP Connect",
+        default=False,
+        help_text="Off: no other organisation can reach the practice's data.",
+    )
+    appointment_management_enabled = models.BooleanField(
+        "GP Connect appointment management",
+        default=False,
+        help_text="Off: no other organisation can search, book, read, amend or cancel.",
+    )
+    temporary_registration_days = models.PositiveSmallIntegerField(
+        "temporary registration (days)",
+        default=90,
+        help_text="How long a patient registered from outside stays registered.",
+    )
+    bank_holidays_seeded_to = models.DateField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "practice"
+        permissions = [("switch_gp_connect", "Can turn GP Connect on and off")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.ods_code})"
+
+
+class Membership(models.Model):
+    """A member of staff works at a practice, and so may see and change what is its own."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="memberships", verbose_name="practice"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organisation"], name="member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.organisation}"
+
+
+class Location(Versioned, PostalAddress):
+    """A surgery, a room or another place where appointments happen (LOC-032)."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Open"
+        SUSPENDED = "suspended", "Closed for a time"
+        INACTIVE = "inactive", "Closed"
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="locations", verbose_name="practice"
+    )
+    name = models.CharField(max_length=200)
+    is_main = models.BooleanField("main surgery", default=False)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    telephone = models.CharField(max_length=30, blank=True)
+    email = models.EmailField(blank=True)
+
+    class Meta:
+        ordering = ["-is_main", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "name"], name="location_name_once_in_practice"
+            ),
+            models.UniqueConstraint(
+                fields=["organisation"], condition=Q(is_main=True), name="one_main_location"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["active", "suspended", "inactive"]),
+                name="location_status_is_a_code",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Practitioner(Versioned):
+    """A clinician, the same person at every practice where they work (see PractitionerRole)."""
+
+    sds_user_id = models.CharField(
+        "SDS user ID",
+        max_length=20,
+        unique=True,
+        null=True,
+        blank=True,
+        validators=[validate_sds_id],
+        help_text="The smartcard's number, where there is one.",
+    )
+    prefix = models.CharField("title", max_length=35, blank=True)
+    given_names = models.CharField(max_length=100, blank=True, help_text="Separated by spaces.")
+    family_name = models.CharField(max_length=100)
+    gender = models.CharField(max_length=10, blank=True, choices=terminology.administrative_genders)
+    languages = models.JSONField(
+        default=list, blank=True, help_text="Codes of the national list of human languages."
+    )
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["family_name", "given_names"]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    @property
+    def full_name(self) -> str:
+        """The name as reception says it: Dr Ada Specimen."""
+        return " ".join(filter(None, [self.prefix, self.given_names, self.family_name]))
+
+
+class PractitionerRole(models.Model):
+    """What a practitioner does at one practice. An ended role is kept, as old sessions name it."""
+
+    practitioner = models.ForeignKey(Practitioner, on_delete=models.PROTECT, related_name="roles")
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.PROTECT,
+        related_name="practitioner_roles",
+        verbose_name="practice",
+    )
+    role = models.CharField(max_length=10, choices=terminology.practitioner_roles)
+    sds_role_profile_id = models.CharField(
+        "SDS role profile ID", max_length=20, blank=True, validators=[validate_sds_id]
+    )
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["practitioner__family_name", "role"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "practitioner", "role"], name="role_once_in_practice"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.practitioner}, {self.get_role_display()}"
+
+
+class Patient(Versioned):
+    """A person registered at the practice, now or once.
+
+    Visible outside only while active, alive, not sensitive, and with a verified NHS number
+    (PAT-010 to PAT-022): see ``PatientQuerySet.visible_outside`` in selectors.
+    The name here is the official one, as synchronised with the national record (PAT-063).
+    """
+
+    class Source(models.TextChoices):
+        PRACTICE = "practice", "The practice"
+        GP_CONNECT = "gp-connect", "GP Connect"
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="patients", verbose_name="practice"
+    )
+    nhs_number = models.CharField("NHS number", max_length=10, validators=[nhs_number.validate])
+    nhs_number_verification = models.CharField(
+        "NHS number verification",
+        max_length=2,
+        choices=terminology.nhs_number_verification_statuses,
+        default="02",
+        help_text="Only patients with a verified number are visible outside.",
+    )
+    prefix = models.CharField("title", max_length=35, blank=True)
+    given_names = models.CharField(max_length=100, blank=True, help_text="Separated by spaces.")
+    family_name = models.CharField(max_length=100)
+    birth_date = models.DateField("date of birth")
+    gender = models.CharField(
+        max_length=10, choices=terminology.administrative_genders, default="unknown"
+    )
+    deceased_at = models.DateField("date of death", null=True, blank=True)
+    sensitive = models.BooleanField(
+        default=False, help_text="Flagged on the national record: never shown outside."
+    )
+    active = models.BooleanField("registered", default=True)
+    registration_type = models.CharField(
+        max_length=2, choices=terminology.registration_types, default="R"
+    )
+    registration_start = models.DateField("registered from", null=True, blank=True)
+    registration_end = models.DateField(
+        "registered until", null=True, blank=True, help_text="The last day, where there is one."
+    )
+    registered_via = models.CharField(
+        max_length=10, choices=Source.choices, default=Source.PRACTICE, editable=False
+    )
+    registration_provenance = models.JSONField(default=dict, blank=True, editable=False)
+    preferred_branch = models.ForeignKey(
+        Location, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    general_practitioner = models.ForeignKey(
+        Practitioner, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["family_name", "given_names", "birth_date"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "nhs_number"], name="patient_once_in_practice"
+            ),
+            models.CheckConstraint(
+                condition=Q(registration_end__isnull=True)
+                | Q(registration_start__isnull=True)
+                | Q(registration_end__gte=models.F("registration_start")),
+                name="registration_ends_after_it_starts",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organisation", "family_name", "given_names"], name="patient_by_name"
+            ),
+            models.Index(fields=["organisation", "birth_date"], name="patient_by_birth_date"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.family_name.upper()}, {self.given_names} ({self.prefix})".replace(" ()", "")
+
+    @property
+    def full_name(self) -> str:
+        """The name as reception calls it out: Mrs Edie Fauxley."""
+        return " ".join(filter(None, [self.prefix, self.given_names, self.family_name]))
+
+
+class PatientName(models.Model):
+    """Another name of a patient: a maiden name, what they like to be called. Not sent outside."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="other_names")
+    use = models.CharField(max_length=10, choices=terminology.name_uses)
+    prefix = models.CharField("title", max_length=35, blank=True)
+    given_names = models.CharField(max_length=100, blank=True)
+    family_name = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = "other name"
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.prefix, self.given_names, self.family_name]))
+
+
+class PatientAddress(PostalAddress):
+    """Where a patient lives or, for a time, stays (``use`` temp, until ``end``)."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="addresses")
+    use = models.CharField(max_length=10, choices=terminology.address_uses, default="home")
+    type = models.CharField(max_length=10, choices=terminology.address_types, blank=True)
+    start = models.DateField("from", null=True, blank=True)
+    end = models.DateField("until", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "address"
+        verbose_name_plural = "addresses"
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [self.address_line_1, self.city, self.postal_code]))
+
+
+class PatientTelecom(models.Model):
+    """How to reach a patient."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="telecoms")
+    system = models.CharField(
+        "kind", max_length=10, choices=terminology.contact_point_systems, default="phone"
+    )
+    value = models.CharField("number or address", max_length=100)
+    use = models.CharField(max_length=10, choices=terminology.contact_point_uses, default="home")
+    start = models.DateField("from", null=True, blank=True)
+    end = models.DateField("until", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "telephone or e-mail"
+        verbose_name_plural = "telephone and e-mail"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class PatientContact(PostalAddress):
+    """Somebody to be contacted about a patient (PAT-066, PAT-067)."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contacts")
+    relationship = models.CharField(max_length=100, help_text="In words: mother, neighbour, carer.")
+    prefix = models.CharField("title", max_length=35, blank=True)
+    given_names = models.CharField(max_length=100, blank=True)
+    family_name = models.CharField(max_length=100)
+    gender = models.CharField(max_length=10, blank=True, choices=terminology.administrative_genders)
+    telephone = models.CharField(max_length=30, blank=True)
+    telephone_use = models.CharField(
+        max_length=10, choices=terminology.contact_point_uses, default="home"
+    )
+
+    class Meta:
+        verbose_name = "contact"
+
+    def __str__(self) -> str:
+        return f"{self.given_names} {self.family_name} ({self.relationship})".strip()
+
+
+class PatientLanguage(models.Model):
+    """A language of a patient, and whether an interpreter is needed (NHSCommunication)."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="languages")
+    language = models.CharField(max_length=10, choices=terminology.human_languages)
+    preferred = models.BooleanField(null=True, blank=True)
+    mode = models.CharField(max_length=10, blank=True, choices=terminology.language_ability_modes)
+    proficiency = models.CharField(
+        max_length=10, blank=True, choices=terminology.language_ability_proficiencies
+    )
+    interpreter_required = models.BooleanField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "language"
+
+    def __str__(self) -> str:
+        return str(self.get_language_display())

@@ -1,0 +1,29 @@
+"""Expressions that both databases understand, each in its own words."""
+
+from typing import Any
+
+from django.db.models import BigIntegerField, Func
+
+
+class Epoch(Func):
+    """An instant as whole seconds since 1970-01-01T00:00:00Z.
+
+    A number costs a tenth of what turning a column into a datetime does (docs: TRIAL, "Time
+    zones"), and can be subtracted in SQL on both databases alike.
+    """
+
+    arity = 1
+    output_field = BigIntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="EXTRACT(EPOCH FROM %(expressions)s)::bigint", **extra
+        )
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)",
+            **extra,
+        )

@@ -1,0 +1,142 @@
+"""Every question a visitor asks. Each begins with the practice whose door was knocked at."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from django.db.models import Q, QuerySet
+
+from practice import bookability, clock
+from practice.bookability import Requester
+from practice.exceptions import AppointmentNotFound, PatientNotFound
+from practice.models import (
+    Appointment,
+    Location,
+    Organisation,
+    Patient,
+    Practitioner,
+    PractitionerRole,
+    Schedule,
+    Slot,
+)
+
+VERIFIED = "01"
+
+
+def practice_by_ods_code(ods_code: str) -> Organisation | None:
+    """Return the practice hosted here under exactly this ODS code."""
+    return Organisation.objects.filter(ods_code=ods_code).first()
+
+
+# ---------------------------------------------------------------- the diary
+
+
+def bookable_slots(
+    *, organisation: Organisation, requester: Requester, now: datetime
+) -> QuerySet[Slot]:
+    """Slots that a search by this requester may show, past ones included, by start (SLOT-078)."""
+    return bookability.offered(organisation=organisation, requester=requester, now=now).order_by(
+        "start", "pk"
+    )
+
+
+def schedules(*, organisation: Organisation, ids: Iterable[int]) -> QuerySet[Schedule]:
+    """Sessions of the practice by their ids."""
+    return Schedule.objects.filter(organisation=organisation, pk__in=ids)
+
+
+# ---------------------------------------------------------------- patients
+
+
+def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
+    """Patients who are registered today, alive and not flagged sensitive, verified or not."""
+    today = clock.today(now)
+    return Patient.objects.filter(
+        Q(registration_end__isnull=True) | Q(registration_end__gte=today),
+        organisation=organisation,
+        active=True,
+        sensitive=False,
+        deceased_at__isnull=True,
+    )
+
+
+def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
+    """Patients whom other organisations may see: known ones with a verified NHS number (PAT-011)."""
+    return known_patients(organisation=organisation, now=now).filter(
+        nhs_number_verification=VERIFIED
+    )
+
+
+# ---------------------------------------------------------------- appointments
+
+
+def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
+    """The practice's appointments, whoever booked them and whatever became of them."""
+    return Appointment.objects.filter(organisation=organisation)
+
+
+def appointment_for_reading(
+    *, organisation: Organisation, appointment_id: int, now: datetime
+) -> Appointment:
+    """Return an appointment that another organisation names.
+
+    Raises AppointmentNotFound; PatientNotFound when its patient is not to be known of: flagged
+    sensitive (READ-007), or still registered with a number never verified (PAT, visibility matrix).
+    That the patient has left or died does not hide it, so that it can be cancelled (DEC-059).
+    """
+    found = (
+        appointments(organisation=organisation)
+        .select_related("patient")
+        .filter(pk=appointment_id)
+        .first()
+    )
+    if found is None:
+        raise AppointmentNotFound
+    check_patient_may_be_known(found.patient, now=now)
+    return found
+
+
+def check_patient_may_be_known(patient: Patient, *, now: datetime) -> None:
+    """Raise PatientNotFound when an appointment of this patient is not to be shown outside."""
+    gone = (
+        not patient.active
+        or patient.deceased_at is not None
+        or (patient.registration_end is not None and patient.registration_end < clock.today(now))
+    )
+    unverified = patient.nhs_number_verification != VERIFIED
+    if patient.sensitive or (unverified and not gone):
+        raise PatientNotFound
+
+
+def patient_appointments(
+    *, organisation: Organisation, patient_id: int, first: date, last: date, now: datetime
+) -> QuerySet[Appointment]:
+    """Appointments of a patient that start from the first to the last date in London, by start.
+
+    Raises PatientNotFound unless the patient may be seen outside (RETR-018).
+    """
+    if not visible_patients(organisation=organisation, now=now).filter(pk=patient_id).exists():
+        raise PatientNotFound
+    return (
+        appointments(organisation=organisation)
+        .filter(
+            patient=patient_id,
+            start__gte=clock.day_start(first),
+            start__lt=clock.day_end(last),
+        )
+        .order_by("start", "pk")
+    )
+
+
+# ---------------------------------------------------------------- the directory
+
+
+def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
+    """Everybody who works here or once did, as old sessions name them (PRAC-011)."""
+    return Practitioner.objects.filter(
+        pk__in=PractitionerRole.objects.filter(organisation=organisation).values("practitioner")
+    )
+
+
+def locations(*, organisation: Organisation) -> QuerySet[Location]:
+    """The practice's places, closed ones included (LOC-004)."""
+    return Location.objects.filter(organisation=organisation)

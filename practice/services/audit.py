@@ -1,0 +1,69 @@
+"""Writing the trail of who saw and did what. There is no way to switch it off (AUD-010)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from practice.models import AuditEvent, Organisation
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, as they were at that moment (AUD-004, AUD-011). Empty strings: unknown.
+
+    ``role`` is "unknown" when a token names no smartcard role (AUD-034). ``device`` is the system
+    that the person works with, ``address`` where the request came from.
+    """
+
+    door: str
+    user_id: str = ""
+    name: str = ""
+    role: str = ""
+    organisation: str = ""
+    on_authority_of: str = ""
+    device: str = ""
+    address: str = ""
+    trace_id: str = ""
+    interaction: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def record(
+    *,
+    organisation: Organisation | None,
+    actor: Actor,
+    event: str,
+    outcome: str,
+    now: datetime,
+    spine_code: str = "",
+    diagnostics: str = "",
+    patient_id: int | None = None,
+    resource: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Add one event to the trail, in the transaction of the change that it records (AUD-016).
+
+    ``event`` is the interaction ID or the name of the action, ``outcome`` the HTTP status or "ok",
+    ``resource`` such as "Appointment/9", ``detail`` what else belongs to it: verb, path and query
+    of a request, previous and new values of a change.
+    """
+    AuditEvent.objects.create(
+        organisation=organisation,
+        recorded_at=now,
+        door=actor.door,
+        event=event[:100],
+        outcome=outcome,
+        spine_code=spine_code,
+        diagnostics=diagnostics,
+        trace_id=actor.trace_id[:100],
+        user_id=actor.user_id[:100],
+        user_name=actor.name[:200],
+        user_role=actor.role[:100],
+        user_organisation=actor.organisation[:200],
+        on_authority_of=actor.on_authority_of[:200],
+        device=actor.device[:200],
+        address=actor.address[:200],
+        patient_id=patient_id,
+        resource=resource,
+        detail={**actor.detail, **(detail or {})},
+    )
