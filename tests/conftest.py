@@ -1,10 +1,14 @@
 """What every test may ask for, and which tests the chosen database can hold."""
 
 import shutil
+from dataclasses import dataclass
 
 import pytest
 from django.conf import settings
 from django.db import connection
+
+from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
+from tests import factories
 
 
 def pytest_collection_modifyitems(items):
@@ -20,3 +24,28 @@ def pytest_collection_modifyitems(items):
 def pytest_unconfigure():
     """Remove this process's SQLite files."""
     shutil.rmtree(settings.TEMPORARY_FOLDER, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A small world: an enabled practice with a surgery, a GP and a patient."""
+
+    organisation: Organisation
+    location: Location
+    practitioner: Practitioner
+    role: PractitionerRole
+    patient: Patient
+
+
+@pytest.fixture
+def practice(db) -> Practice:
+    """The practice to which everything belongs that the factories make without being told."""
+    organisation = factories.make_organisation()
+    practitioner = factories.make_practitioner(organisation)
+    return Practice(
+        organisation=organisation,
+        location=factories.make_location(organisation),
+        practitioner=practitioner,
+        role=practitioner.roles.get(),
+        patient=factories.make_patient(organisation),
+    )
