@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -123,13 +124,13 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # ---------------------------------------------------------------- the database
 
 
-def database(url: str) -> dict:
+def database(url: str) -> dict[str, Any]:
     """Turn a database URL into Django's settings, with what this project relies on.
 
     SQLite: a queue for writers instead of "database is locked" (IMMEDIATE, WAL, a patient wait).
     PostgreSQL: a pool, because a new connection costs more than most requests (TRIAL.md).
     """
-    settings = dict(dj_database_url.parse(url))
+    settings: dict[str, Any] = dict(dj_database_url.parse(url))
     if settings["ENGINE"] == "django.db.backends.sqlite3":
         settings["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
@@ -152,7 +153,7 @@ DATABASES = {
 
 # ---------------------------------------------------------------- the FHIR door
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,

@@ -284,7 +284,7 @@ def _offset_seconds(moment: datetime) -> int:
 
 
 def _within_limits(now: datetime) -> Q:
-    """``time_refusals`` in SQL, in whole seconds: slots start on a full second, ``now`` need not."""
+    """``time_refusals`` in SQL, in whole seconds: a slot starts on one, ``now`` need not."""
     floor = int(now.timestamp())
     ceiling = floor + bool(now.microsecond)
     return (

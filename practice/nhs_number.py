@@ -7,7 +7,9 @@ def is_valid(number: str) -> bool:
     """Tell whether a text is a well-formed NHS number, without spaces."""
     if len(number) != 10 or not number.isascii() or not number.isdigit():
         return False
-    weighted = sum(int(digit) * weight for digit, weight in zip(number, range(10, 1, -1)))
+    weighted = sum(
+        int(digit) * weight for digit, weight in zip(number, range(10, 1, -1), strict=False)
+    )
     check = 11 - weighted % 11
     return check != 10 and int(number[9]) == check % 11
 

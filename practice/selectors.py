@@ -60,7 +60,7 @@ def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Pat
 
 
 def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
-    """Patients whom other organisations may see: known ones with a verified NHS number (PAT-011)."""
+    """Patients whom others may see: known ones with a verified NHS number (PAT-011)."""
     return known_patients(organisation=organisation, now=now).filter(
         nhs_number_verification=VERIFIED
     )

@@ -2,10 +2,11 @@
 
 import django.core.validators
 import django.db.models.deletion
-import practice.nhs_number
-import practice.terminology
 from django.conf import settings
 from django.db import migrations, models
+
+import practice.nhs_number
+import practice.terminology
 
 
 class Migration(migrations.Migration):

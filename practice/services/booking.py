@@ -1,0 +1,473 @@
+"""Taking slots and giving them back: every booking, through whichever door, passes here.
+
+The order of locks, for all who change the diary: practice (generation only), slots by id,
+appointments by id, access profiles by id. Whoever keeps to it queues and never deadlocks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+
+from practice import bookability, clock
+from practice.bookability import Reason, Requester
+from practice.exceptions import (
+    AppointmentCancelled,
+    AppointmentInPast,
+    AppointmentNotFound,
+    BookedPatientNotFound,
+    BookingRefused,
+    LocationNotFound,
+    NotOffered,
+    PatientNotFound,
+    PractitionerNotFound,
+    ReasonMissing,
+    SlotNotFound,
+    SlotNotFree,
+    SlotRepeated,
+    SlotsNotAdjacent,
+    SlotsNotAlike,
+    TextTooLong,
+    TimesDiffer,
+    VersionConflict,
+    WrongLocation,
+    WrongPractitioner,
+)
+from practice.models import (
+    AccessProfile,
+    Appointment,
+    AppointmentSlot,
+    AuditEvent,
+    Organisation,
+    Patient,
+    Schedule,
+    Slot,
+)
+from practice.selectors import VERIFIED, check_patient_may_be_known, locations, practitioners
+from practice.services import audit
+from practice.services.audit import Actor
+
+DESCRIPTION_LENGTH = 100
+COMMENT_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class BookingOrganisation:
+    """The organisation that books, as it described itself (BOOK-030 to BOOK-038).
+
+    ``json`` is the contained FHIR Organization as it was sent, in FHIR's element order.
+    """
+
+    ods_code: str
+    name: str
+    organisation_types: frozenset[str]
+    json: str
+
+    @property
+    def requester(self) -> Requester:
+        """Whom the restrictions are checked against (AVAIL-071)."""
+        return Requester(frozenset({self.ods_code}), self.organisation_types)
+
+
+# ---------------------------------------------------------------- booking
+
+
+@transaction.atomic(savepoint=False)
+def book_appointment(
+    *,
+    organisation: Organisation,
+    patient_id: int,
+    slot_ids: Sequence[int],
+    description: str,
+    actor: Actor,
+    now: datetime,
+    comment: str = "",
+    booking_organisation: BookingOrganisation | None = None,
+    location_id: int | None = None,
+    practitioner_id: int | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    created: datetime | None = None,
+    priority: int | None = None,
+    identifiers: Sequence[dict[str, str]] = (),
+    booked_by: AbstractBaseUser | None = None,
+    moved_from: Appointment | None = None,
+) -> Appointment:
+    """Book one slot, or several adjacent ones, for a patient: all or nothing.
+
+    ``now`` and the other instants are timezone-aware; ``description`` holds 1 to 100 characters,
+    ``comment`` at most 500. ``location_id``, ``practitioner_id``, ``start`` and ``end`` are what a
+    consumer says of the appointment: they must agree with the slots. Whether a slot is offered is
+    asked for the door ``gp-connect`` only; staff may take any free slot of theirs that is not over.
+
+    Raises the refusals of ``check_booking``. Source: GP Connect, "Book an appointment".
+    """
+    check_texts(description, comment)
+    slots = Slot.objects.filter(organisation=organisation).locked(slot_ids)
+    patient = Patient.objects.filter(organisation=organisation, pk=patient_id).first()
+    through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
+    patient = check_patient(patient, through_gp_connect=through_gp_connect, now=now)
+    check_references(
+        organisation, slots, wanted=slot_ids, location=location_id, practitioner=practitioner_id
+    )
+    check_slots(slots, wanted=slot_ids, start=start, end=end)
+    if through_gp_connect:
+        requester = booking_organisation.requester if booking_organisation else bookability.ANYBODY
+        check_start(slots[0], now=now)
+        check_session(slots[0].schedule, location=location_id, practitioner=practitioner_id)
+        profile = check_offered(slots, organisation=organisation, requester=requester, now=now)
+    else:
+        check_free_for_staff(slots, now=now)
+        profile = None
+    return _take(
+        slots,
+        organisation=organisation,
+        patient=patient,
+        description=description,
+        comment=comment,
+        priority=priority,
+        created=(created or now).replace(microsecond=0),
+        identifiers=list(identifiers),
+        access_profile=profile,
+        booked_via=Appointment.Door.GP_CONNECT if through_gp_connect else Appointment.Door.STAFF,
+        booked_by=booked_by,
+        booking_organisation_json=booking_organisation.json if booking_organisation else "",
+        booking_organisation_ods_code=booking_organisation.ods_code if booking_organisation else "",
+        booking_organisation_name=booking_organisation.name if booking_organisation else "",
+        moved_from=moved_from,
+        actor=actor,
+        now=now,
+    )
+
+
+def _take(
+    slots: list[Slot],
+    *,
+    organisation: Organisation,
+    patient: Patient,
+    actor: Actor,
+    now: datetime,
+    **fields: Any,
+) -> Appointment:
+    """Write the appointment and mark its slots. The unique constraint has the last word."""
+    first, schedule = slots[0], slots[0].schedule
+    try:
+        appointment = Appointment.objects.create(
+            organisation=organisation,
+            patient=patient,
+            schedule=schedule,
+            location_id=schedule.location_id,
+            start=first.start,
+            end=slots[-1].end,
+            session_name=schedule.session_name,
+            practitioner_role=schedule.practitioner_role,
+            slot_type=first.slot_type,
+            delivery_channel=first.delivery_channel,
+            provenance=[provenance("booked", actor, now)],
+            **fields,
+        )
+        AppointmentSlot.objects.bulk_create(
+            AppointmentSlot(appointment=appointment, slot=slot) for slot in slots
+        )
+    except IntegrityError as error:
+        raise SlotNotFree from error
+    Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(
+        status=Slot.Status.BUSY, version=F("version") + 1, updated_at=now
+    )
+    _record("book", appointment, actor=actor, now=now, slots=[slot.pk for slot in slots])
+    return appointment
+
+
+# ---------------------------------------------------------------- the refusals, in the order of the
+# table "Suggested validation sequence" of the requirements
+
+
+def check_texts(description: str, comment: str) -> None:
+    """Raise TextTooLong, or BookingRefused for an empty description (BOOK-013 to BOOK-015)."""
+    if not description.strip():
+        raise BookingRefused("An appointment needs a description.")
+    if len(description) > DESCRIPTION_LENGTH:
+        raise TextTooLong(f"The description may have at most {DESCRIPTION_LENGTH} characters.")
+    if len(comment) > COMMENT_LENGTH:
+        raise TextTooLong(f"The comment may have at most {COMMENT_LENGTH} characters.")
+
+
+def check_patient(patient: Patient | None, *, through_gp_connect: bool, now: datetime) -> Patient:
+    """Raise PatientNotFound (sensitive) or BookedPatientNotFound (DEC-024); return the patient.
+
+    Staff may book for any registered patient who is alive, the sensitive and unverified included.
+    """
+    if patient is None:
+        raise BookedPatientNotFound
+    if through_gp_connect and patient.sensitive:
+        raise PatientNotFound
+    ended = patient.registration_end is not None and patient.registration_end < clock.today(now)
+    if not patient.active or ended or patient.deceased_at is not None:
+        raise BookedPatientNotFound
+    if through_gp_connect and patient.nhs_number_verification != VERIFIED:
+        raise BookedPatientNotFound
+    return patient
+
+
+def check_references(
+    organisation: Organisation,
+    slots: list[Slot],
+    *,
+    wanted: Sequence[int],
+    location: int | None,
+    practitioner: int | None,
+) -> None:
+    """Raise LocationNotFound, PractitionerNotFound or SlotNotFound for what is not there.
+
+    What the slots' own session names exists, so that the usual booking asks nothing here.
+    """
+    places = {None, *(slot.schedule.location_id for slot in slots)}
+    holders = {None, *(slot.schedule.session_holder_id for slot in slots)}
+    if location not in places and not _exists(locations(organisation=organisation), location):
+        raise LocationNotFound
+    if practitioner not in holders and not _exists(
+        practitioners(organisation=organisation), practitioner
+    ):
+        raise PractitionerNotFound
+    if {slot.pk for slot in slots} != set(wanted) or not slots:
+        raise SlotNotFound
+
+
+def _exists(records: QuerySet[Any], pk: int | None) -> bool:
+    return records.filter(pk=pk).exists()
+
+
+def check_slots(
+    slots: list[Slot], *, wanted: Sequence[int], start: datetime | None, end: datetime | None
+) -> None:
+    """Raise SlotRepeated, SlotsNotAlike, SlotsNotAdjacent or TimesDiffer; slots are by start."""
+    if len(set(wanted)) != len(wanted):
+        raise SlotRepeated
+    if len({(s.schedule.pk, s.delivery_channel, s.slot_type) for s in slots}) > 1:
+        raise SlotsNotAlike
+    if any(one.end != following.start for one, following in zip(slots, slots[1:], strict=False)):
+        raise SlotsNotAdjacent
+    if start is not None and start != slots[0].start:
+        raise TimesDiffer("Appointment.start is not the start of the earliest slot.")
+    if end is not None and end != slots[-1].end:
+        raise TimesDiffer("Appointment.end is not the end of the latest slot.")
+
+
+def check_start(first: Slot, *, now: datetime) -> None:
+    """Raise AppointmentInPast unless the appointment starts after now (BOOK-063)."""
+    if first.start <= now:
+        raise AppointmentInPast
+
+
+def check_session(schedule: Schedule, *, location: int | None, practitioner: int | None) -> None:
+    """Raise WrongLocation or WrongPractitioner for what is not the session's (DEC-025)."""
+    if location is not None and location != schedule.location_id:
+        raise WrongLocation
+    if practitioner is not None and practitioner != schedule.session_holder_id:
+        raise WrongPractitioner
+
+
+def check_offered(
+    slots: list[Slot], *, organisation: Organisation, requester: Requester, now: datetime
+) -> AccessProfile | None:
+    """Raise NotOffered or SlotNotFree; return the access profile that the booking counts against.
+
+    A limit is counted under the lock on its profile, which all bookings under that profile queue
+    for, so that no number of rivals overshoots it (AVAIL-074).
+    """
+    profiles = {p.pk: p for slot in slots if (p := bookability.effective_profile(slot))}
+    limited = [pk for pk, profile in profiles.items() if profile.is_limited]
+    if limited:
+        list(
+            AccessProfile.objects.filter(pk__in=limited)
+            .select_for_update(no_key=True)
+            .order_by("pk")
+        )
+    taken = bookability.usage(profiles.values(), now)
+    found = [
+        refusal
+        for slot in slots
+        for refusal in bookability.refusals(
+            slot,
+            organisation=organisation,
+            requester=requester,
+            now=now,
+            taken=taken,
+            wanted=len(slots),
+        )
+    ]
+    reasons = {refusal.reason for refusal in found}
+    if others := reasons - {Reason.NOT_FREE, Reason.LIMIT_USED_UP}:
+        raise NotOffered(f"The slot is not offered: {'; '.join(sorted(others))}.")
+    if Reason.NOT_FREE in reasons:
+        raise SlotNotFree
+    if reasons:
+        raise NotOffered("The slot is not offered: the organisation's limit is used up.")
+    return bookability.effective_profile(slots[0])
+
+
+def check_free_for_staff(slots: list[Slot], *, now: datetime) -> None:
+    """Raise SlotNotFree or BookingRefused: staff take what is free, planned and not yet over."""
+    if any(slot.status != Slot.Status.FREE for slot in slots):
+        raise SlotNotFree
+    if any(slot.withdrawn or slot.schedule.withdrawn for slot in slots):
+        raise BookingRefused("The slot has been withdrawn.")
+    if slots[-1].end <= now:
+        raise AppointmentInPast("The slot is over.")
+
+
+# ---------------------------------------------------------------- changing what was booked
+
+
+def appointment_for_change(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Appointment:
+    """Lock an appointment and its slots for a change, and return it with patient and schedule.
+
+    ``expected_version`` is the version that the caller holds, if it said so; compared under the
+    lock, and before anything else is (AMEND-023). Call inside a transaction.
+    Raises AppointmentNotFound, PatientNotFound, VersionConflict, AppointmentCancelled and, through
+    GP Connect, AppointmentInPast.
+    """
+    held = AppointmentSlot.objects.filter(appointment=appointment_id, released=False)
+    # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
+    list(
+        Slot.objects.filter(organisation=organisation, pk__in=held.values("slot"))
+        .select_for_update(no_key=True)
+        .order_by("pk")
+        .values_list("pk")
+    )
+    appointment = (
+        Appointment.objects.filter(organisation=organisation, pk=appointment_id)
+        .select_related("patient", "schedule")
+        .select_for_update(of=("self",), no_key=True)
+        .first()
+    )
+    if appointment is None:
+        raise AppointmentNotFound
+    through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
+    if through_gp_connect:
+        check_patient_may_be_known(appointment.patient, now=now)
+    if expected_version is not None and expected_version != str(appointment.version):
+        raise VersionConflict
+    if appointment.status == Appointment.Status.CANCELLED:
+        raise AppointmentCancelled
+    if through_gp_connect and appointment.start <= now:
+        raise AppointmentInPast("Appointments in the past cannot be changed.")
+    return appointment
+
+
+@transaction.atomic(savepoint=False)
+def amend_appointment(
+    *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
+) -> Appointment:
+    """Change the two texts of an appointment that ``appointment_for_change`` locked.
+
+    A change that changes nothing is accepted and makes no new version (AMEND-035). Raises
+    TextTooLong, BookingRefused. Source: GP Connect, "Amend an appointment".
+    """
+    check_texts(description, comment)
+    before = {"description": appointment.description, "comment": appointment.comment}
+    after = {"description": description, "comment": comment}
+    changes = {
+        name: {"from": before[name], "to": after[name]}
+        for name in before
+        if before[name] != after[name]
+    }
+    if changes:
+        appointment.description, appointment.comment = description, comment
+        _changed(appointment, "amended", actor=actor, now=now, changes=changes)
+    _record("amend", appointment, actor=actor, now=now, changes=changes)
+    return appointment
+
+
+@transaction.atomic(savepoint=False)
+def cancel_appointment(
+    *, appointment: Appointment, reason: str, actor: Actor, now: datetime
+) -> Appointment:
+    """Cancel an appointment that ``appointment_for_change`` locked; its slots are free at once.
+
+    The slots of an orphaned appointment are no longer planned: they are withdrawn instead.
+    Raises ReasonMissing. Source: GP Connect, "Cancel an appointment".
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    held = AppointmentSlot.objects.filter(appointment=appointment, released=False)
+    slots = Slot.objects.filter(pk__in=held.values("slot"))
+    if appointment.orphaned:
+        slots.update(
+            status=Slot.Status.FREE,
+            withdrawn=True,
+            withdrawn_by_plan=True,
+            version=F("version") + 1,
+            updated_at=now,
+        )
+    else:
+        slots.update(status=Slot.Status.FREE, version=F("version") + 1, updated_at=now)
+    held.update(released=True)
+    changes = {"status": {"from": appointment.status, "to": Appointment.Status.CANCELLED.value}}
+    appointment.status = Appointment.Status.CANCELLED
+    appointment.cancellation_reason = reason
+    appointment.orphaned = False
+    _changed(appointment, "cancelled", actor=actor, now=now, changes=changes)
+    _record("cancel", appointment, actor=actor, now=now, changes=changes, reason=reason)
+    return appointment
+
+
+def _changed(
+    appointment: Appointment, action: str, *, actor: Actor, now: datetime, changes: dict[str, Any]
+) -> None:
+    """Store a changed appointment as its next version, with who changed what."""
+    appointment.version += 1
+    appointment.provenance = [
+        *appointment.provenance,
+        {**provenance(action, actor, now), "changes": changes},
+    ]
+    appointment.save()
+
+
+# ---------------------------------------------------------------- who did it
+
+
+def provenance(action: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return one entry of an appointment's provenance (AUD-031): who, for whom, when, how."""
+    entry = {
+        "action": action,
+        "at": now.replace(microsecond=0).isoformat(),
+        "door": actor.door,
+        "user_id": actor.user_id,
+        "name": actor.name,
+        "role": actor.role,
+        "organisation": actor.organisation,
+        "on_authority_of": actor.on_authority_of,
+        "device": actor.device,
+        "interaction": actor.interaction,
+    }
+    return {name: value for name, value in entry.items() if value}
+
+
+def _record(
+    event: str, appointment: Appointment, *, actor: Actor, now: datetime, **detail: Any
+) -> None:
+    """Audit a change made by staff or a command; the API audits each of its requests itself."""
+    if actor.door == AuditEvent.Door.GP_CONNECT:
+        return
+    audit.record(
+        organisation=appointment.organisation,
+        actor=actor,
+        event=f"appointment.{event}",
+        outcome="ok",
+        now=now,
+        patient_id=appointment.patient_id,
+        resource=f"Appointment/{appointment.pk}",
+        detail=detail,
+    )
