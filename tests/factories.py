@@ -6,7 +6,8 @@ the ``practice`` fixture's), the place is its main surgery, and people are alway
 can be in two sessions at once. Times lie in the future of the real clock, tomorrow from 09:00.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import count
 from typing import Any
@@ -16,6 +17,7 @@ from django.utils import timezone
 from practice import clock, nhs_number
 from practice.models import (
     AccessProfile,
+    Appointment,
     Closure,
     Location,
     Organisation,
@@ -26,6 +28,8 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
+from practice.services.audit import Actor
+from practice.services.booking import BookingOrganisation, book_appointment
 
 _numbers = count(1)
 
@@ -286,3 +290,90 @@ def make_slots(
 def make_slot(schedule: Schedule | None = None, **overrides: Any) -> Slot:
     """Make one slot, adjacent to the session's last one: see make_slots."""
     return make_slots(1, schedule, **overrides)[0]
+
+
+# ---------------------------------------------------------------- bookings
+
+
+def make_actor(**overrides: Any) -> Actor:
+    """Describe a call handler of another organisation, acting through GP Connect."""
+    fields = {
+        "door": Appointment.Door.GP_CONNECT,
+        "user_id": "111222333444",
+        "name": "Miss Jane Handler",
+        "role": "444555666777",
+        "organisation": "B00001",
+        "device": "CallSystem 1.2",
+    }
+    return Actor(**{**fields, **overrides})
+
+
+def make_booking_organisation(
+    ods_code: str = "B00001",
+    name: str = "Out of Hours Service",
+    organisation_types: Iterable[str] = ("urgent-care",),
+) -> BookingOrganisation:
+    """Describe the organisation that books, as a consumer would in a contained resource."""
+    resource = {
+        "resourceType": "Organization",
+        "id": "1",
+        "meta": {
+            "profile": [
+                "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-Organization-1"
+            ]
+        },
+        "identifier": [
+            {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": ods_code}
+        ],
+        "type": [
+            {
+                "coding": [
+                    {
+                        "system": "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1",
+                        "code": code,
+                    }
+                ]
+            }
+            for code in organisation_types
+        ],
+        "name": name,
+        "telecom": [{"system": "phone", "value": "0113 496 0004"}],
+    }
+    if not resource["type"]:
+        del resource["type"]
+    return BookingOrganisation(
+        ods_code=ods_code,
+        name=name,
+        organisation_types=frozenset(organisation_types),
+        json=json.dumps(resource),
+    )
+
+
+def make_appointment(
+    slots: Sequence[Slot] = (),
+    patient: Patient | None = None,
+    *,
+    door: str = Appointment.Door.GP_CONNECT,
+    now: datetime | None = None,
+    **overrides: Any,
+) -> Appointment:
+    """Book slots for a patient through the booking service: from outside, or by ``door="staff"``.
+
+    Every other argument is one of ``book_appointment``; a refusal of the service is raised. To have
+    an appointment in the past, book with an earlier ``now``.
+    """
+    slots = slots or [make_slot()]
+    organisation = slots[0].organisation
+    arguments = {
+        "organisation": organisation,
+        "patient_id": (patient or make_patient(organisation)).pk,
+        "slot_ids": [slot.pk for slot in slots],
+        "description": "Sore throat for a week",
+        "now": now or timezone.now(),
+    }
+    if door == Appointment.Door.GP_CONNECT:
+        arguments["actor"] = make_actor()
+        arguments["booking_organisation"] = make_booking_organisation()
+    else:
+        arguments["actor"] = make_actor(door=door, organisation=organisation.ods_code)
+    return book_appointment(**{**arguments, **overrides})

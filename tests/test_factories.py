@@ -1,10 +1,13 @@
 """What the factories make is what the models' own validation accepts."""
 
+import json
+
 import pytest
 
 from practice import nhs_number
-from practice.models import Organisation
-from tests import factories
+from practice.models import Appointment, Organisation
+from tests import factories, profiles
+from tests.shared import needs_shared
 
 
 @pytest.mark.django_db
@@ -20,6 +23,7 @@ from tests import factories
         factories.make_closure,
         factories.make_schedule,
         factories.make_slot,
+        factories.make_appointment,
     ],
     ids=lambda make: make.__name__,
 )
@@ -41,6 +45,23 @@ def test_slots_of_one_session_are_adjacent():
 
     assert (first.end, second.end) == (second.start, third.start)
     assert {second.schedule, third.schedule} == {first.schedule}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", Appointment.Door)
+def test_appointments_are_booked_through_either_door(door):
+    slots = factories.make_slots(2)
+
+    appointment = factories.make_appointment(slots, door=door)
+
+    assert appointment.booked_via == door
+    assert (appointment.start, appointment.end) == (slots[0].start, slots[1].end)
+    assert {slot.status for slot in appointment.slots.all()} == {"busy"}
+
+
+@needs_shared
+def test_the_booking_organisation_keeps_to_its_profile():
+    assert profiles.check(json.loads(factories.make_booking_organisation().json)) == []
 
 
 def test_nhs_numbers_are_of_the_test_range_and_valid():
