@@ -9,6 +9,13 @@ from django.db import connection
 
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import factories
+from tests.shared import GPCONNECT, MISSING
+
+
+def pytest_report_header():
+    """Say on what this run stands, so that a report can be read later."""
+    published = "there" if GPCONNECT.is_dir() else MISSING
+    return [f"database: {connection.vendor}", f"published specification data: {published}"]
 
 
 def pytest_collection_modifyitems(items):
