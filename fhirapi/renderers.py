@@ -1,0 +1,254 @@
+"""Plain dict to response: the format agreed on, JSON and XML, and the HTTP around it.
+
+Nothing here raises anything of ours, so that an error can always be answered.
+"""
+
+import gzip
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+import orjson
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+
+
+class Format(Enum):
+    """The two formats spoken here; the value is the bare media type (GEN-050, GEN-051)."""
+
+    JSON = "application/fhir+json"
+    XML = "application/fhir+xml"
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type header of a response, letter for letter (GEN-059)."""
+        return f"{self.value};charset=utf-8"
+
+
+NAMES = {
+    "application/fhir+json": Format.JSON,
+    "application/json": Format.JSON,
+    "text/json": Format.JSON,
+    "application/fhir+xml": Format.XML,
+    "application/xml": Format.XML,
+    "text/xml": Format.XML,
+}
+SHORT_NAMES = {"json": Format.JSON, "xml": Format.XML}
+
+SMALLEST_WORTH_COMPRESSING = 1024  # bytes
+
+
+# ---------------------------------------------------------------- which format
+
+
+def media_type(header: str) -> str:
+    """The media type of a header or parameter, without its parameters and in lower case.
+
+    A '+' that arrived unescaped in a query string has become a space; it is put back (GEN-062).
+    """
+    return header.partition(";")[0].strip().lower().replace(" ", "+")
+
+
+def negotiate(request: HttpRequest) -> Format | None:
+    """The format of the response, or None when the consumer asks only for others.
+
+    Order: ``_format``, ``Accept``, ``Content-Type``, JSON (GEN-052 to 055). A Content-Type that
+    says nothing about FHIR is ignored here: on a GET it is noise, on a body the parser refuses it.
+    """
+    wanted = media_type(request.GET.get("_format", ""))
+    if wanted:
+        return NAMES.get(wanted) or SHORT_NAMES.get(wanted)
+    own = NAMES.get(media_type(request.META.get("CONTENT_TYPE", "")), Format.JSON)
+    accept = request.headers.get("Accept", "").strip()
+    return accepted(accept, preferred=own) if accept else own
+
+
+def accepted(accept: str, *, preferred: Format) -> Format | None:
+    """The better liked format of an Accept header; ``preferred`` where it likes both alike.
+
+    A format's quality is that of the most specific range naming it (RFC 7231, section 5.3.2).
+    Between equals, one that is named wins over one that a wildcard covers, then the earlier one.
+    """
+    ranges = [(media, (quality, -place)) for place, (media, quality) in enumerate(listed(accept))]
+
+    def liking(candidate: Format) -> tuple[float, bool, int]:
+        exact = [rank for media, rank in ranges if NAMES.get(media) is candidate]
+        partial = [rank for media, rank in ranges if media in {"application/*", "text/*"}]
+        anything = [rank for media, rank in ranges if media == "*/*"]
+        quality, place = max(exact or partial or anything or [(0.0, 0)])
+        return quality, bool(exact), place
+
+    best = max((preferred, *Format), key=liking)
+    return best if liking(best)[0] > 0 else None
+
+
+def listed(header: str) -> Iterator[tuple[str, float]]:
+    """Each entry of an Accept or Accept-Encoding header with its quality, 0 to 1, in order."""
+    for entry in header.split(","):
+        name, *parameters = entry.split(";")
+        quality = 1.0
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip().lower() == "q":
+                try:
+                    quality = min(max(float(value), 0.0), 1.0)
+                except ValueError:
+                    quality = 0.0
+        yield media_type(name), quality
+
+
+def format_or_json(request: HttpRequest) -> Format:
+    """The format for an error: JSON when none could be agreed (ERR-015)."""
+    try:
+        return negotiate(request) or Format.JSON
+    except SuspiciousOperation:  # a query string with too many parameters to be read
+        return Format.JSON
+
+
+# ---------------------------------------------------------------- the HTTP around a body
+
+
+def respond(
+    request: HttpRequest,
+    body: Mapping[str, Any] | bytes | None,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    as_format: Format | None = None,
+) -> HttpResponse:
+    """A finished response: ``body`` is a resource, finished JSON bytes, or None for no body.
+
+    Never stored (GEN-074), its length known, compressed when accepted and worth it (GEN-072).
+    """
+    as_format = as_format or format_or_json(request)
+    content = b"" if body is None else render(body, as_format)
+    response = HttpResponse(content, status=status, content_type=as_format.content_type)
+    if body is None:
+        del response["Content-Type"]  # a FHIR type on an empty body breaks parsers (DEC-064)
+    elif len(content) > SMALLEST_WORTH_COMPRESSING and accepts_gzip(request):
+        response.content = gzip.compress(content, compresslevel=1, mtime=0)
+        response["Content-Encoding"] = "gzip"
+    response["Content-Length"] = str(len(response.content))
+    response["Cache-Control"] = "no-store"
+    response["Vary"] = "Accept, Accept-Encoding"
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def accepts_gzip(request: HttpRequest) -> bool:
+    """Whether Accept-Encoding names gzip, or everything, with a quality above nought."""
+    qualities = dict(listed(request.headers.get("Accept-Encoding", "")))
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def render(body: Mapping[str, Any] | bytes, as_format: Format) -> bytes:
+    """A resource, or finished JSON bytes of one, as the bytes of a response."""
+    if as_format is Format.JSON:
+        return body if isinstance(body, bytes) else orjson.dumps(body)
+    return to_xml(orjson.loads(body) if isinstance(body, bytes) else body)
+
+
+# ---------------------------------------------------------------- XML
+
+NAMESPACE = "http://hl7.org/fhir"
+DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
+WITH_URL_ATTRIBUTE = {"extension", "modifierExtension"}
+
+# Line breaks and tabs need references too: a parser reads them as spaces in an attribute.
+ESCAPES = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "\t": "&#9;",
+    "\n": "&#10;",
+    "\r": "&#13;",
+}
+SPECIAL = re.compile('[\x00-\x1f&<>"\ud800-\udfff\ufffe\uffff]')
+
+
+def to_xml(resource: Mapping[str, Any]) -> bytes:
+    """A resource in FHIR's XML; elements keep the order of the dict's keys.
+
+    Source: FHIR STU3, "XML Representation of Resources". Characters that XML cannot hold, not
+    even escaped, become U+FFFD.
+    """
+    parts = [DECLARATION]
+    write_resource(parts.append, resource, f' xmlns="{NAMESPACE}"')
+    return "".join(parts).encode()
+
+
+def write_resource(write: Any, resource: Mapping[str, Any], namespace: str = "") -> None:
+    """An element named for the type of the resource. Its id is an element like any other."""
+    name = resource["resourceType"]
+    write(f"<{name}{namespace}>")
+    for key, value in resource.items():
+        if key != "resourceType":
+            write_element(write, key, value, resource)
+    write(f"</{name}>")
+
+
+def write_element(write: Any, name: str, value: Any, parent: Mapping[str, Any]) -> None:
+    """One member of a JSON object: ``name`` once, or once for each member of an array.
+
+    ``_name`` beside it holds the ids and extensions of a primitive, and is written with it.
+    """
+    if name[0] == "_":
+        if name[1:] in parent:
+            return
+        name, value, beside = name[1:], None, value
+        if isinstance(beside, list):
+            value = [None] * len(beside)
+    else:
+        beside = parent.get("_" + name)
+    if not isinstance(value, list):
+        write_one(write, name, value, beside)
+    elif beside is None:
+        for item in value:
+            write_one(write, name, item, None)
+    else:
+        for index, item in enumerate(value):
+            write_one(write, name, item, beside[index] if index < len(beside) else None)
+
+
+def write_one(write: Any, name: str, value: Any, beside: Mapping[str, Any] | None) -> None:
+    """A primitive, an element, a resource inside its wrapper, or a narrative."""
+    if isinstance(value, dict):
+        if "resourceType" in value:
+            write(f"<{name}>")
+            write_resource(write, value)
+            write(f"</{name}>")
+        else:
+            write_complex(write, name, "", value)
+    elif name == "div":
+        write(value)  # XHTML, a string only in JSON
+    elif beside:
+        attribute = "" if value is None else f' value="{escape(value)}"'
+        write_complex(write, name, attribute, beside)
+    elif value is not None:
+        write(f'<{name} value="{escape(value)}"/>')
+
+
+def write_complex(write: Any, name: str, attributes: str, element: Mapping[str, Any]) -> None:
+    """An element with children; its id, and the url of an extension, are attributes."""
+    in_attributes = {"id", "url"} if name in WITH_URL_ATTRIBUTE else {"id"}
+    for key in ("id", "url"):
+        if key in in_attributes and key in element:
+            attributes += f' {key}="{escape(element[key])}"'
+    write(f"<{name}{attributes}>")
+    for key, value in element.items():
+        if key not in in_attributes:
+            write_element(write, key, value, element)
+    write(f"</{name}>")
+
+
+def escape(value: Any) -> str:
+    """A primitive as the text of an XML attribute."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else str(value)
+    if SPECIAL.search(text):
+        return SPECIAL.sub(lambda found: ESCAPES.get(found[0], "\ufffd"), text)
+    return text
