@@ -1,0 +1,25 @@
+"""One line for each URL under a practice's service root (GEN-002). Nothing redirects.
+
+The id in a path may be empty or no id at all: it reaches the view of its resource, which finds
+nothing under it and says so with the code of that resource (DEC-065). What begins with "$" or "_"
+is an operation, not an id.
+"""
+
+from django.urls import URLPattern, include, re_path
+
+from fhirapi import views
+
+PATIENT = r"(?P<patient_id>(?![$_])[^/]*)"
+PRACTITIONER = r"(?P<practitioner_id>(?![$_])[^/]*)"
+ORGANISATION = r"(?P<organisation_id>(?![$_])[^/]*)"
+LOCATION = r"(?P<location_id>(?![$_])[^/]*)"
+APPOINTMENT = r"(?P<appointment_id>(?![$_])[^/]*)"
+
+interactions: list[URLPattern] = []
+
+urlpatterns = [
+    re_path(
+        r"^(?P<ods_code>[^/]+)/STU3/1/gpconnect(?:/|\Z)",
+        include([*interactions, re_path(r"(?s:.*)", views.NotImplementedView.as_view())]),
+    ),
+]

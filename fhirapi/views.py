@@ -1,0 +1,292 @@
+"""One way in: GPConnectView guards, answers, audits. Below it, a short class for each URL."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.http import http_date
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from fhirapi import jwt, parsers, renderers, ssp
+from fhirapi.errors import (
+    ACCESS_DENIED,
+    BAD_REQUEST,
+    NOT_IMPLEMENTED,
+    ORGANISATION_NOT_FOUND,
+    UNSUPPORTED_MEDIA_TYPE,
+    FHIRError,
+    is_contention,
+)
+from fhirapi.jwt import Requester
+from fhirapi.ssp import Interaction
+from practice.models import AuditEvent, Organisation
+from practice.selectors import practice_by_ods_code
+from practice.services import audit
+from practice.services.audit import Actor
+
+
+class GPConnectRequest(Request):
+    """A request with what the guards have found out about it, in the order they find it.
+
+    ``now`` is the one reading of the clock (UTC). What no guard has reached yet is None or, for
+    ``actor``, as much as is known; a handler runs only once all of it is there.
+    """
+
+    now: datetime
+    practice: Organisation
+    interaction: Interaction
+    requester: Requester
+    actor: Actor
+    fhir_format: renderers.Format
+
+
+class GPConnectView(APIView):
+    """What every URL under a service root does before and after its own few lines.
+
+    ``interactions`` says which interactions each verb serves: one, or several that only
+    ``Ssp-InteractionID`` tells apart. A handler is named for its verb, as usual; it takes the
+    request and the ids of the path (not the ODS code: see ``request.practice``), and returns one
+    of the responses below, or raises.
+    """
+
+    interactions: ClassVar[Mapping[str, Interaction | tuple[Interaction, ...]]] = {}
+
+    request: GPConnectRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Guard, answer, audit; whatever goes wrong becomes an OperationOutcome, audited too."""
+        self.request = GPConnectRequest(request)
+        self.concerns: dict[str, Any] = {}
+        try:
+            self.initial(self.request, **kwargs)
+            return self.answer(**{name: kwargs[name] for name in kwargs if name != "ods_code"})
+        except Exception as exc:
+            return self.refuse(exc)
+
+    # ------------------------------------------------------------ the guards
+
+    def initial(self, request: GPConnectRequest, ods_code: str, **kwargs: Any) -> None:  # type: ignore[override]
+        """The checks that come before any data is touched; the first to fail decides (ERR-062)."""
+        request.now = timezone.now()
+        request.actor = actor(request, None)
+        request.practice = find_practice(ods_code)
+        offered = self.offered(request.method or "")
+        request.interaction = ssp.check(
+            request.headers, offered=offered, asid=request.practice.asid
+        )
+        request.requester = jwt.check(request.headers.get("Authorization", ""), now=request.now)
+        request.actor = actor(request, request.requester)
+        if settings.GPCONNECT_CHECK_AUDIENCE:
+            jwt.check_audience(request.requester, self.service_root())
+        if settings.GPCONNECT_ENFORCE_SCOPE:
+            jwt.check_scope(request.requester, request.interaction)
+        check_enabled(request.practice, request.interaction)
+        request.fhir_format = agreed_format(request)
+        if request.method in {"POST", "PUT"}:
+            parsers.body_format(request)
+
+    def offered(self, verb: str) -> tuple[Interaction, ...]:
+        """The interactions that this URL serves with a verb. Raises BAD_REQUEST if none (GEN-011).
+
+        HEAD and OPTIONS are verbs like any other: no interaction uses them.
+        """
+        offered = self.interactions.get(verb, ())
+        if not offered:
+            raise FHIRError(
+                BAD_REQUEST,
+                f"The HTTP verb must be {' or '.join(self.interactions)} for this address.",
+            )
+        return offered if isinstance(offered, tuple) else (offered,)
+
+    # ------------------------------------------------------------ the answer
+
+    def answer(self, **kwargs: Any) -> HttpResponse:
+        """The handler's response, audited: a command and its record succeed or fail together.
+
+        A command that lost to another transaction (a deadlock, a busy SQLite file) is tried once
+        more from the start; nothing of it had been stored.
+        """
+        request = self.request
+        handler = getattr(self, (request.method or "").lower())
+        if not request.interaction.is_command:
+            response = handler(request, **kwargs)
+            self.audit(response)
+            return response
+        for is_last_try in (False, True):
+            try:
+                with transaction.atomic():
+                    response = handler(request, **kwargs)
+                    self.audit(response)
+                break
+            except OperationalError as error:
+                if is_last_try or not is_contention(error):
+                    raise
+        return response
+
+    def resource_response(
+        self, resource: Mapping[str, Any], *, last_modified: datetime | None = None
+    ) -> HttpResponse:
+        """A response that carries one resource, with the headers of its version (GEN-090 to 097).
+
+        The status is the interaction's. A command's body is left out if the consumer prefers so.
+        """
+        headers = {}
+        kind, pk = resource["resourceType"], resource.get("id")
+        version = resource.get("meta", {}).get("versionId")
+        if pk and version:
+            address = f"{self.service_root()}/{kind}/{pk}/_history/{version}"
+            headers = {"ETag": f'W/"{version}"', "Content-Location": address}
+            if self.request.interaction.success_status == 201:
+                headers["Location"] = address
+            self.concerns.setdefault("resource", f"{kind}/{pk}")
+        if last_modified:
+            headers["Last-Modified"] = http_date(last_modified.timestamp())
+        return renderers.respond(
+            self.request,
+            None if self.prefers_minimal() else resource,
+            status=self.request.interaction.success_status,
+            headers=headers,
+            as_format=self.request.fhir_format,
+        )
+
+    def bundle_response(self, bundle: Mapping[str, Any] | bytes) -> HttpResponse:
+        """A response that carries a searchset, as a dict or as finished JSON bytes (GEN-091)."""
+        return renderers.respond(
+            self.request,
+            bundle,
+            status=self.request.interaction.success_status,
+            as_format=self.request.fhir_format,
+        )
+
+    def prefers_minimal(self) -> bool:
+        """Whether a create or update is to be answered without its body (GEN-099, DEC-064)."""
+        prefer = self.request.headers.get("Prefer", "").lower().replace(" ", "")
+        return self.request.interaction.is_command and "return=minimal" in prefer
+
+    def service_root(self) -> str:
+        """The practice's service root URL, without a trailing slash."""
+        path = f"/{self.request.practice.ods_code}/STU3/1/gpconnect"
+        return self.request.build_absolute_uri(path)
+
+    # ------------------------------------------------------------ the trail
+
+    def about(self, *, patient_id: int | None = None, resource: str = "", **detail: Any) -> None:
+        """Note whom and what the request concerns, for the audit trail; ``detail`` adds to it.
+
+        ``resource`` is such as "Appointment/9". To be called as soon as it is known, so that a
+        later refusal is recorded with it.
+        """
+        known = {"patient_id": patient_id, "resource": resource}
+        self.concerns.update({name: value for name, value in known.items() if value})
+        self.concerns["detail"] = {**self.concerns.get("detail", {}), **detail}
+
+    def audit(self, response: HttpResponse) -> None:
+        """Record the request and its outcome: refused or not, there is no way round (AUD-002)."""
+        request = self.request
+        refusal: FHIRError | None = getattr(response, "refusal", None)
+        audit.record(
+            organisation=getattr(request, "practice", None),
+            actor=request.actor,
+            event=request.actor.interaction or f"{request.method} without an interaction id",
+            outcome=str(response.status_code),
+            now=request.now,
+            spine_code=refusal.error.code if refusal else "",
+            diagnostics=" ".join(refusal.diagnostics) if refusal else "",
+            **self.concerns,
+        )
+
+    def refuse(self, exc: Exception) -> HttpResponse:
+        """The response for an exception, audited after everything else has been rolled back."""
+        response = self.handle_exception(exc)
+        try:
+            self.audit(response)
+        except Exception as failure:
+            return self.handle_exception(failure)
+        return response
+
+
+class NotImplementedView(GPConnectView):
+    """Every path under a service root that is no interaction's (GEN-010)."""
+
+    def offered(self, verb: str) -> tuple[Interaction, ...]:
+        """Nothing, with any verb."""
+        raise FHIRError(NOT_IMPLEMENTED, "No interaction with this address is implemented.")
+
+
+def find_practice(ods_code: str) -> Organisation:
+    """The practice of a service root; case counts, ASIDs play no part (GEN-007, GEN-008)."""
+    is_possible = ods_code.isascii() and ods_code.isalnum()
+    practice = practice_by_ods_code(ods_code) if is_possible else None
+    if practice is None:
+        raise FHIRError(ORGANISATION_NOT_FOUND, "No practice has this service root.")
+    return practice
+
+
+def check_enabled(practice: Organisation, interaction: Interaction) -> None:
+    """Refuse what the practice has switched off; the capability statement never is (ENA-010...)."""
+    if interaction.capability is None:
+        return
+    if not practice.gp_connect_enabled:
+        raise FHIRError(ACCESS_DENIED, "GP Connect is disabled at this practice.")
+    if interaction.capability == ssp.APPOINTMENTS and not practice.appointment_management_enabled:
+        raise FHIRError(
+            ACCESS_DENIED, "The Appointment Management capability is disabled at this practice."
+        )
+
+
+def agreed_format(request: HttpRequest) -> renderers.Format:
+    """The format of the answer. Raises 415 when the consumer asks only for others (GEN-056)."""
+    agreed = renderers.negotiate(request)
+    if agreed is None:
+        raise FHIRError(
+            UNSUPPORTED_MEDIA_TYPE,
+            "The format asked for (_format or Accept) is not supported:"
+            " application/fhir+json and application/fhir+xml are.",
+        )
+    return agreed
+
+
+def actor(request: HttpRequest, requester: Requester | None) -> Actor:
+    """Who asks, for the audit trail and for provenance: whatever is known by now (AUD-012, 015)."""
+    headers = request.headers
+    detail = {
+        "verb": request.method,
+        "url": request.get_full_path(),
+        "ssp_from": headers.get(ssp.SENT_FROM, ""),
+        "ssp_to": headers.get(ssp.SENT_TO, ""),
+        "forwarded": headers.get("Forwarded") or headers.get("X-Forwarded-For", ""),
+    }
+    known: dict[str, Any] = {
+        "door": AuditEvent.Door.GP_CONNECT,
+        "trace_id": headers.get(ssp.TRACE_ID, "").strip(),
+        "interaction": headers.get(ssp.INTERACTION_ID, "").strip(),
+        "address": detail["forwarded"] or request.META.get("REMOTE_ADDR", ""),
+    }
+    if requester is None:
+        return Actor(**known, detail=detail)
+    has_role = requester.role_profile_id != jwt.UNKNOWN
+    return Actor(
+        **known,
+        user_id=requester.user_id,
+        name=requester.user_name,
+        role=requester.role_profile_id if has_role else "unknown",
+        organisation=f"{requester.organisation_name} ({requester.ods_code})",
+        device=" ".join(
+            (requester.device_identifier, requester.device_model, requester.device_version)
+        ),
+        detail={
+            **detail,
+            "iss": requester.iss,
+            "sub": requester.sub,
+            "aud": requester.aud,
+            "requested_scope": requester.scope,
+            "reason_for_request": requester.reason_for_request,
+            "user_identifiers": requester.user_identifiers,
+            "organisation_ods_code": requester.ods_code,
+        },
+    )
