@@ -133,3 +133,7 @@ class HolderElsewhere(PracticeError):
 
 class PlanChanged(PracticeError):
     """The diary has changed since the plan was shown."""
+
+
+class DiaryRefused(PracticeError):
+    """The diary cannot be changed in this way."""
