@@ -9,6 +9,7 @@ from django.db import connection
 
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import factories
+from tests.consumer import Consumer
 from tests.shared import GPCONNECT, MISSING
 
 
@@ -56,3 +57,9 @@ def practice(db) -> Practice:
         role=practitioner.roles.get(),
         patient=factories.make_patient(organisation),
     )
+
+
+@pytest.fixture
+def consumer(practice) -> Consumer:
+    """A system of another organisation that talks to the small practice."""
+    return Consumer(practice.organisation)
