@@ -1,0 +1,197 @@
+"""The promises of the house, kept for code that is not yet written.
+
+Which way the doors open, what no room may hold, and that the README tells the truth.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.shared import ROOT
+
+PACKAGES = ("config", "practice", "fhirapi")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def sources():
+    """Every module of ours but the migrations, by dotted name."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts:
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+SOURCES = dict(sources())
+
+
+def tree(name):
+    return ast.parse(SOURCES[name].read_text(encoding="utf-8"))
+
+
+def imports(name):
+    """Every module that a module imports, also inside functions: ``a`` and ``a.b`` of a.b."""
+    found = set()
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name} imports relatively: spell the module out"
+            named = {f"{node.module}.{alias.name}" for alias in node.names}
+            # "from a import b" is about the module a.b, or about something in a.
+            found |= named if named <= set(SOURCES) else named | {node.module}
+    return found
+
+
+def within(name, *packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+# ---------------------------------------------------------------- which way the doors open
+
+# Constants and formats that every room of fhirapi speaks in.
+VOCABULARY = "fhirapi.resources.common"
+CLOSED_DOORS = [
+    # (who, may not import)
+    ("practice", "fhirapi", "config", "rest_framework", "fhir", "django_filters"),
+    ("fhirapi", "config", "practice.admin", "practice.staff", "practice.management"),
+    ("practice.models", "practice.services", "practice.selectors", "practice.bookability"),
+    ("practice.bookability", "practice.services", "practice.selectors"),
+    ("practice.selectors", "practice.services"),
+    ("practice.services", "practice.admin", "practice.staff", "practice.management"),
+    ("practice.exceptions", "practice.models", "django"),
+    # Inside fhirapi the rooms know the errors and not each other; the views know them all.
+    ("fhirapi.errors", "fhirapi.ssp", "fhirapi.jwt", "fhirapi.filters", "fhirapi.resources"),
+    ("fhirapi.ssp", "fhirapi.jwt", "fhirapi.filters", "fhirapi.resources", "fhirapi.views"),
+    ("fhirapi.jwt", "fhirapi.filters", "fhirapi.resources", "fhirapi.views"),
+    ("fhirapi.filters", "fhirapi.ssp", "fhirapi.jwt", "fhirapi.resources", "fhirapi.views"),
+    ("fhirapi.resources", "fhirapi.ssp", "fhirapi.jwt", "fhirapi.filters", "fhirapi.views"),
+    ("fhirapi.renderers", "fhirapi.views", "fhirapi.resources", "practice"),
+    ("fhirapi.parsers", "fhirapi.views", "fhirapi.resources", "practice.services"),
+]
+
+
+@pytest.mark.parametrize(("who", "closed"), [(who, closed) for who, *closed in CLOSED_DOORS])
+def test_doors_open_one_way(who, closed):
+    through = {
+        f"{name} imports {imported}"
+        for name in SOURCES
+        if within(name, who)
+        for imported in imports(name)
+        if within(imported, *closed) and not within(imported, VOCABULARY)
+    }
+
+    assert through == set()
+
+
+# ---------------------------------------------------------------- what no room may hold
+
+
+def test_no_room_without_a_name():
+    """utils.py and helpers.py: give the function to its subject."""
+    last = {name.rsplit(".", 1)[-1] for name in SOURCES}
+
+    assert not last & {"utils", "util", "helpers", "helper", "misc"}
+
+
+def test_no_signals_and_no_save_overrides():
+    """Bulk writes skip both, and a reader cannot see them coming."""
+    listening = {
+        f"{name} imports {imported}"
+        for name in SOURCES
+        for imported in imports(name)
+        if within(imported, "django.db.models.signals", "django.dispatch")
+    }
+    overriding = {
+        f"{name}: {node.name}"
+        for name in SOURCES
+        if within(name, "practice.models")
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.FunctionDef) and node.name in {"save", "delete"}
+    }
+
+    assert listening | overriding == set()
+
+
+def test_public_functions_are_annotated():
+    bare = set()
+    for name in SOURCES:
+        for node in tree(name).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                arguments = node.args
+                named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+                if node.returns is None or any(each.annotation is None for each in named):
+                    bare.add(f"{name}.{node.name}")
+
+    assert bare == set()
+
+
+def test_migrations_say_what_they_change():
+    names = [path.stem for path in (ROOT / "practice" / "migrations").glob("0*.py")]
+
+    assert [name for name in names if "_auto_" in name] == []
+
+
+# ---------------------------------------------------------------- the README tells the truth
+
+
+def section(title):
+    """The text of one section of the README, up to the next of the same rank."""
+    found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert found, f"the README has no section {title}"
+    return found.group(1)
+
+
+def first_column(title):
+    """What stands in code style in the first column of a section's tables."""
+    rows = [line for line in section(title).splitlines() if line.startswith("| `")]
+    return {re.match(r"\| `([^`]+)`", row).group(1) for row in rows}
+
+
+def test_configuration_lists_every_variable_and_no_other():
+    settings = (ROOT / "config" / "settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", settings))
+
+    assert first_column("Configuration") == read
+
+
+def test_packages_lists_every_requirement_and_no_other():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = {re.split(r"[\[=]", line)[0] for line in lines if line and line[0] != "#"}
+
+    assert first_column("Packages") == required
+    assert [line for line in lines if line and line[0] != "#" and "==" not in line] == []
+
+
+def test_interactions_lists_the_table_that_requests_are_checked_against():
+    from fhirapi.ssp import INTERACTIONS
+
+    listed = {
+        tuple(cell.strip().strip("`") for cell in line.split("|")[1:4])
+        for line in section("Interactions").splitlines()
+        if line.startswith("| `")
+    }
+
+    assert listed == {(each.verb, each.path, each.id) for each in INTERACTIONS}
+
+
+def test_commands_lists_every_management_command_and_no_other():
+    folder = ROOT / "practice" / "management" / "commands"
+    ours = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
+
+    assert {each.split()[0] for each in first_column("Commands")} == ours
+
+
+def test_make_words_are_those_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+
+    assert {each.removeprefix("make ") for each in first_column("Daily work")} == targets
+
+
+def test_files_named_in_the_readme_exist():
+    named = re.findall(r"\]\((?!http|#)([^)]+)\)", README)
+
+    assert [name for name in named if not (ROOT / Path(name)).exists()] == []
