@@ -49,6 +49,10 @@ class Schedule(Versioned, OfferLimits):
         help_text="Who outside may book. Empty: everybody.",
     )
     withdrawn = models.BooleanField(default=False, help_text="The session does not take place.")
+    withdrawn_by_plan = models.BooleanField(default=False, editable=False)
+    changed_by_hand = models.BooleanField(
+        default=False, help_text="Generating again leaves whose, where and for whom as they are."
+    )
 
     class Meta:
         ordering = ["start", "id"]
