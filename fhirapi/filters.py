@@ -1,14 +1,21 @@
-"""Every search parameter, declared once: what it is called, what it may hold, what else is refused.
+"""Every search parameter, declared once: what it is called, what it may hold, what it narrows.
 
 The capability statement lists what stands in SEARCHES; parameters that are not declared are
-ignored on every search (GEN-078).
+ignored on every search (GEN-078). An identifier is one token. The parameters of slots and
+appointments are FilterSets: they read *all* values of a parameter, since most may be sent only
+once, refuse with the Spine code that the requirements name, and then narrow a query.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NoReturn
 
+from django import forms
+from django.db.models import QuerySet
 from django.http import QueryDict
+from django_filters import Filter, FilterSet
 
 from fhirapi.errors import (
     BAD_REQUEST,
@@ -20,7 +27,8 @@ from fhirapi.errors import (
     SpineError,
 )
 from fhirapi.resources import common
-from practice import nhs_number
+from practice import clock, nhs_number, terminology
+from practice.bookability import Requester
 
 
 @dataclass(frozen=True)
@@ -98,28 +106,306 @@ ORGANISATION_IDENTIFIER = IdentifierParameter(
     is_valid=is_alphanumeric,
 )
 
+
+class EveryValue(forms.Widget):
+    """Hands on every value that a parameter was sent with."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        values: list[str] = data.getlist(name)
+        return values
+
+
+class Parameter(forms.Field):
+    """A search parameter. ``read`` turns its values, at least one, into what the search needs."""
+
+    widget = EveryValue
+    missing: SpineError = BAD_REQUEST
+
+    def __init__(self, *, name: str, documentation: str, **from_django_filter: Any) -> None:
+        super().__init__()
+        self.name = name
+
+    def clean(self, values: list[str]) -> Any:
+        """The value that the search needs; a parameter that is missing is refused."""
+        if not values:
+            raise FHIRError(self.missing, f"The parameter {self.name} is required.")
+        return self.read(values)
+
+    def read(self, values: list[str]) -> Any:
+        raise NotImplementedError
+
+    def once(self, values: list[str]) -> str:
+        if len(values) > 1:
+            self.refuse("must be sent once only")
+        return values[0]
+
+    def refuse(self, rule: str) -> NoReturn:
+        raise FHIRError(INVALID_PARAMETER, f"The parameter {self.name} {rule}.")
+
+
+# ---------------------------------------------------------------- dates
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One end of a search's range: the instant, and what a London clock then shows."""
+
+    instant: datetime
+    wall: datetime
+
+
+def read_date(text: str) -> date | None:
+    """A full date (SLOT-031), or None for anything else."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def read_moment(text: str) -> datetime | None:
+    """A date and time with the offset +00:00 or +01:00 (SLOT-005, SLOT-033), or None.
+
+    A ``+`` that was decoded as a space is put back (SLOT-012). Whether the offset is the one in
+    force in London does not matter: the instant that it denotes counts (SLOT-034).
+    """
+    pattern = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})[+ ](0[01]:00)"
+    match = re.fullmatch(pattern, text)
+    if not match:
+        return None
+    try:
+        return datetime.fromisoformat(f"{match[1]}+{match[2]}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+class BoundParameter(Parameter):
+    """``ge`` with where a range begins or ``le`` with where it ends: a date, or a date and time.
+
+    A date begins at its midnight and ends with its last moment (SLOT-053).
+    """
+
+    def __init__(self, *, prefix: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.prefix = prefix
+
+    def read(self, values: list[str]) -> Bound:
+        text = self.once(values)
+        if not text.startswith(self.prefix):
+            self.refuse(f"must have the prefix {self.prefix}")
+        text = text[len(self.prefix) :]
+        try:
+            if day := read_date(text):
+                edge = clock.day_start(day) if self.prefix == "ge" else clock.day_end(day)
+                return Bound(edge, datetime.combine(day, datetime.min.time()))
+            if moment := read_moment(text):
+                return Bound(moment, clock.local(moment).replace(tzinfo=None))
+        except OverflowError:
+            pass
+        raise FHIRError(
+            INVALID_PARAMETER,
+            f"The parameter {self.name} must be a date (yyyy-mm-dd) or a date and time with offset"
+            " (yyyy-mm-ddThh:mm:ss+hh:mm, +00:00 or +01:00).",
+        )
+
+
+class BoundFilter(Filter):
+    """A bound on one column of the slots."""
+
+    field_class = BoundParameter
+    fhir_type = "date"
+
+    def filter(self, qs: QuerySet[Any], value: Bound) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.field_name}__{self.lookup_expr}": value.instant})
+
+
+# ---------------------------------------------------------------- tokens
+
+
+class FreeParameter(Parameter):
+    """``status``: free is the only one that can be searched for (SLOT-006, SLOT-023)."""
+
+    def read(self, values: list[str]) -> str:
+        if self.once(values) != "free":
+            self.refuse("must be free")
+        return "free"
+
+
+class RequesterParameter(Parameter):
+    """``searchFilter``: who asks, by ODS code and organisation type.
+
+    What is not understood is ignored without error (SLOT-035, SLOT-036); several of one system
+    match if any does (AVAIL-027).
+    """
+
+    def clean(self, values: list[str]) -> Requester:
+        tokens = [value.split("|", 1) for value in values if "|" in value]
+        type_system = terminology.value_set("organisation_type").system
+
+        def codes(system: str) -> frozenset[str]:
+            return frozenset(code for found, code in tokens if found == system and code)
+
+        return Requester(codes(common.ODS_CODE), codes(type_system))
+
+
+class SelectedFilter(Filter):
+    """A parameter that narrows nothing: the selector knows of it already."""
+
+    fhir_type = "token"
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return qs
+
+
+class StatusFilter(SelectedFilter):
+    field_class = FreeParameter
+
+
+class RequesterFilter(SelectedFilter):
+    field_class = RequesterParameter
+
+
+# ---------------------------------------------------------------- search for free slots
+
+LONGEST_RANGE = timedelta(days=14)
+
+SLOT_SCHEDULE = "Slot:schedule"
+SCHEDULE_PRACTITIONER = "Schedule:actor:Practitioner"
+SCHEDULE_LOCATION = "Schedule:actor:Location"
+LOCATION_ORGANISATION = "Location:managingOrganization"
+# Parameter name and value of each (SLOT-002).
+INCLUDES = (
+    ("_include", SLOT_SCHEDULE),
+    ("_include:recurse", SCHEDULE_PRACTITIONER),
+    ("_include:recurse", SCHEDULE_LOCATION),
+    ("_include:recurse", LOCATION_ORGANISATION),
+)
+
+
+class SlotFilter(FilterSet):
+    """The parameters of the search for free slots."""
+
+    status = StatusFilter(name="status", documentation="free")
+    start = BoundFilter(
+        field_name="start",
+        lookup_expr="gte",
+        name="start",
+        prefix="ge",
+        documentation="Prefix ge: the slot starts at or after this.",
+    )
+    end = BoundFilter(
+        field_name="end",
+        lookup_expr="lte",
+        name="end",
+        prefix="le",
+        documentation="Prefix le: the slot ends at or before this.",
+    )
+    searchFilter = RequesterFilter(
+        name="searchFilter", documentation="Organisation type or ODS code, any number."
+    )
+
+    def checked(self) -> Mapping[str, Any]:
+        """The values of all parameters; the first that is wrong is refused (SLOT-020 to 033)."""
+        self.form.is_valid()
+        values: dict[str, Any] = self.form.cleaned_data
+        self.wanted = wanted_includes(self.data)
+        length = values["end"].wall - values["start"].wall
+        if values["end"].instant < values["start"].instant:
+            raise FHIRError(INVALID_PARAMETER, "The parameter end must not be before start.")
+        if length > LONGEST_RANGE:
+            raise FHIRError(
+                INVALID_PARAMETER, "The parameters start and end must be at most two weeks apart."
+            )
+        return values
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Slots that lie fully inside the range (SLOT-052, SLOT-056)."""
+        narrowed = super().filter_queryset(queryset)
+        # Implied by the bound on the end; said again so that the index can stop there.
+        return narrowed.filter(start__lt=self.form.cleaned_data["end"].instant)
+
+
+def wanted_includes(parameters: Any) -> set[str]:
+    """The includes that were sent; Slot:schedule must be (SLOT-024)."""
+    wanted = {value for name, value in INCLUDES if value in parameters.getlist(name)}
+    if SLOT_SCHEDULE not in wanted:
+        raise FHIRError(BAD_REQUEST, f"The parameter _include={SLOT_SCHEDULE} is required.")
+    return wanted
+
+
+# ---------------------------------------------------------------- a patient's appointments
+
+
+class DaysParameter(Parameter):
+    """``start`` twice, ``ge`` the first day and ``le`` the last, in either order (RETR-001)."""
+
+    missing = INVALID_PARAMETER
+
+    def read(self, values: list[str]) -> tuple[date, date]:
+        if sorted(value[:2] for value in values) != ["ge", "le"]:
+            self.refuse("must be sent twice: once with the prefix ge, once with le")
+        first, last = (read_date(value[2:]) for value in sorted(values))
+        if first is None or last is None:
+            raise FHIRError(
+                INVALID_PARAMETER, f"The parameter {self.name} must hold full dates (yyyy-mm-dd)."
+            )
+        if last < first:
+            self.refuse("must not end before it begins")
+        return first, last
+
+
+class DaysFilter(Filter):
+    """Appointments that start on one of the days, by the London calendar (RETR-031, RETR-032)."""
+
+    field_class = DaysParameter
+    fhir_type = "date"
+
+    def filter(self, qs: QuerySet[Any], value: tuple[date, date]) -> QuerySet[Any]:
+        first, last = value
+        try:
+            return qs.filter(start__gte=clock.day_start(first), start__lt=clock.day_end(last))
+        except OverflowError:  # the last day there is
+            return qs.filter(start__gte=clock.day_start(first))
+
+
+class AppointmentFilter(FilterSet):
+    """The parameter of the retrieval of a patient's appointments."""
+
+    start = DaysFilter(
+        field_name="start",
+        name="start",
+        documentation="Twice, prefixes ge and le: a range of dates.",
+    )
+
+    def check(self, *, now: datetime) -> None:
+        """Refuse what is no range of days from today on (RETR-010 to RETR-017)."""
+        self.form.is_valid()
+        first, _ = self.form.cleaned_data["start"]
+        if first < clock.today(now):
+            raise FHIRError(
+                INVALID_PARAMETER,
+                "The parameter start must not reach into the past: past appointments cannot be"
+                " requested.",
+            )
+
+
 # ---------------------------------------------------------------- what each search takes
+
+
+def declared(filters: type[FilterSet]) -> tuple[SearchParameter, ...]:
+    """The parameters of a FilterSet, as a consumer is told of them."""
+    return tuple(
+        SearchParameter(name, declaration.fhir_type, declaration.extra["documentation"])
+        for name, declaration in filters.base_filters.items()
+    )
+
 
 SEARCHES = {
     "Patient": Search((PATIENT_IDENTIFIER,)),
     "Practitioner": Search((PRACTITIONER_IDENTIFIER,)),
     "Organization": Search((ORGANISATION_IDENTIFIER,)),
-    "Slot": Search(
-        (
-            SearchParameter("start", "date", "Prefix ge: the slot starts at or after this."),
-            SearchParameter("end", "date", "Prefix le: the slot ends at or before this."),
-            SearchParameter("status", "token", "free"),
-            SearchParameter("searchFilter", "token", "Organisation type or ODS code, any number."),
-        ),
-        includes=(
-            "Slot:schedule",
-            "Schedule:actor:Practitioner",
-            "Schedule:actor:Location",
-            "Location:managingOrganization",
-        ),
-    ),
+    "Slot": Search(declared(SlotFilter), includes=tuple(value for _, value in INCLUDES)),
     # Only within the compartment of a patient: Patient/[id]/Appointment.
-    "Appointment": Search(
-        (SearchParameter("start", "date", "Twice, prefixes ge and le: a range of dates."),)
-    ),
+    "Appointment": Search(declared(AppointmentFilter)),
 }

@@ -7,7 +7,7 @@ is an operation, not an id.
 
 from django.urls import URLPattern, include, re_path
 
-from fhirapi import views
+from fhirapi import appointment_views, views
 
 PATIENT = r"(?P<patient_id>(?![$_])[^/]*)"
 PRACTITIONER = r"(?P<practitioner_id>(?![$_])[^/]*)"
@@ -15,7 +15,14 @@ ORGANISATION = r"(?P<organisation_id>(?![$_])[^/]*)"
 LOCATION = r"(?P<location_id>(?![$_])[^/]*)"
 APPOINTMENT = r"(?P<appointment_id>(?![$_])[^/]*)"
 
-interactions: list[URLPattern] = []
+interactions: list[URLPattern] = [
+    re_path(r"^Slot\Z", appointment_views.SlotSearchView.as_view()),
+    re_path(r"^Appointment\Z", appointment_views.AppointmentsView.as_view()),
+    re_path(rf"^Appointment/{APPOINTMENT}\Z", appointment_views.AppointmentView.as_view()),
+    re_path(
+        rf"^Patient/{PATIENT}/Appointment\Z", appointment_views.PatientAppointmentsView.as_view()
+    ),
+]
 
 urlpatterns = [
     re_path(

@@ -1,13 +1,13 @@
 """Every question a visitor asks. Each begins with the practice whose door was knocked at."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from practice import bookability, clock
 from practice.bookability import Requester
-from practice.exceptions import AppointmentNotFound, PatientNotFound
+from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import (
     Appointment,
     Location,
@@ -77,26 +77,32 @@ def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
 def appointment_for_reading(
     *, organisation: Organisation, appointment_id: int, now: datetime
 ) -> Appointment:
-    """Return an appointment that another organisation names.
+    """Return an appointment that another organisation names, with its patient and its session.
 
-    Raises AppointmentNotFound; PatientNotFound when its patient is not to be known of: flagged
-    sensitive (READ-007), or still registered with a number never verified (PAT, visibility matrix).
-    That the patient has left or died does not hide it, so that it can be cancelled (DEC-059).
+    Raises AppointmentNotFound; PatientNotFound when its patient is not to be known of;
+    AppointmentInPast, by date and time (READ-003, READ-004).
     """
     found = (
         appointments(organisation=organisation)
-        .select_related("patient")
+        .select_related("patient", "schedule")
         .filter(pk=appointment_id)
         .first()
     )
     if found is None:
         raise AppointmentNotFound
     check_patient_may_be_known(found.patient, now=now)
+    if found.start <= now:
+        raise AppointmentInPast("Appointments in the past cannot be read.")
     return found
 
 
 def check_patient_may_be_known(patient: Patient, *, now: datetime) -> None:
-    """Raise PatientNotFound when an appointment of this patient is not to be shown outside."""
+    """Raise PatientNotFound when an appointment of this patient is not to be shown outside.
+
+    So it is when they are flagged sensitive (READ-007), or still registered with a number never
+    verified (PAT, visibility matrix). That they have left or died does not hide it, so that it can
+    be cancelled (DEC-059).
+    """
     gone = (
         not patient.active
         or patient.deceased_at is not None
@@ -108,32 +114,27 @@ def check_patient_may_be_known(patient: Patient, *, now: datetime) -> None:
 
 
 def patient_appointments(
-    *, organisation: Organisation, patient_id: int, first: date, last: date, now: datetime
+    *, organisation: Organisation, patient_id: int, now: datetime
 ) -> QuerySet[Appointment]:
-    """Appointments of a patient that start from the first to the last date in London, by start.
+    """Every appointment of a patient at the practice, by start (RETR-033 to RETR-036).
 
     Raises PatientNotFound unless the patient may be seen outside (RETR-018).
     """
     if not visible_patients(organisation=organisation, now=now).filter(pk=patient_id).exists():
         raise PatientNotFound
-    return (
-        appointments(organisation=organisation)
-        .filter(
-            patient=patient_id,
-            start__gte=clock.day_start(first),
-            start__lt=clock.day_end(last),
-        )
-        .order_by("start", "pk")
-    )
+    found = appointments(organisation=organisation).filter(patient=patient_id)
+    return found.order_by("start", "pk")
 
 
 # ---------------------------------------------------------------- the directory
 
 
 def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
-    """Everybody who works here or once did, as old sessions name them (PRAC-011)."""
+    """Everybody who works here or once did, or whom a session names (PRAC-011, GEN-025)."""
+    theirs = {"organisation": organisation}
     return Practitioner.objects.filter(
-        pk__in=PractitionerRole.objects.filter(organisation=organisation).values("practitioner")
+        Exists(PractitionerRole.objects.filter(practitioner=OuterRef("pk"), **theirs))
+        | Exists(Schedule.objects.filter(session_holder=OuterRef("pk"), **theirs))
     )
 
 

@@ -38,6 +38,18 @@ def uk_time(moment: datetime) -> str:
     return clock.local(moment).isoformat(timespec="seconds")
 
 
+class UKTimes(dict[int, str]):
+    """``uk_time`` of seconds since 1970, each worked out once: starts repeat across a day's diary.
+
+    Make one for each answer, so that it holds no more than the answer does.
+    """
+
+    def __missing__(self, epoch: int) -> str:
+        written = datetime.fromtimestamp(epoch, clock.LONDON).isoformat()
+        self[epoch] = written
+        return written
+
+
 def meta(profile: str, version: int) -> dict[str, Any]:
     """The metadata of a stored resource (GEN-030, GEN-031)."""
     return {"versionId": str(version), "profile": [profile]}

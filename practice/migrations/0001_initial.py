@@ -1069,7 +1069,7 @@ class Migration(migrations.Migration):
                 ("end", models.DateTimeField()),
                 ("description", models.CharField(max_length=100)),
                 ("comment", models.CharField(blank=True, max_length=500)),
-                ("priority", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("priority", models.PositiveIntegerField(blank=True, null=True)),
                 ("created", models.DateTimeField()),
                 ("session_name", models.CharField(blank=True, max_length=100)),
                 (

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name="changed_by_hand",
             field=models.BooleanField(
                 default=False,
-                help_text="Generating again leaves holder, place, role and limits as they are.",
+                help_text="Generating again leaves whose, where and for whom as they are.",
             ),
         ),
         migrations.AddField(

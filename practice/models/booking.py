@@ -49,7 +49,7 @@ class Appointment(Versioned):
     end = models.DateTimeField()
     description = models.CharField(max_length=100)
     comment = models.CharField(max_length=500, blank=True)
-    priority = models.PositiveSmallIntegerField(null=True, blank=True)
+    priority = models.PositiveIntegerField(null=True, blank=True)
     created = models.DateTimeField()
     session_name = models.CharField(max_length=100, blank=True)
     practitioner_role = models.CharField(

@@ -1,0 +1,167 @@
+"""Appointment Management: a short class for each URL."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse
+
+from fhirapi import ssp
+from fhirapi.errors import BAD_REQUEST, FHIRError
+from fhirapi.filters import (
+    SCHEDULE_LOCATION,
+    SCHEDULE_PRACTITIONER,
+    AppointmentFilter,
+    SlotFilter,
+)
+from fhirapi.parsers import parse_body
+from fhirapi.resources import (
+    appointment,
+    bundle,
+    location,
+    organization,
+    practitioner,
+    schedule,
+    slot,
+)
+from fhirapi.resources.common import UKTimes
+from fhirapi.views import GPConnectRequest, GPConnectView
+from practice import selectors
+from practice.models import Appointment, Organisation
+from practice.services import booking
+
+
+class SlotSearchView(GPConnectView):
+    """Search for free slots: a query for each type of resource, however many slots there are."""
+
+    interactions = {"GET": ssp.SEARCH_SLOTS}
+
+    def get(self, request: GPConnectRequest) -> HttpResponse:
+        search = SlotFilter(request.query_params)
+        requester = search.checked()["searchFilter"]
+        found = selectors.bookable_slots(
+            organisation=request.practice, requester=requester, now=request.now
+        )
+        narrowed = search.filter_queryset(found).annotate(**slot.ANNOTATIONS)
+        rows = list(narrowed.values_list(*slot.COLUMNS))
+        times = UKTimes()
+        others = included(rows, search.wanted, times, organisation=request.practice)
+        return self.bundle_response(bundle.encoded_searchset(slot.encode(rows, times), others))
+
+
+def included(
+    slots: list[tuple[Any, ...]], wanted: set[str], times: UKTimes, *, organisation: Organisation
+) -> Iterator[dict[str, Any]]:
+    """The resources that go with slots: each once, none without a slot (SLOT-071 to SLOT-077)."""
+    if not slots:
+        return
+    column = slot.COLUMNS.index("schedule_id")
+    schedules = schedule.rows(organisation, {row[column] for row in slots})
+    yield from (schedule.render(row, times) for row in schedules)
+    if SCHEDULE_PRACTITIONER in wanted:
+        column = schedule.COLUMNS.index("session_holder_id")
+        named = selectors.practitioners(organisation=organisation).filter(
+            pk__in={row[column] for row in schedules if row[column]}
+        )
+        yield from practitioner.render_all(named, organisation=organisation)
+    if SCHEDULE_LOCATION in wanted:
+        column = schedule.COLUMNS.index("location_id")
+        places = selectors.locations(organisation=organisation).filter(
+            pk__in={row[column] for row in schedules}
+        )
+        yield from location.render_all(places)
+    yield from organization.render_all(Organisation.objects.filter(pk=organisation.pk))
+
+
+class AppointmentResponder(GPConnectView):
+    """What the interactions with a single appointment have in common: how they answer."""
+
+    def appointment_response(self, found: Appointment) -> HttpResponse:
+        self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
+        slots = appointment.slots_of([found.pk])[found.pk]
+        rendered = appointment.render(appointment.row_of(found), slots)
+        return self.resource_response(rendered, last_modified=found.updated_at)
+
+
+class AppointmentsView(AppointmentResponder):
+    """Book an appointment."""
+
+    interactions = {"POST": ssp.BOOK_APPOINTMENT}
+
+    def post(self, request: GPConnectRequest) -> HttpResponse:
+        wanted = appointment.parse(parse_body(request, expected="Appointment"))
+        self.about(patient_id=wanted["patient_id"], slots=wanted["slot_ids"])
+        booked = booking.book_appointment(
+            organisation=request.practice, actor=request.actor, now=request.now, **wanted
+        )
+        return self.appointment_response(booked)
+
+
+class AppointmentView(AppointmentResponder):
+    """Read an appointment; amend or cancel it, which only the interaction ID tells apart."""
+
+    interactions = {
+        "GET": ssp.READ_APPOINTMENT,
+        "PUT": (ssp.AMEND_APPOINTMENT, ssp.CANCEL_APPOINTMENT),
+    }
+
+    def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
+        found = selectors.appointment_for_reading(
+            organisation=request.practice,
+            appointment_id=appointment.logical_id(appointment_id),
+            now=request.now,
+        )
+        return self.appointment_response(found)
+
+    def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
+        body = parse_body(request, expected="Appointment")
+        if body.get("id") != appointment_id:
+            raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
+        change = {"actor": request.actor, "now": request.now}
+        found = booking.appointment_for_change(
+            organisation=request.practice,
+            appointment_id=appointment.logical_id(appointment_id),
+            expected_version=expected_version(request.headers.get("If-Match")),
+            **change,
+        )
+        self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
+        slots = appointment.slots_of([found.pk])[found.pk]
+        stored = appointment.render(appointment.row_of(found), slots)
+        if request.interaction is ssp.CANCEL_APPOINTMENT:
+            reason = appointment.parse_cancellation(body, stored)
+            found = booking.cancel_appointment(appointment=found, reason=reason, **change)
+        else:
+            texts = appointment.parse_amendment(body, stored)
+            found = booking.amend_appointment(appointment=found, **texts, **change)
+        return self.appointment_response(found)
+
+
+def expected_version(if_match: str | None) -> str | None:
+    """The version that If-Match names; None without the header, which is accepted (GEN-094).
+
+    A value of another form names no version, so that it is a conflict (DEC-008).
+    """
+    if if_match is None:
+        return None
+    entity_tag = re.fullmatch(r'\s*(?:W/)?"([^"]*)"\s*', if_match)
+    return entity_tag[1] if entity_tag else ""
+
+
+class PatientAppointmentsView(GPConnectView):
+    """Retrieve a patient's appointments, whoever booked them and whatever became of them."""
+
+    interactions = {"GET": ssp.RETRIEVE_APPOINTMENTS}
+
+    def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
+        search = AppointmentFilter(request.query_params)
+        search.check(now=request.now)
+        pk = appointment.logical_id(patient_id)
+        self.about(patient_id=pk)
+        found = selectors.patient_appointments(
+            organisation=request.practice, patient_id=pk, now=request.now
+        )
+        rows = list(search.filter_queryset(found).values_list(*appointment.COLUMNS))
+        slots = appointment.slots_of(row[0] for row in rows)
+        return self.bundle_response(
+            bundle.searchset(appointment.render(row, slots[row[0]]) for row in rows)
+        )
