@@ -219,12 +219,15 @@ def operation_outcome(error: SpineError, diagnostics: Sequence[str]) -> dict[str
 
 def respond(request: HttpRequest, refusal: FHIRError) -> HttpResponse:
     """The response for a refusal, in the format agreed, or else in JSON."""
-    return renderers.respond(
+    response = renderers.respond(
         request,
         operation_outcome(refusal.error, refusal.diagnostics),
         status=refusal.error.status,
         headers=refusal.headers,
     )
+    # Django would log the path of each refusal, which may hold an NHS number; the trail has it.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse:

@@ -17,11 +17,9 @@ import orjson
 
 from fhirapi.errors import BAD_REQUEST, INVALID_RESOURCE, FHIRError
 from fhirapi.parsers import Malformed, problems_of, strict_json
+from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
 from fhirapi.ssp import SCOPES, Interaction
 
-ODS_ORGANISATION = "https://fhir.nhs.uk/Id/ods-organization-code"
-SDS_USER = "https://fhir.nhs.uk/Id/sds-user-id"
-SDS_ROLE_PROFILE = "https://fhir.nhs.uk/Id/sds-role-profile-id"
 UNKNOWN = "UNK"  # what stands for the smartcard ids of a user without a smartcard
 
 LIFE_SECONDS = 300
@@ -74,7 +72,7 @@ def check(authorization: str, *, now: datetime) -> Requester:
     device = fhir_claim(claims, "requesting_device")
     organisation = fhir_claim(claims, "requesting_organization")
     practitioner = fhir_claim(claims, "requesting_practitioner")
-    user_id = identifier(practitioner, SDS_USER)
+    user_id = identifier(practitioner, SDS_USER_ID)
     if not user_id:
         raise bad_token("The requesting_practitioner claim has no SDS user id.")
     if not practitioner.get("id"):
@@ -91,13 +89,13 @@ def check(authorization: str, *, now: datetime) -> Requester:
         reason_for_request=claims["reason_for_request"],
         scope=claims["requested_scope"],
         user_id=user_id,
-        role_profile_id=identifier(practitioner, SDS_ROLE_PROFILE) or UNKNOWN,
+        role_profile_id=identifier(practitioner, SDS_ROLE_PROFILE_ID) or UNKNOWN,
         user_name=" ".join(part for part in name if part),
         prefix=name[0],
         given=name[1],
         family=name[2],
         user_identifiers=tuple(identifiers(practitioner)),
-        ods_code=required(identifier(organisation, ODS_ORGANISATION), "organization", "ODS code"),
+        ods_code=required(identifier(organisation, ODS_CODE), "organization", "ODS code"),
         organisation_name=required(organisation.get("name"), "organization", "name"),
         device_identifier=required(first_identifier(device), "device", "identifier"),
         device_model=required(device.get("model"), "device", "model"),
@@ -176,8 +174,9 @@ def check_claims(claims: Mapping[str, Any], *, now: datetime) -> None:
         if claims.get(name) is None:
             raise bad_token(f"The {name} claim is missing or null.")
     for name in TEXT_CLAIMS:
-        if not isinstance(claims[name], str) or not claims[name].strip():
-            raise bad_token(f"The {name} claim must be a string that is not empty.")
+        text = claims[name]
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            raise bad_token(f"The {name} claim must be a printable string that is not empty.")
     for name in TIME_CLAIMS:
         if type(claims[name]) is not int:
             raise bad_token(f"The {name} claim must be an integer (seconds since 1970, UTC).")

@@ -428,7 +428,7 @@ def value_from_xml(node: Any, element: Element, path: str) -> tuple[Any, dict[st
     """The value of an element, and what JSON keeps beside it: a primitive's id and extensions."""
     if element.is_primitive:
         text = node.attrib.pop("value", None)
-        extension = object_from_xml(node, EXTENSION_OF_PRIMITIVE, path)
+        extension = object_from_xml(node, EXTENSION_OF_PRIMITIVE, path) or None
         if text is None:
             return (None if extension else ""), extension
         return primitive_from_xml(text, element.type_name), extension

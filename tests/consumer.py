@@ -20,16 +20,14 @@ from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
 from fhirapi import parsers, renderers, ssp
+from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
 from fhirapi.ssp import Interaction
 from practice.models import Organisation
 
 ABSENT: Any = object()
 
 ASID = "200000000115"
-ODS_CODE = "A1001"
-NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
-SDS_USER_ID = "https://fhir.nhs.uk/Id/sds-user-id"
-ODS_ORGANISATION_CODE = "https://fhir.nhs.uk/Id/ods-organization-code"
+CONSUMER_ODS_CODE = "A1001"
 
 TYPES = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 
@@ -58,7 +56,7 @@ def make_claims(
         },
         "requesting_organization": {
             "resourceType": "Organization",
-            "identifier": [{"system": ODS_ORGANISATION_CODE, "value": ODS_CODE}],
+            "identifier": [{"system": ODS_CODE, "value": CONSUMER_ODS_CODE}],
             "name": "Test Hospital",
         },
         "requesting_practitioner": {
@@ -66,7 +64,7 @@ def make_claims(
             "id": "10019",
             "identifier": [
                 {"system": SDS_USER_ID, "value": "111222333444"},
-                {"system": "https://fhir.nhs.uk/Id/sds-role-profile-id", "value": "444555666777"},
+                {"system": SDS_ROLE_PROFILE_ID, "value": "444555666777"},
                 {"system": "https://consumer.example/Id/user-guid", "value": "98ed4f78-814d"},
             ],
             "name": [{"family": "Jones", "given": ["Claire"], "prefix": ["Dr"]}],
@@ -210,7 +208,7 @@ class Consumer:
         return self.send(ssp.READ_PRACTITIONER, f"/Practitioner/{pk}", **given)
 
     def find_organisation(self, ods_code: str, **given: Any) -> HttpResponse:
-        return self._find(ssp.FIND_ORGANISATION, ODS_ORGANISATION_CODE, ods_code, given)
+        return self._find(ssp.FIND_ORGANISATION, ODS_CODE, ods_code, given)
 
     def read_organisation(self, pk: Any, **given: Any) -> HttpResponse:
         return self.send(ssp.READ_ORGANISATION, f"/Organization/{pk}", **given)
