@@ -29,6 +29,7 @@ from fhirapi.errors import (
 from fhirapi.resources import common
 from practice import clock, nhs_number, terminology
 from practice.bookability import Requester
+from practice.models import Appointment, Slot
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,10 @@ class SlotFilter(FilterSet):
         name="searchFilter", documentation="Organisation type or ODS code, any number."
     )
 
+    class Meta:
+        model = Slot
+        fields: tuple[str, ...] = ()
+
     def checked(self) -> Mapping[str, Any]:
         """The values of all parameters; the first that is wrong is refused (SLOT-020 to 033)."""
         self.form.is_valid()
@@ -377,6 +382,10 @@ class AppointmentFilter(FilterSet):
         name="start",
         documentation="Twice, prefixes ge and le: a range of dates.",
     )
+
+    class Meta:
+        model = Appointment
+        fields: tuple[str, ...] = ()
 
     def check(self, *, now: datetime) -> None:
         """Refuse what is no range of days from today on (RETR-010 to RETR-017)."""
