@@ -178,8 +178,7 @@ def test_interactions_lists_the_table_that_requests_are_checked_against():
 
 
 def test_commands_lists_every_management_command_and_no_other():
-    folder = ROOT / "practice" / "management" / "commands"
-    ours = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
+    ours = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
 
     assert {each.split()[0] for each in first_column("Commands")} == ours
 

@@ -28,9 +28,21 @@ def marks(source: str) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.mark.req", "req"):
             for argument in node.args:
-                # An id that is computed cannot be searched for either: it counts as an unknown one.
-                constant = isinstance(argument, ast.Constant)
-                yield str(argument.value if constant else ast.unparse(argument)), node.lineno
+                for identifier in spelled_out(argument):
+                    yield identifier, node.lineno
+
+
+def spelled_out(argument: ast.expr) -> list[str]:
+    """The ids in one argument: a text, or ``*("A", "B")``.
+
+    What is computed cannot be searched for either, and so counts as an unknown id.
+    """
+    try:
+        if isinstance(argument, ast.Starred):
+            return [str(each) for each in ast.literal_eval(argument.value)]
+        return [str(ast.literal_eval(argument))]
+    except ValueError:
+        return [ast.unparse(argument)]
 
 
 def collect(folder: Path) -> dict[str, list[str]]:
