@@ -24,7 +24,7 @@ from fhirapi.resources import (
     schedule,
     slot,
 )
-from fhirapi.resources.common import UKTimes
+from fhirapi.resources.common import UKTimes, logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice import selectors
 from practice.models import Appointment, Organisation
@@ -108,7 +108,7 @@ class AppointmentView(AppointmentResponder):
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
         found = selectors.appointment_for_reading(
             organisation=request.practice,
-            appointment_id=appointment.logical_id(appointment_id),
+            appointment_id=logical_id(appointment_id),
             now=request.now,
         )
         return self.appointment_response(found)
@@ -120,7 +120,7 @@ class AppointmentView(AppointmentResponder):
         change = {"actor": request.actor, "now": request.now}
         found = booking.appointment_for_change(
             organisation=request.practice,
-            appointment_id=appointment.logical_id(appointment_id),
+            appointment_id=logical_id(appointment_id),
             expected_version=expected_version(request.headers.get("If-Match")),
             **change,
         )
@@ -155,7 +155,7 @@ class PatientAppointmentsView(GPConnectView):
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
         search = AppointmentFilter(request.query_params)
         search.check(now=request.now)
-        pk = appointment.logical_id(patient_id)
+        pk = logical_id(patient_id)
         self.about(patient_id=pk)
         found = selectors.patient_appointments(
             organisation=request.practice, patient_id=pk, now=request.now

@@ -10,7 +10,16 @@ import orjson
 
 from fhirapi.errors import INVALID_RESOURCE, FHIRError
 from fhirapi.resources import organization
-from fhirapi.resources.common import ODS_CODE, STRUCTURES, meta, prune, reference, uk_time
+from fhirapi.resources.common import (
+    NO_SUCH_ID,
+    ODS_CODE,
+    STRUCTURES,
+    logical_id,
+    meta,
+    prune,
+    reference,
+    uk_time,
+)
 from fhirapi.resources.schedule import PRACTITIONER_ROLE, practitioner_role
 from fhirapi.resources.slot import DELIVERY_CHANNEL, delivery_channel
 from practice import terminology
@@ -173,9 +182,6 @@ FORBIDDEN = (
 ACTORS_HELD = ("Patient", "Location", "Practitioner")
 ACTORS_NOT_HELD = ("RelatedPerson", "HealthcareService", "Device")
 
-NO_SUCH_ID = 0  # logical ids start at 1
-LARGEST_ID = 2**63 - 1
-
 
 def parse(body: dict[str, Any]) -> Booking:
     """What a valid STU3 Appointment asks to be booked; INVALID_RESOURCE for what is forbidden.
@@ -315,13 +321,6 @@ def parse_reference(element: dict[str, Any], kind: str, name: str) -> int:
     if not match or match[1] != kind:
         refuse(f"{name} must hold a relative reference to a {kind}.")
     return logical_id(match[2])
-
-
-def logical_id(text: str) -> int:
-    """An id of ours, or NO_SUCH_ID for one that none of ours can be, such as 007."""
-    if re.fullmatch(r"[1-9][0-9]{0,18}", text) and int(text) <= LARGEST_ID:
-        return int(text)
-    return NO_SUCH_ID
 
 
 def actors_of(body: dict[str, Any]) -> dict[str, list[int]]:

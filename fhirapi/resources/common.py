@@ -3,6 +3,7 @@
 Every builder returns a plain dict with its keys in FHIR element order, because XML keeps it.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
@@ -48,6 +49,17 @@ class UKTimes(dict[int, str]):
         written = datetime.fromtimestamp(epoch, clock.LONDON).isoformat()
         self[epoch] = written
         return written
+
+
+NO_SUCH_ID = 0  # logical ids start at 1
+LARGEST_ID = 2**63 - 1
+
+
+def logical_id(text: str) -> int:
+    """An id of ours, or NO_SUCH_ID for a text that none of ours can be, such as 007 or null."""
+    if re.fullmatch(r"[1-9][0-9]{0,18}", text) and int(text) <= LARGEST_ID:
+        return int(text)
+    return NO_SUCH_ID
 
 
 def meta(profile: str, version: int) -> dict[str, Any]:
