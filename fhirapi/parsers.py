@@ -215,7 +215,8 @@ def object_problems(value: Any, klass: type[FHIRAbstractModel], path: str) -> It
 
 def printable(name: str) -> str:
     """A name that the consumer made up, if it is harmless enough to be repeated."""
-    return name if re.fullmatch(r"_?[A-Za-z][A-Za-z0-9]{0,40}", name) else "(an unknown name)"
+    looks_like_fhir = re.fullmatch(r"_?[A-Za-z]{1,40}([0-9]{1,2}[A-Za-z]{0,40})?", name)
+    return name if looks_like_fhir else "(an unknown name)"
 
 
 def list_problems(value: Any, element: Element, path: str, beside: Any) -> Iterator[str]:
@@ -292,6 +293,8 @@ def broken_rule(value: Any, type_name: str) -> str:
         return "is not a FHIR id"
     if type_name == "uri" and re.search(r"\s", value):
         return "is not a URI"
+    if type_name == "base64Binary" and not re.fullmatch(r"[A-Za-z0-9+/\s]+={0,2}", value):
+        return "is not base64"
     return ""
 
 
