@@ -7,7 +7,7 @@ is an operation, not an id.
 
 from django.urls import URLPattern, include, re_path
 
-from fhirapi import appointment_views, views
+from fhirapi import appointment_views, foundation_views, views
 
 PATIENT = r"(?P<patient_id>(?![$_])[^/]*)"
 PRACTITIONER = r"(?P<practitioner_id>(?![$_])[^/]*)"
@@ -22,6 +22,15 @@ interactions: list[URLPattern] = [
     re_path(
         rf"^Patient/{PATIENT}/Appointment\Z", appointment_views.PatientAppointmentsView.as_view()
     ),
+    re_path(r"^metadata\Z", foundation_views.MetadataView.as_view()),
+    re_path(r"^Patient\Z", foundation_views.PatientsView.as_view()),
+    re_path(r"^Patient/\$gpc\.registerpatient\Z", foundation_views.RegisterPatientView.as_view()),
+    re_path(rf"^Patient/{PATIENT}\Z", foundation_views.PatientView.as_view()),
+    re_path(r"^Practitioner\Z", foundation_views.PractitionersView.as_view()),
+    re_path(rf"^Practitioner/{PRACTITIONER}\Z", foundation_views.PractitionerView.as_view()),
+    re_path(r"^Organization\Z", foundation_views.OrganizationsView.as_view()),
+    re_path(rf"^Organization/{ORGANISATION}\Z", foundation_views.OrganizationView.as_view()),
+    re_path(rf"^Location/{LOCATION}\Z", foundation_views.LocationView.as_view()),
 ]
 
 urlpatterns = [

@@ -1,0 +1,134 @@
+"""The CapabilityStatement, made from the tables that route and check requests: it cannot drift.
+
+Source: GP Connect, "Get the FHIR capability statement".
+"""
+
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+
+from fhirapi import errors, ssp
+from fhirapi.filters import SEARCHES, Search
+from fhirapi.renderers import Format
+from fhirapi.resources import (
+    appointment,
+    common,
+    location,
+    organization,
+    patient,
+    practitioner,
+    schedule,
+    slot,
+)
+from fhirapi.ssp import Interaction
+
+SPECIFICATION_VERSION = "1.2.7"
+RELEASED = "2026-11-25"  # the day of the version that pyproject.toml names
+PUBLISHER = "GP Connect appointment book, an open-source project"
+
+# Declared as the specification wants; the role itself travels as an extension, never alone.
+PRACTITIONER_ROLE_PROFILE = f"{common.STRUCTURES}/CareConnect-GPC-PractitionerRole-1"
+PROFILES = (
+    patient.PROFILE,
+    organization.PROFILE,
+    practitioner.PROFILE,
+    PRACTITIONER_ROLE_PROFILE,
+    location.PROFILE,
+    errors.PROFILE,
+    appointment.PROFILE,
+    schedule.PROFILE,
+    slot.PROFILE,
+)
+OPERATIONS = {"gpc.registerpatient": patient.REGISTRATION_OPERATION}
+
+# What the interaction IDs call what FHIR calls otherwise. A cancellation is an update, too.
+FHIR_CODES = {"search": "search-type", "cancel": "update"}
+
+
+@cache
+def statement() -> dict[str, Any]:
+    """The statement, the same for every practice of this installation."""
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
+    return {
+        "resourceType": "CapabilityStatement",
+        "version": SPECIFICATION_VERSION,
+        "name": "GP Connect",
+        "status": "active",
+        "date": RELEASED,
+        "publisher": PUBLISHER,
+        "contact": [{"name": "The maintainers of the project"}],
+        "description": f"This server implements the GP Connect API version {SPECIFICATION_VERSION}",
+        "copyright": "The specification: Crown copyright, NHS England",
+        "kind": "capability",
+        "software": {
+            "name": project["name"],
+            "version": project["version"],
+            "releaseDate": RELEASED,
+        },
+        "fhirVersion": "3.0.1",
+        "acceptUnknown": "both",  # as published; see DEC-060
+        "format": [each.value for each in Format],
+        "profile": [{"reference": profile} for profile in PROFILES],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"cors": False},
+                "resource": list(resources()),
+                "operation": list(operations()),
+            }
+        ],
+    }
+
+
+def resources() -> Iterator[dict[str, Any]]:
+    """What is offered of each type of resource, in the order of the interaction table."""
+    codes: dict[str, list[str]] = {}
+    for interaction in ssp.INTERACTIONS:
+        if interaction is not ssp.READ_METADATA and not is_operation(interaction):
+            known = codes.setdefault(resource_type(interaction), [])
+            if (code := fhir_code(interaction)) not in known:
+                known.append(code)
+    for kind, known in codes.items():
+        search = SEARCHES.get(kind, Search(()))
+        yield common.prune(
+            {
+                "type": kind,
+                "interaction": [{"code": code} for code in known],
+                "versioning": "versioned-update" if "update" in known else "versioned",
+                "updateCreate": False if "update" in known else None,
+                "searchInclude": list(search.includes),
+                "searchParam": [
+                    {
+                        "name": parameter.name,
+                        "type": parameter.type,
+                        "documentation": parameter.documentation,
+                    }
+                    for parameter in search.parameters
+                ],
+            }
+        )
+
+
+def operations() -> Iterator[dict[str, Any]]:
+    """The operations, named without the dollar sign of their address."""
+    for interaction in filter(is_operation, ssp.INTERACTIONS):
+        name = interaction.path.rpartition("/$")[2]
+        yield {"name": name, "definition": {"reference": OPERATIONS[name]}}
+
+
+def is_operation(interaction: Interaction) -> bool:
+    return "/$" in interaction.path
+
+
+def resource_type(interaction: Interaction) -> str:
+    """The type at the end of the path; in ``/Patient/[id]/Appointment`` that is Appointment."""
+    return [part for part in interaction.path.split("/") if part and part != "[id]"][-1]
+
+
+def fhir_code(interaction: Interaction) -> str:
+    """FHIR's code of an interaction, from ``...:rest:search:patient-1`` search-type."""
+    word = interaction.id.removeprefix(ssp.PREFIX).split(":")[1]
+    return FHIR_CODES.get(word, word)
