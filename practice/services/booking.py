@@ -76,7 +76,7 @@ class BookingOrganisation:
 # ---------------------------------------------------------------- booking
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def book_appointment(
     *,
     organisation: Organisation,
@@ -178,7 +178,7 @@ def _take(
     Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(
         status=Slot.Status.BUSY, version=F("version") + 1, updated_at=now
     )
-    _record("book", appointment, actor=actor, now=now, slots=[slot.pk for slot in slots])
+    _audit("booked", appointment, actor=actor, now=now, slots=[slot.pk for slot in slots])
     return appointment
 
 
@@ -366,7 +366,7 @@ def appointment_for_change(
     return appointment
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def amend_appointment(
     *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
 ) -> Appointment:
@@ -385,12 +385,11 @@ def amend_appointment(
     }
     if changes:
         appointment.description, appointment.comment = description, comment
-        _changed(appointment, "amended", actor=actor, now=now, changes=changes)
-    _record("amend", appointment, actor=actor, now=now, changes=changes)
+        record_change(appointment, "amended", actor=actor, now=now, changes=changes)
     return appointment
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def cancel_appointment(
     *, appointment: Appointment, reason: str, actor: Actor, now: datetime
 ) -> Appointment:
@@ -414,25 +413,31 @@ def cancel_appointment(
     else:
         slots.update(status=Slot.Status.FREE, version=F("version") + 1, updated_at=now)
     held.update(released=True)
-    changes = {"status": {"from": appointment.status, "to": Appointment.Status.CANCELLED.value}}
+    changes = {
+        "status": {"from": appointment.status, "to": Appointment.Status.CANCELLED.value},
+        "cancellation_reason": {"from": "", "to": reason},
+    }
     appointment.status = Appointment.Status.CANCELLED
     appointment.cancellation_reason = reason
     appointment.orphaned = False
-    _changed(appointment, "cancelled", actor=actor, now=now, changes=changes)
-    _record("cancel", appointment, actor=actor, now=now, changes=changes, reason=reason)
+    record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
     return appointment
 
 
-def _changed(
+def record_change(
     appointment: Appointment, action: str, *, actor: Actor, now: datetime, changes: dict[str, Any]
 ) -> None:
-    """Store a changed appointment as its next version, with who changed what."""
+    """Store a changed appointment as its next version, with who changed what, and audit it.
+
+    ``changes`` maps each changed field to its values ``from`` and ``to``.
+    """
     appointment.version += 1
     appointment.provenance = [
         *appointment.provenance,
         {**provenance(action, actor, now), "changes": changes},
     ]
     appointment.save()
+    _audit(action, appointment, actor=actor, now=now, changes=changes)
 
 
 # ---------------------------------------------------------------- who did it
@@ -455,8 +460,8 @@ def provenance(action: str, actor: Actor, now: datetime) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value}
 
 
-def _record(
-    event: str, appointment: Appointment, *, actor: Actor, now: datetime, **detail: Any
+def _audit(
+    action: str, appointment: Appointment, *, actor: Actor, now: datetime, **detail: Any
 ) -> None:
     """Audit a change made by staff or a command; the API audits each of its requests itself."""
     if actor.door == AuditEvent.Door.GP_CONNECT:
@@ -464,7 +469,7 @@ def _record(
     audit.record(
         organisation=appointment.organisation,
         actor=actor,
-        event=f"appointment.{event}",
+        event=f"appointment.{action}",
         outcome="ok",
         now=now,
         patient_id=appointment.patient_id,

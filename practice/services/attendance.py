@@ -1,0 +1,154 @@
+"""What becomes of an appointment on its day: arrived, seen, did not attend, and taking that back.
+
+The slots stay booked throughout. Each step is a new version, as other organisations see the status
+(GEN-032), and an entry of the provenance, from which the last step can be undone.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from practice import clock
+from practice.exceptions import ChangeRefused, VersionConflict
+from practice.models import Appointment, Organisation
+from practice.services.audit import Actor
+from practice.services.booking import appointment_for_change, record_change
+
+Status = Appointment.Status
+
+# From which status each may follow.
+STEPS: dict[str, tuple[str, ...]] = {
+    Status.ARRIVED: (Status.BOOKED,),
+    Status.FULFILLED: (Status.ARRIVED, Status.BOOKED),
+    Status.NO_SHOW: (Status.BOOKED,),
+}
+
+
+@transaction.atomic
+def mark(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    status: str,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Appointment:
+    """Mark an appointment arrived, fulfilled (seen) or noshow (did not attend).
+
+    People arrive and are seen on the day of the appointment, in London; they have not attended
+    once it has started, on any later day too. Raises ChangeRefused, and what
+    ``appointment_for_change`` raises.
+    """
+    appointment = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=expected_version,
+    )
+    check_step(appointment, status, now=now)
+    _set(appointment, status, "marked", actor=actor, now=now)
+    return appointment
+
+
+def check_step(appointment: Appointment, status: str, *, now: datetime) -> None:
+    """Raise ChangeRefused when this status cannot follow, or not yet."""
+    wanted = Status(status).label.lower()
+    if appointment.status not in STEPS[status]:
+        current = appointment.get_status_display().lower()
+        raise ChangeRefused(f"The appointment is {current}: it cannot be marked {wanted}.")
+    if status == Status.NO_SHOW:
+        if appointment.start > now:
+            raise ChangeRefused("The appointment has not started yet.")
+    elif clock.today(now) != clock.local(appointment.start).date():
+        raise ChangeRefused(f"Only an appointment of today can be marked {wanted}.")
+
+
+@transaction.atomic
+def undo(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Appointment:
+    """Take the last step back: the status before it holds again. Raises ChangeRefused."""
+    appointment = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=expected_version,
+    )
+    before = status_before(appointment)
+    if before is None:
+        raise ChangeRefused("There is nothing to undo.")
+    _set(appointment, before, "undone", actor=actor, now=now)
+    return appointment
+
+
+def status_before(appointment: Appointment) -> str | None:
+    """Return the status that undoing would bring back, or None when there is no step to undo."""
+    if appointment.status not in STEPS:
+        return None
+    for entry in reversed(appointment.provenance):
+        changed = entry.get("changes", {}).get("status")
+        if changed and changed["to"] == appointment.status:
+            before: str = changed["from"]
+            return before
+    return Status.BOOKED
+
+
+def _set(
+    appointment: Appointment, status: str, action: str, *, actor: Actor, now: datetime
+) -> None:
+    changes = {"status": {"from": appointment.status, "to": Status(status).value}}
+    appointment.status = status
+    record_change(appointment, action, actor=actor, now=now, changes=changes)
+
+
+def close_day(
+    *, organisation: Organisation, status: str, actor: Actor, now: datetime
+) -> list[Appointment]:
+    """Mark what is still booked on days before today: noshow or fulfilled, as the practice wants.
+
+    Doing it again changes nothing. One transaction for each appointment, so that a person's change
+    of one does not hold up the rest; one changed meanwhile is left to that person.
+    """
+    open_ones = Appointment.objects.filter(
+        organisation=organisation,
+        status=Status.BOOKED,
+        start__lt=clock.day_start(clock.today(now)),
+    )
+    closed = []
+    for pk, version in open_ones.order_by("start", "pk").values_list("pk", "version"):
+        try:
+            closed.append(
+                _close(organisation, pk, str(version), status=status, actor=actor, now=now)
+            )
+        except (ChangeRefused, VersionConflict):
+            continue
+    return closed
+
+
+@transaction.atomic
+def _close(
+    organisation: Organisation,
+    appointment_id: int,
+    version: str,
+    *,
+    status: str,
+    actor: Actor,
+    now: datetime,
+) -> Appointment:
+    appointment = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=version,
+    )
+    _set(appointment, status, "closed", actor=actor, now=now)
+    return appointment

@@ -1,0 +1,81 @@
+"""Giving a patient another time: the old appointment is cancelled, the new one remembers it.
+
+To other organisations that is a cancellation and a booking, as the specification has no other way
+(AMEND-047); the cancelled one says where the patient went.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from practice import clock
+from practice.models import Appointment, AppointmentSlot, Organisation, Slot
+from practice.services.audit import Actor
+from practice.services.booking import (
+    BookingOrganisation,
+    appointment_for_change,
+    book_appointment,
+    cancel_appointment,
+)
+
+
+@transaction.atomic
+def move_appointment(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    slot_ids: Sequence[int],
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+    booked_by: AbstractBaseUser | None = None,
+) -> Appointment:
+    """Move an appointment to one or several adjacent free slots; return the new appointment.
+
+    Old and new slots are locked together, in the one order, so that two moves into each other's
+    slots queue. Raises what booking and cancelling raise; then nothing has changed.
+    """
+    held = AppointmentSlot.objects.filter(appointment=appointment_id, released=False)
+    every_slot = {*slot_ids, *held.values_list("slot", flat=True)}
+    Slot.objects.filter(organisation=organisation).locked(every_slot)
+    old = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=expected_version,
+    )
+    new = book_appointment(
+        organisation=organisation,
+        patient_id=old.patient_id,
+        slot_ids=slot_ids,
+        description=old.description,
+        comment=old.comment,
+        booking_organisation=_booking_organisation(old),
+        priority=old.priority,
+        created=old.created,
+        identifiers=old.identifiers,
+        booked_by=booked_by,
+        moved_from=old,
+        actor=actor,
+        now=now,
+    )
+    when = clock.local(new.start)
+    cancel_appointment(
+        appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now
+    )
+    return new
+
+
+def _booking_organisation(old: Appointment) -> BookingOrganisation | None:
+    """Who booked the old appointment, so that they can still be reached about the new one."""
+    if not old.booking_organisation_json:
+        return None
+    return BookingOrganisation(
+        ods_code=old.booking_organisation_ods_code,
+        name=old.booking_organisation_name,
+        organisation_types=frozenset(),
+        json=old.booking_organisation_json,
+    )
