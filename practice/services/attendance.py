@@ -93,12 +93,14 @@ def status_before(appointment: Appointment) -> str | None:
     """Return the status that undoing would bring back, or None when there is no step to undo."""
     if appointment.status not in STEPS:
         return None
-    for entry in reversed(appointment.provenance):
+    steps: list[str] = []
+    for entry in appointment.provenance:
         changed = entry.get("changes", {}).get("status")
-        if changed and changed["to"] == appointment.status:
-            before: str = changed["from"]
-            return before
-    return Status.BOOKED
+        if changed and entry["action"] == "undone":
+            steps.pop()
+        elif changed:
+            steps.append(changed["from"])
+    return steps[-1] if steps else Status.BOOKED
 
 
 def _set(
