@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -38,15 +39,20 @@ class SlotSearchView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         search = SlotFilter(request.query_params)
-        requester = search.checked()["searchFilter"]
-        found = selectors.bookable_slots(
-            organisation=request.practice, requester=requester, now=request.now
+        return self.bundle_response(
+            free_slots(search, organisation=request.practice, now=request.now)
         )
-        narrowed = search.filter_queryset(found).annotate(**slot.ANNOTATIONS)
-        rows = list(narrowed.values_list(*slot.COLUMNS))
-        times = UKTimes()
-        others = included(rows, search.wanted, times, organisation=request.practice)
-        return self.bundle_response(bundle.encoded_searchset(slot.encode(rows, times), others))
+
+
+def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime) -> bytes:
+    """The Bundle of a search as JSON. Raises what is wrong with the parameters."""
+    requester = search.checked()["searchFilter"]
+    found = selectors.bookable_slots(organisation=organisation, requester=requester, now=now)
+    narrowed = search.filter_queryset(found).annotate(**slot.ANNOTATIONS)
+    rows = list(narrowed.values_list(*slot.COLUMNS))
+    times = UKTimes()
+    others = included(rows, search.wanted, times, organisation=organisation)
+    return bundle.encoded_searchset(slot.encode(rows, times), others)
 
 
 def included(
