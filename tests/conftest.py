@@ -10,6 +10,7 @@ from django.db import connection
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import factories
 from tests.consumer import Consumer
+from tests.national_record import NationalRecord
 from tests.shared import GPCONNECT, MISSING
 
 
@@ -63,3 +64,11 @@ def practice(db) -> Practice:
 def consumer(practice) -> Consumer:
     """A system of another organisation that talks to the small practice."""
     return Consumer(practice.organisation)
+
+
+@pytest.fixture
+def national_record(settings, tmp_path) -> NationalRecord:
+    """The national record, which knows nobody yet."""
+    path = tmp_path / "people.json"
+    settings.DEMOGRAPHICS_FILE = str(path)
+    return NationalRecord(path)
