@@ -1,0 +1,58 @@
+"""Times of rivals taken in turns, so that what slows the machine slows all of them alike."""
+
+import gc
+import random
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of every run of one rival."""
+
+    milliseconds: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.milliseconds)
+
+    @property
+    def spread(self) -> float:
+        """Half of what lies between the quartiles, in milliseconds."""
+        low, _, high = statistics.quantiles(self.milliseconds, n=4)
+        return (high - low) / 2
+
+
+def take_turns(
+    rivals: Mapping[str, Callable[[], object]], *, rounds: int, few: Mapping[str, int] | None = None
+) -> dict[str, Times]:
+    """Run every rival once a round, in an order of its own each round.
+
+    ``few`` gives slow rivals fewer rounds. Each runs twice before anything counts.
+    """
+    few = few or {}
+    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    for rival in rivals.values():
+        rival()
+        rival()
+    gc.collect()
+    gc.freeze()
+    for turn in range(rounds):
+        names = [name for name in rivals if turn < few.get(name, rounds)]
+        random.shuffle(names)
+        for name in names:
+            begun = perf_counter()
+            rivals[name]()
+            taken[name].append((perf_counter() - begun) * 1000)
+    return {name: Times(milliseconds) for name, milliseconds in taken.items()}
+
+
+def table(times: Mapping[str, Times], *, against: str) -> list[str]:
+    """Lines that print medians, spreads and ratios to one of the rivals."""
+    base = times[against].median
+    return [
+        f"  {name:<34} {each.median:9.2f} ms ± {each.spread:6.2f}   {each.median / base:6.2f} x"
+        for name, each in times.items()
+    ]
