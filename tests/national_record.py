@@ -39,14 +39,14 @@ class NationalRecord:
         return person["nhs_number"]
 
     def add_patient(self, patient: Patient, **overrides: Any) -> str:
-        """Add a patient of a practice, as the practice has them."""
-        return self.add(
-            nhs_number=patient.nhs_number,
-            family_name=patient.family_name,
-            given_names=patient.given_names,
-            birth_date=str(patient.birth_date),
-            **overrides,
-        )
+        """Add a patient as the practice has them, or otherwise."""
+        held = {
+            "nhs_number": patient.nhs_number,
+            "family_name": patient.family_name,
+            "given_names": patient.given_names,
+            "birth_date": str(patient.birth_date),
+        }
+        return self.add(**{**held, **overrides})
 
     def write(self) -> None:
         self.path.write_text(json.dumps(self.people), encoding="utf-8")
