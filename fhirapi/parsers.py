@@ -30,6 +30,7 @@ from fhirapi.renderers import NAMES, NAMESPACE, Format, media_type
 
 DEEPEST = 60  # levels of nesting; real resources need about ten
 MOST_PROBLEMS = 10  # reported for one resource
+CHUNKED_BODY = "fhirapi.chunked_body"  # where the WSGI environment keeps one that was read
 
 
 class Malformed(ValueError):
@@ -72,16 +73,20 @@ def body_format(request: HttpRequest) -> Format:
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """The body, also of a chunked request, whose length Django takes for nought (GEN-073)."""
+    """The body, also of a chunked request, whose length Django takes for nought (GEN-073).
+
+    Can be called again, as when a command is tried again.
+    """
     environ = request.META
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if not (chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")):
         return request.body
-    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    body = environ["wsgi.input"].read(limit + 1)
-    if len(body) > limit:
-        raise RequestDataTooBig
-    return body
+    if CHUNKED_BODY not in environ:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        environ[CHUNKED_BODY] = environ["wsgi.input"].read(limit + 1)
+        if len(environ[CHUNKED_BODY]) > limit:
+            raise RequestDataTooBig
+    return environ[CHUNKED_BODY]
 
 
 # ---------------------------------------------------------------- JSON
@@ -295,7 +300,17 @@ def broken_rule(value: Any, type_name: str) -> str:
         return "is not a URI"
     if type_name == "base64Binary" and not re.fullmatch(r"[A-Za-z0-9+/\s]+={0,2}", value):
         return "is not base64"
+    if type_name == "xhtml" and not is_narrative(value):
+        return "is not a well-formed div"
     return ""
+
+
+def is_narrative(text: str) -> bool:
+    """Whether a text is a ``div`` that can stand in XML as it is."""
+    try:
+        return etree.QName(strict_xml(text.encode())).localname == "div"
+    except Malformed:
+        return False
 
 
 def map_problems(error: ValidationError, expected: str) -> Iterator[str]:
@@ -324,9 +339,19 @@ SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 def from_xml(data: bytes) -> Any:
     """The dict of the JSON that says the same as an XML document.
 
-    A document type is refused whatever it holds, so that no entity is ever expanded. Values keep
-    their text where it does not fit the type, for problems_of to name. Raises Malformed, and
-    INVALID_RESOURCE for what has no counterpart in JSON.
+    Values keep their text where it does not fit the type, for problems_of to name. Raises
+    Malformed, and INVALID_RESOURCE for what has no counterpart in JSON.
+    """
+    root = strict_xml(data)
+    resource = resource_from_xml(root, printable(etree.QName(root).localname))
+    check_depth(resource)
+    return resource
+
+
+def strict_xml(data: bytes) -> Any:
+    """The root element of an XML document.
+
+    Raises Malformed, also for a document type whatever it holds, so that no entity is expanded.
     """
     if b"<!DOCTYPE" in data:
         raise Malformed("a document type declaration is not accepted.")
@@ -345,9 +370,7 @@ def from_xml(data: bytes) -> Any:
         raise Malformed("it is not well-formed XML.") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise Malformed("a document type declaration is not accepted.")
-    resource = resource_from_xml(root, etree.QName(root).localname)
-    check_depth(resource)
-    return resource
+    return root
 
 
 def resource_from_xml(node: Any, path: str) -> dict[str, Any]:
@@ -355,7 +378,7 @@ def resource_from_xml(node: Any, path: str) -> dict[str, Any]:
     name = local_name(node, path)
     klass = resource_class(name)
     if klass is None:
-        raise FHIRError(INVALID_RESOURCE, f"{printable(path)} is not a resource of a known type.")
+        raise FHIRError(INVALID_RESOURCE, f"{path} is not a resource of a known type.")
     return {"resourceType": name, **object_from_xml(node, klass, path)}
 
 
