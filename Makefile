@@ -16,7 +16,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check fix test demo serve traceability
+.PHONY: help setup run check fix test demo serve bench traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ demo: setup ## Two practices to look at, with eight weeks of diary, in var/demo.
 serve: setup ## Serve as in production; the environment is yours to set (README, Configuration)
 	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	$(BIN)/gunicorn config.wsgi --bind 127.0.0.1:$(PORT) --workers $(WORKERS) --threads 4
+
+bench: setup ## What things cost, as ratios in one run, on a throw-away PostgreSQL server
+	$(TRIAL) $(BIN)/python -m tests.postgresql --required -- sh -c ' \
+		$(BIN)/python manage.py migrate --verbosity 0 && $(BIN)/python -m benchmarks.search'
 
 traceability: setup ## Which requirements have tests, and which have none
 	$(BIN)/python -m tests.traceability

@@ -8,7 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from django.urls import URLResolver
 
+from fhirapi import errors, ssp, urls
+from fhirapi.views import GPConnectView
+from practice import exceptions
 from tests.shared import ROOT
 
 PACKAGES = ("config", "practice", "fhirapi")
@@ -134,6 +138,48 @@ def test_migrations_say_what_they_change():
     assert [name for name in names if "_auto_" in name] == []
 
 
+# ---------------------------------------------------------------- no way around the guards
+
+
+def routes():
+    """The view class behind every URL of the FHIR door."""
+    waiting = list(urls.urlpatterns)
+    while waiting:
+        route = waiting.pop()
+        if isinstance(route, URLResolver):
+            waiting += route.url_patterns
+        else:
+            yield route.callback.view_class
+
+
+def test_every_route_is_guarded_audited_and_in_the_table():
+    """A view that is no GPConnectView, or that answers for itself, would leave steps out."""
+    classes = set(routes())
+    served = set()
+    for view in classes:
+        assert issubclass(view, GPConnectView)
+        assert view.dispatch is GPConnectView.dispatch
+        for interactions in view.interactions.values():
+            served |= set(interactions if isinstance(interactions, tuple) else (interactions,))
+
+    assert served == set(ssp.INTERACTIONS)
+
+
+def refusals(kind=exceptions.PracticeError):
+    for each in kind.__subclasses__():
+        yield each
+        yield from refusals(each)
+
+
+@pytest.mark.parametrize("refusal", list(refusals()), ids=lambda each: each.__name__)
+def test_every_refusal_of_the_practice_has_a_spine_code(refusal):
+    """Found along its ancestors, so that a new one is never a surprise 500; and it says why."""
+    found = errors.from_exception(refusal(), trace_id="t")
+
+    assert found.error.status < 500 or refusal is exceptions.DemographicsUnavailable
+    assert str(refusal()) == refusal.__doc__.strip()
+
+
 # ---------------------------------------------------------------- the README tells the truth
 
 
@@ -166,15 +212,13 @@ def test_packages_lists_every_requirement_and_no_other():
 
 
 def test_interactions_lists_the_table_that_requests_are_checked_against():
-    from fhirapi.ssp import INTERACTIONS
-
     listed = {
         tuple(cell.strip().strip("`") for cell in line.split("|")[1:4])
         for line in section("Interactions").splitlines()
         if line.startswith("| `")
     }
 
-    assert listed == {(each.verb, each.path, each.id) for each in INTERACTIONS}
+    assert listed == {(each.verb, each.path, each.id) for each in ssp.INTERACTIONS}
 
 
 def test_commands_lists_every_management_command_and_no_other():
