@@ -33,7 +33,11 @@ COLUMNS = (
 
 
 def insert_slots(
-    slots: Iterable[tuple[int, PlannedSlot]], *, organisation_id: int, now: datetime
+    slots: Iterable[tuple[int, PlannedSlot]],
+    *,
+    organisation_id: int,
+    now: datetime,
+    changed_by_hand: bool = False,
 ) -> None:
     """Store new free slots, given as (schedule id, planned slot). Call under the practice's lock.
 
@@ -41,7 +45,8 @@ def insert_slots(
     there already; SQLite, where the whole database is locked and nobody can have put one there,
     passes over it.
     """
-    constants = (organisation_id, 1, now, Slot.Status.FREE.value, False, "", False, False, False)
+    free = Slot.Status.FREE.value
+    constants = (organisation_id, 1, now, free, False, "", False, False, changed_by_hand)
     rows = (
         (schedule, moment(slot.start), moment(slot.end), *slot.kind, *constants)
         for schedule, slot in slots

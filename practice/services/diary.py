@@ -5,12 +5,40 @@ generating again keeps its hands off, and audited with old and new values. The o
 that of practice.services.booking.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from practice.models import Organisation, Schedule, Slot
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from practice import clock, selectors, terminology
+from practice.bookability import effective_limit
+from practice.exceptions import (
+    DiaryRefused,
+    HolderElsewhere,
+    LocationNotFound,
+    NotFound,
+    PractitionerNotFound,
+    ReferenceNotFound,
+    SlotNotFound,
+)
+from practice.models import (
+    AccessProfile,
+    Appointment,
+    Location,
+    Organisation,
+    Practitioner,
+    Schedule,
+    Slot,
+)
+from practice.services import audit, bulk
 from practice.services.audit import Actor
+from practice.services.locks import lock_practice
+from practice.timetable import PlannedSlot, SlotKind, seconds
+
+LONGEST_SESSION = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -29,10 +57,12 @@ class Outcome:
     refused: tuple[Refused, ...]
 
 
+# ---------------------------------------------------------------- slots
 # Each takes the ids of any number of the practice's slots, changes those that can be changed and
 # says why the others cannot. An id that is no slot of the practice raises SlotNotFound.
 
 
+@transaction.atomic
 def block_slots(
     *,
     organisation: Organisation,
@@ -42,42 +72,172 @@ def block_slots(
     note: str = "",
 ) -> Outcome:
     """Block free slots: nobody can book them until they are unblocked. ``note`` is for staff."""
-    raise NotImplementedError
+
+    def why_not(slot: Slot) -> str:
+        if slot.status == Slot.Status.BUSY_UNAVAILABLE:
+            return "It is blocked already."
+        return _why_not_free(slot) or _why_not_in_diary(slot) or _why_over(slot, now)
+
+    values = {"status": Slot.Status.BUSY_UNAVAILABLE.value, "note": note[:200]}
+    return _change_slots("block", values, why_not, organisation, slot_ids, actor, now)
 
 
+@transaction.atomic
 def unblock_slots(
     *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
 ) -> Outcome:
     """Make blocked slots free again."""
-    raise NotImplementedError
+
+    def why_not(slot: Slot) -> str:
+        if slot.status != Slot.Status.BUSY_UNAVAILABLE:
+            return "It is not blocked."
+        return _why_not_in_diary(slot)
+
+    values = {"status": Slot.Status.FREE.value, "note": ""}
+    return _change_slots("unblock", values, why_not, organisation, slot_ids, actor, now)
 
 
+@transaction.atomic
 def make_bookable(
     *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
 ) -> Outcome:
     """Mark slots GP Connect bookable, except those that nobody outside could ever see."""
-    raise NotImplementedError
+
+    def why_not(slot: Slot) -> str:
+        if slot.gp_connect_bookable:
+            return "It is GP Connect bookable already."
+        return " ".join(why_never_seen(slot, organisation=organisation)) or _why_over(slot, now)
+
+    values = {"gp_connect_bookable": True}
+    return _change_slots("make-bookable", values, why_not, organisation, slot_ids, actor, now)
 
 
+@transaction.atomic
 def make_not_bookable(
     *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
 ) -> Outcome:
     """Take the GP Connect mark from slots; bookings already made stand."""
-    raise NotImplementedError
+
+    def why_not(slot: Slot) -> str:
+        return "" if slot.gp_connect_bookable else "It is not GP Connect bookable."
+
+    values = {"gp_connect_bookable": False}
+    return _change_slots("make-not-bookable", values, why_not, organisation, slot_ids, actor, now)
 
 
+@transaction.atomic
 def withdraw_slots(
     *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
 ) -> Outcome:
     """Take free or blocked slots out of the diary; generating again does not bring them back."""
-    raise NotImplementedError
+
+    def why_not(slot: Slot) -> str:
+        if slot.withdrawn and not slot.withdrawn_by_plan:
+            return "It is withdrawn already."
+        if slot.status == Slot.Status.BUSY_UNAVAILABLE:
+            return _why_over(slot, now)
+        return _why_not_free(slot) or _why_over(slot, now)
+
+    values = {"withdrawn": True, "withdrawn_by_plan": False}
+    return _change_slots("withdraw", values, why_not, organisation, slot_ids, actor, now)
 
 
+@transaction.atomic
 def restore_slots(
     *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
 ) -> Outcome:
     """Put withdrawn slots back, unless something else now lies in their place."""
-    raise NotImplementedError
+    lock_practice(organisation)
+    wanted = list(slot_ids)
+    schedules = Slot.objects.filter(organisation=organisation, pk__in=wanted).values("schedule")
+    taken: dict[int, list[tuple[datetime, datetime]]] = {}
+    for schedule, start, end in Slot.objects.filter(
+        schedule__in=schedules, withdrawn=False, overbooked=False
+    ).values_list("schedule_id", "start", "end"):
+        taken.setdefault(schedule, []).append((start, end))
+
+    def why_not(slot: Slot) -> str:
+        if not slot.withdrawn:
+            return "It is not withdrawn."
+        if slot.schedule.withdrawn:
+            return "Its session does not take place."
+        if slot.overbooked:
+            return _why_over(slot, now)
+        others = taken.setdefault(slot.schedule_id, [])
+        if any(start < slot.end and slot.start < end for start, end in others):
+            return "Another slot lies in its place."
+        if over := _why_over(slot, now):
+            return over
+        others.append((slot.start, slot.end))
+        return ""
+
+    values = {"withdrawn": False, "withdrawn_by_plan": False}
+    return _change_slots("restore", values, why_not, organisation, wanted, actor, now)
+
+
+def _change_slots(
+    event: str,
+    values: dict[str, Any],
+    why_not: Callable[[Slot], str],
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+) -> Outcome:
+    """Lock slots, ask of each why not, change the others and write down what they were."""
+    wanted = set(slot_ids)
+    slots = Slot.objects.filter(organisation=organisation).locked(wanted)
+    if {slot.pk for slot in slots} != wanted:
+        raise SlotNotFound
+    changed, refused, details = [], [], []
+    for slot in slots:
+        if why := why_not(slot):
+            refused.append(Refused(slot, why))
+            continue
+        before = {name: getattr(slot, name) for name in values}
+        details.append({"slot": slot.pk, "from": before, "to": values})
+        for name, value in values.items():
+            setattr(slot, name, value)
+        slot.changed_by_hand = True
+        slot.version += 1
+        changed.append(slot)
+    if changed:
+        Slot.objects.filter(pk__in=[slot.pk for slot in changed]).update(
+            **values, changed_by_hand=True, version=F("version") + 1, updated_at=now
+        )
+        audit.record(
+            organisation=organisation,
+            actor=actor,
+            event=f"slot.{event}",
+            outcome="ok",
+            now=now,
+            resource=f"Slot/{changed[0].pk}" if len(changed) == 1 else "",
+            detail={"changes": details},
+        )
+    return Outcome(tuple(changed), tuple(refused))
+
+
+# ---------------------------------------------------------------- why not, in words
+
+
+def _why_not_free(slot: Slot) -> str:
+    if slot.status == Slot.Status.BUSY:
+        return "It is booked: cancel or move the appointment first."
+    if slot.status != Slot.Status.FREE:
+        return f"It is not free: {slot.get_status_display().lower()}."
+    return ""
+
+
+def _why_not_in_diary(slot: Slot) -> str:
+    if slot.withdrawn:
+        return "It is withdrawn."
+    if slot.schedule.withdrawn:
+        return "Its session does not take place."
+    return ""
+
+
+def _why_over(slot: Slot, now: datetime) -> str:
+    return "It is over." if slot.end <= now else ""
 
 
 def why_never_seen(slot: Slot, *, organisation: Organisation) -> list[str]:
@@ -87,9 +247,37 @@ def why_never_seen(slot: Slot, *, organisation: Organisation) -> list[str]:
     (``select_related``); it need not be saved, so that a form can ask before it saves.
     Source: AVAIL-050 to AVAIL-060, STAFF-026.
     """
-    raise NotImplementedError
+    schedule = slot.schedule
+    window, embargo, notice = (
+        effective_limit(name, slot, organisation)
+        for name in ("booking_window_days", "embargo_minutes", "minimum_notice_minutes")
+    )
+    reasons = (
+        (not schedule.practitioner_role, "The session has no role: choose one first."),
+        (not slot.delivery_channel, "It has no delivery channel: choose one first."),
+        (not slot.slot_type.strip(), "It has no slot type: write one first."),
+        (slot.overbooked, "An extra slot is never offered to other organisations."),
+        (slot.withdrawn, "It is withdrawn: restore it first."),
+        (schedule.withdrawn, "Its session does not take place."),
+        (slot.status == Slot.Status.ENTERED_IN_ERROR, "It was entered in error."),
+        (
+            embargo is not None and notice is not None and embargo < notice,
+            f"Its embargo ends {embargo} minutes before it starts, when the minimum notice of "
+            f"{notice} minutes has passed.",
+        ),
+        (
+            window is not None and notice is not None and window * 24 * 60 < notice,
+            f"Its booking window of {window} days is shorter than the minimum notice of "
+            f"{notice} minutes.",
+        ),
+    )
+    return [words for holds, words in reasons if holds]
 
 
+# ---------------------------------------------------------------- sessions
+
+
+@transaction.atomic
 def change_session_holder(
     *,
     organisation: Organisation,
@@ -100,12 +288,43 @@ def change_session_holder(
 ) -> Schedule:
     """Give a session to another practitioner (a locum), or to nobody by name.
 
-    Session and appointments get new versions, as both show the practitioner (AVAIL-082).
-    Raises NotFound, PractitionerNotFound, HolderElsewhere.
+    Session and appointments get new versions, as both show the practitioner (AVAIL-082). Works for
+    a session that is withdrawn too: generating again restores it when its new holder is free.
+    Raises NotFound, PractitionerNotFound, DiaryRefused, HolderElsewhere.
     """
-    raise NotImplementedError
+    lock_practice(organisation)
+    schedule = _session(organisation, schedule_id)
+    holder = _practitioner(organisation, practitioner_id)
+    before = schedule.session_holder
+    if holder == before:
+        return schedule
+    if not schedule.withdrawn:
+        check_holder_is_free(holder, schedule.start, schedule.end, schedule_id=schedule.pk)
+    booked = Appointment.objects.filter(schedule=schedule)
+    # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
+    list(booked.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    schedule.session_holder = holder
+    schedule.changed_by_hand = True
+    schedule.version += 1
+    _save_unless_elsewhere(schedule)
+    told = booked.update(version=F("version") + 1, updated_at=now)
+    audit.record(
+        organisation=organisation,
+        actor=actor,
+        event="session.change-holder",
+        outcome="ok",
+        now=now,
+        resource=f"Schedule/{schedule.pk}",
+        detail={
+            "from": {"session_holder": before and before.pk},
+            "to": {"session_holder": holder and holder.pk},
+            "appointments": told,
+        },
+    )
+    return schedule
 
 
+@transaction.atomic
 def create_session(
     *,
     organisation: Organisation,
@@ -126,11 +345,65 @@ def create_session(
     """Make one session by hand, filled with slots of one kind from start to end (AVAIL-084).
 
     ``start`` and ``end`` are aware datetimes. Raises DiaryRefused (in words), LocationNotFound,
-    PractitionerNotFound, HolderElsewhere.
+    PractitionerNotFound, ReferenceNotFound, HolderElsewhere.
     """
-    raise NotImplementedError
+    lock_practice(organisation)
+    check_times(start, end, now=now)
+    length = slot_minutes * 60
+    first, last = seconds(start), seconds(end)
+    if slot_minutes < 1 or first + length > last:
+        raise DiaryRefused("No slot of that length fits into the session.")
+    if not slot_type.strip():
+        raise DiaryRefused("A slot needs a type.")
+    schedule = Schedule(
+        organisation=organisation,
+        date=clock.local(start).date(),
+        start=start,
+        end=end,
+        session_name=session_name,
+        session_holder=_practitioner(organisation, session_holder_id),
+        location=_location(organisation, location_id),
+        practitioner_role=_role(practitioner_role),
+        access_profile=_profile(organisation, access_profile_id),
+        changed_by_hand=True,
+    )
+    _channel(delivery_channel)
+    if gp_connect_bookable:
+        one = Slot(schedule=schedule, slot_type=slot_type, delivery_channel=delivery_channel)
+        if reasons := why_never_seen(one, organisation=organisation):
+            raise DiaryRefused(" ".join(["Nobody outside could ever see it.", *reasons]))
+    check_holder_is_free(schedule.session_holder, start, end)
+    _save_unless_elsewhere(schedule)
+    kind = SlotKind(slot_type, delivery_channel, gp_connect_bookable, None, None, None, None)
+    starts = range(first, last - length + 1, length)
+    bulk.insert_slots(
+        ((schedule.pk, PlannedSlot(at, at + length, kind)) for at in starts),
+        organisation_id=organisation.pk,
+        now=now,
+        changed_by_hand=True,
+    )
+    audit.record(
+        organisation=organisation,
+        actor=actor,
+        event="session.create",
+        outcome="ok",
+        now=now,
+        resource=f"Schedule/{schedule.pk}",
+        detail={
+            "to": {
+                "start": start.isoformat(),
+                "end": end.isoformat(),
+                "session_holder": session_holder_id,
+                "location": location_id,
+                "slots": len(starts),
+                **kind._asdict(),
+            }
+        },
+    )
+    return schedule
 
 
+@transaction.atomic
 def add_extra_slot(
     *,
     organisation: Organisation,
@@ -145,6 +418,145 @@ def add_extra_slot(
 ) -> Slot:
     """Add a slot beside the session's own, on purpose and with a reason; never offered outside.
 
-    Raises NotFound, DiaryRefused (in words).
+    It starts within the session, or just when it ends. Raises NotFound, DiaryRefused (in words).
     """
-    raise NotImplementedError
+    lock_practice(organisation)
+    schedule = _session(organisation, schedule_id)
+    check_times(start, end, now=now)
+    if schedule.withdrawn:
+        raise DiaryRefused("The session does not take place.")
+    if not schedule.start <= start <= schedule.end:
+        raise DiaryRefused("An extra slot starts within its session.")
+    if not reason.strip():
+        raise DiaryRefused("An extra slot needs a reason.")
+    if len(reason) > 200:
+        raise DiaryRefused("The reason may have at most 200 characters.")
+    if not slot_type.strip():
+        raise DiaryRefused("A slot needs a type.")
+    slot = Slot.objects.create(
+        organisation=organisation,
+        schedule=schedule,
+        start=start,
+        end=end,
+        slot_type=slot_type,
+        delivery_channel=_channel(delivery_channel),
+        overbooked=True,
+        changed_by_hand=True,
+        note=reason,
+    )
+    audit.record(
+        organisation=organisation,
+        actor=actor,
+        event="slot.add-extra",
+        outcome="ok",
+        now=now,
+        resource=f"Slot/{slot.pk}",
+        detail={
+            "to": {
+                "schedule": schedule.pk,
+                "start": start.isoformat(),
+                "end": end.isoformat(),
+                "slot_type": slot_type,
+                "reason": reason,
+            }
+        },
+    )
+    return slot
+
+
+# ---------------------------------------------------------------- the refusals
+
+
+def check_times(start: datetime, end: datetime, *, now: datetime) -> None:
+    """Raise DiaryRefused unless these are full minutes of at most a day that is not over."""
+    if any(at.second or at.microsecond for at in (start, end)):
+        raise DiaryRefused("Times are full minutes.")
+    # Durations in whole seconds: two London datetimes would be compared by the wall clock.
+    if seconds(end) <= seconds(start):
+        raise DiaryRefused("The end lies before the start.")
+    if seconds(end) - seconds(start) > LONGEST_SESSION.total_seconds():
+        raise DiaryRefused("A session lasts a day at most.")
+    if end <= now:
+        raise DiaryRefused("That time is over.")
+
+
+def check_holder_is_free(
+    holder: Practitioner | None,
+    start: datetime,
+    end: datetime,
+    *,
+    schedule_id: int | None = None,
+) -> None:
+    """Raise HolderElsewhere when somebody has another session at that time, at any practice."""
+    if holder is None:
+        return
+    elsewhere = (
+        Schedule.objects.filter(session_holder=holder, withdrawn=False)
+        .filter(Q(start__lt=end) & Q(end__gt=start))
+        .exclude(pk=schedule_id)
+        .order_by("start")
+        .first()
+    )
+    if elsewhere:
+        first, last = clock.local(elsewhere.start), clock.local(elsewhere.end)
+        raise HolderElsewhere(
+            f"{holder} already has a session from {first:%H:%M} to {last:%H:%M} "
+            f"on {first:%A %d %B %Y}."
+        )
+
+
+def _save_unless_elsewhere(schedule: Schedule) -> None:
+    """Save; PostgreSQL's own constraint speaks up when another practice was a moment faster."""
+    try:
+        with transaction.atomic():
+            schedule.save()
+    except IntegrityError as error:
+        raise HolderElsewhere from error
+
+
+def _session(organisation: Organisation, schedule_id: int) -> Schedule:
+    schedules = Schedule.objects.filter(organisation=organisation).select_related("session_holder")
+    if found := schedules.filter(pk=schedule_id).first():
+        return found
+    raise NotFound("There is no such session at this practice.")
+
+
+def _practitioner(organisation: Organisation, practitioner_id: int | None) -> Practitioner | None:
+    if practitioner_id is None:
+        return None
+    working = selectors.practitioners(organisation=organisation)
+    found = working.filter(pk=practitioner_id).first()
+    if found is None:
+        raise PractitionerNotFound
+    if not found.active:
+        raise DiaryRefused(f"{found} no longer works here.")
+    return found
+
+
+def _location(organisation: Organisation, location_id: int) -> Location:
+    found = Location.objects.filter(organisation=organisation, pk=location_id).first()
+    if found is None:
+        raise LocationNotFound
+    if found.status != Location.Status.ACTIVE:
+        raise DiaryRefused(f"{found} is closed.")
+    return found
+
+
+def _profile(organisation: Organisation, profile_id: int | None) -> AccessProfile | None:
+    if profile_id is None:
+        return None
+    if found := AccessProfile.objects.filter(organisation=organisation, pk=profile_id).first():
+        return found
+    raise ReferenceNotFound("The access profile does not exist at this practice.")
+
+
+def _role(code: str) -> str:
+    if code and code not in dict(terminology.practitioner_roles()):
+        raise DiaryRefused("The role is not one of the national list.")
+    return code
+
+
+def _channel(code: str) -> str:
+    if code and code not in dict(terminology.delivery_channels()):
+        raise DiaryRefused("The delivery channel is not one of the national list.")
+    return code
