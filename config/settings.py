@@ -127,11 +127,12 @@ WHITENOISE_AUTOREFRESH = DEBUG
 def database(url: str) -> dict[str, Any]:
     """Turn a database URL into Django's settings, with what this project relies on.
 
-    SQLite: a queue for writers instead of "database is locked" (IMMEDIATE, WAL, a patient wait).
+    SQLite: a queue for writers instead of "database is locked" (config.sqlite, IMMEDIATE, WAL).
     PostgreSQL: a pool, because a new connection costs more than most requests (TRIAL.md).
     """
     settings: dict[str, Any] = dict(dj_database_url.parse(url))
     if settings["ENGINE"] == "django.db.backends.sqlite3":
+        settings["ENGINE"] = "config.sqlite"
         settings["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

@@ -21,7 +21,7 @@ from config.settings import DATABASES  # noqa: E402
 
 TEMPORARY_FOLDER = Path(tempfile.mkdtemp(prefix="appointments-tests-"))  # conftest removes it
 
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "config.sqlite":
     DATABASES["default"]["TEST"] = {"NAME": str(TEMPORARY_FOLDER / "test.sqlite3")}
 
 # Static files come from where they are written; nobody runs collectstatic before the tests.

@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from django.db.backends.sqlite3 import base as sqlite3
 
+from config.sqlite.base import Queue
 from tests import postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,8 +33,11 @@ def run(*command, **options):
 needs_binaries = pytest.mark.skipif(postgresql.binaries() is None, reason=postgresql.MISSING)
 
 
+about_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
+
+
+@about_sqlite
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
 def test_sqlite_is_a_file_with_a_queue_for_writers():
     """In memory, or without WAL and IMMEDIATE, the races would prove nothing."""
     with connection.cursor() as cursor:
@@ -40,6 +46,126 @@ def test_sqlite_is_a_file_with_a_queue_for_writers():
     assert journal == "wal"
     assert Path(connection.settings_dict["NAME"]).is_file()
     assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert connection.settings_dict["ENGINE"] == "config.sqlite"
+
+
+# ---------------------------------------------------------------- SQLite's queue of writers
+
+
+def is_free(queue):
+    """Whether a writer would have its turn at once."""
+    try:
+        queue.leave(queue.enter(timeout=0))
+    except OperationalError:
+        return False
+    return True
+
+
+def test_writers_have_their_turns_in_the_order_in_which_they_came(tmp_path):
+    """Not the luckiest poller: whoever has waited longest."""
+    queue = Queue(str(tmp_path / "database"))
+    seen = []
+
+    def write(name):
+        turn = queue.enter(timeout=30)
+        seen.append(name)
+        queue.leave(turn)
+
+    first = queue.enter(timeout=30)
+    writers = []
+    for name in range(5):
+        writers.append(Thread(target=write, args=(name,)))
+        writers[-1].start()
+        while len(queue.waiting) <= name:
+            time.sleep(0.001)
+    queue.leave(first)
+    for writer in writers:
+        writer.join(30)
+
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_a_writer_that_waits_too_long_is_told_so_and_holds_nobody_up(tmp_path):
+    queue = Queue(str(tmp_path / "database"))
+    first = queue.enter(timeout=30)
+
+    with pytest.raises(OperationalError, match="database is locked"):
+        queue.enter(timeout=0.01)
+    queue.leave(first)
+
+    assert is_free(queue)
+
+
+def test_a_writer_in_another_process_is_waited_for_and_gives_up_its_turn_when_it_dies(tmp_path):
+    """A killed worker must not lock the practice out of its diary."""
+    path = str(tmp_path / "database")
+    script = (
+        "import sys, time\n"
+        "from config.sqlite.base import Queue\n"
+        "turn = Queue(sys.argv[1]).enter(30)\n"
+        "print('mine', flush=True)\n"
+        "time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout.readline() == "mine\n"
+        queue = Queue(path)
+        turns = []
+        writer = Thread(target=lambda: turns.append(queue.enter(timeout=30)))
+        writer.start()
+        writer.join(0.2)
+        assert turns == [], "two processes had the turn at once"
+    finally:
+        other.kill()
+        other.communicate()
+    writer.join(30)
+
+    assert len(turns) == 1
+    queue.leave(turns[0])
+
+
+@about_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_every_transaction_has_its_turn_and_gives_it_up_however_it_ends():
+    def failing():
+        with transaction.atomic():
+            raise ValueError
+
+    with transaction.atomic():
+        held = connection.turn
+        with transaction.atomic():
+            assert connection.turn == held, "a transaction inside another one is the same writer"
+    after_commit = connection.turn
+    with pytest.raises(ValueError):  # noqa: PT011 - ours, from above
+        failing()
+    after_rollback = connection.turn
+    with transaction.atomic():
+        connection.close()
+    after_close = connection.turn
+
+    assert held is not None
+    assert (after_commit, after_rollback, after_close) == (None, None, None)
+
+
+@about_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_cannot_begin_gives_up_its_turn(monkeypatch):
+    def refuse(connection):
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as another_program:
+        another_program.setattr(
+            sqlite3.DatabaseWrapper, "_start_transaction_under_autocommit", refuse
+        )
+        with pytest.raises(OperationalError), transaction.atomic():
+            pass
+
+    assert connection.turn is None
+
+
+# ---------------------------------------------------------------- PostgreSQL
 
 
 @pytest.mark.postgresql

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from practice.models import AuditEvent, Organisation
 
 
@@ -28,6 +30,8 @@ class Actor:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+# Its own transaction where there is none: even one row waits its turn in SQLite's queue of writers.
+@transaction.atomic(savepoint=False)
 def record(
     *,
     organisation: Organisation | None,
