@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from practice import clock
 from practice.models import AccessProfile, AppointmentSlot, Organisation, Slot
@@ -250,21 +250,27 @@ def offered(*, organisation: Organisation, requester: Requester, now: datetime) 
             notice=_nearest("minimum_notice_minutes", organisation),
         )
         .alias(wall_distance=_wall_distance(now))
-        .filter(
-            Q(profile__isnull=True) | Q(profile__in=[profile.pk for profile in admitted]),
-            _within_limits(now),
-        )
-        .exclude(_exhausted_sessions(admitted, now))
+        .filter(_within_limits(now), _admitted(admitted, now))
     )
 
 
-def _nearest(name: str, organisation: Organisation) -> Coalesce:
-    """``effective_limit`` in SQL."""
+def _admitted(profiles: list[AccessProfile], now: datetime) -> Q:
+    """Slots under no profile, or under one of these unless its limit is used up.
+
+    In one OR: to exclude the exhausted ones would compare the profile that a slot does not have,
+    and lose every slot without one in their sessions, because NULL is neither true nor false.
+    """
+    under_one = Q(profile__in=[profile.pk for profile in profiles])
+    return Q(profile__isnull=True) | (under_one & ~_exhausted_sessions(profiles, now))
+
+
+def _nearest(name: str, organisation: Organisation) -> Cast:
+    """``effective_limit`` in SQL; wide enough to be turned into seconds, however large."""
     levels: list[F | Value] = [F(name), F(f"schedule__{name}")]
     default = getattr(organisation, name)
     if default is not None:
         levels.append(Value(default))
-    return Coalesce(*levels, output_field=IntegerField())
+    return Cast(Coalesce(*levels, output_field=IntegerField()), BigIntegerField())
 
 
 def _wall_distance(now: datetime) -> CombinedExpression:

@@ -1,0 +1,281 @@
+"""The rule as a query, as a list of reasons and under a booking's lock says one and the same.
+
+Hypothesis makes small practices: sessions, profiles, limits, bookings and switches at random, with
+starts that lie exactly at some limit, a second beside it, or around a clock change.
+"""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from practice import bookability, clock
+from practice.bookability import Reason, Requester
+from practice.exceptions import NotOffered, SlotNotFree
+from practice.models import AccessProfile, Appointment, AppointmentSlot, Organisation, Slot
+from practice.services.booking import check_offered
+from tests.factories import (
+    make_access_profile,
+    make_location,
+    make_organisation,
+    make_patient,
+    make_schedule,
+    make_slot,
+)
+
+# The same examples in every run, whatever the machine: see Hypothesis, "Reproducing failures".
+STABLE = settings(max_examples=80, derandomize=True, deadline=None, database=None)
+
+# On ordinary days, in the hour that comes twice and around the one that does not exist; with and
+# without a fraction of a second, since slots start on whole ones.
+NOWS = [
+    datetime(2026, 6, 10, 11, 0, tzinfo=UTC),
+    datetime(2026, 10, 23, 9, 15, 30, 500_000, tzinfo=UTC),
+    datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, 30, 0, 1, tzinfo=UTC),
+    datetime(2027, 3, 27, 23, 45, tzinfo=UTC),
+    datetime(2027, 3, 28, 1, 0, tzinfo=UTC),
+]
+CLOCK_CHANGES = [datetime(2026, 10, 25, 1, tzinfo=UTC), datetime(2027, 3, 28, 1, tzinfo=UTC)]
+
+DAYS = [0, 1, 2, 7]
+MINUTES = [0, 30, 90, 1440]
+FOR_EVER = 99_999_999  # minutes: what somebody types who means "never"
+
+TYPES = ["gp-practice", "urgent-care"]
+CODES = ["B11111", "B22222"]
+
+
+def mostly(usual, *others, one_in):
+    """Usually the first value; one of the others once in so many draws, as the average has it."""
+    return st.sampled_from([usual] * (len(others) * (one_in - 1)) + list(others))
+
+
+def starts_around(now: datetime) -> list[datetime]:
+    """Starts at and a second beside every limit, in the past, and around the next clock change."""
+    floor = now.replace(microsecond=0)
+    wall = clock.local(floor).replace(tzinfo=None)
+    edges = [floor + timedelta(minutes=minutes) for minutes in MINUTES]
+    for day in (wall + timedelta(days=days) for days in DAYS):
+        edges.append(clock.instant(day.date(), day.time()))
+    beside = [edge + timedelta(seconds=seconds) for edge in edges for seconds in (-1, 0, 1)]
+    changes = [
+        change + timedelta(minutes=minutes)
+        for change in CLOCK_CHANGES
+        if abs(change - now) < timedelta(days=8)
+        for minutes in (-60, -30, 0, 30, 60)
+    ]
+    past = [floor - timedelta(hours=hours) for hours in (2, 30, 24 * 9)]
+    return sorted({*beside, *changes, *past})
+
+
+def limits(one_in: int):
+    """The three settings of one level, mostly left to the next level up."""
+    return {
+        "booking_window_days": mostly(None, *DAYS, one_in=one_in),
+        "embargo_minutes": mostly(None, *MINUTES, FOR_EVER, one_in=one_in),
+        "minimum_notice_minutes": mostly(None, *MINUTES, FOR_EVER, one_in=one_in),
+    }
+
+
+def subsets(values):
+    return st.lists(st.sampled_from(values), max_size=len(values), unique=True)
+
+
+PROFILES = st.fixed_dictionaries(
+    {
+        "organisation_types": subsets(TYPES),
+        "ods_codes": subsets(CODES),
+        "slots_per_session": st.sampled_from([None, None, 1, 2]),
+        "slots_per_day": st.sampled_from([None, None, 2, 3]),
+        "slots_per_week": st.sampled_from([None, None, 2, 4]),
+    }
+)
+PRACTICES = st.fixed_dictionaries(
+    {
+        "gp_connect_enabled": mostly(True, False, one_in=12),
+        "appointment_management_enabled": mostly(True, False, one_in=12),
+        **limits(one_in=5),
+    }
+)
+REQUESTERS = st.builds(
+    Requester,
+    ods_codes=st.sets(st.sampled_from([*CODES, "X99999"]), max_size=2).map(frozenset),
+    organisation_types=st.sets(st.sampled_from([*TYPES, "unknown"]), max_size=2).map(frozenset),
+)
+# Which of the two profiles, or none.
+PROFILE_NUMBERS = st.sampled_from([None, 0, 1])
+
+
+def schedules(now: datetime):
+    return st.fixed_dictionaries(
+        {
+            "start": st.sampled_from(starts_around(now)),
+            "practitioner_role": mostly("R0260", "", one_in=10),
+            "withdrawn": mostly(False, True, one_in=10),
+            "access_profile": PROFILE_NUMBERS,
+            **limits(one_in=10),
+        }
+    )
+
+
+def slots(now: datetime, number_of_schedules: int):
+    return st.fixed_dictionaries(
+        {
+            "schedule": st.integers(0, number_of_schedules - 1),
+            "start": st.sampled_from(starts_around(now)),
+            "status": mostly(*Slot.Status.values, one_in=10),
+            "gp_connect_bookable": mostly(True, False, one_in=10),
+            "withdrawn": mostly(False, True, one_in=10),
+            "delivery_channel": mostly("Telephone", "", one_in=20),
+            "access_profile": PROFILE_NUMBERS,
+            "booking": st.sampled_from([None, None, None, "live", "released"]),
+            **limits(one_in=10),
+        }
+    )
+
+
+@st.composite
+def worlds(draw):
+    """A moment, who asks then, and what a practice has in its book, as arguments for factories."""
+    now = draw(st.sampled_from(NOWS))
+    sessions = draw(st.lists(schedules(now), min_size=1, max_size=3))
+    return {
+        "now": now,
+        "requester": draw(REQUESTERS),
+        "practice": draw(PRACTICES),
+        "profiles": draw(st.lists(PROFILES, min_size=2, max_size=2)),
+        "schedules": sessions,
+        "slots": draw(
+            st.lists(
+                slots(now, len(sessions)),
+                min_size=6,
+                max_size=20,
+                unique_by=lambda slot: (slot["schedule"], slot["start"]),
+            )
+        ),
+    }
+
+
+def store(world) -> Organisation:
+    """Write a world to the database, kept to what the database itself demands."""
+    organisation = make_organisation(**world["practice"])
+    location = make_location(organisation)
+    profiles = [make_access_profile(organisation, **fields) for fields in world["profiles"]]
+    numbered = {None: None, **dict(enumerate(profiles))}
+    sessions = [
+        make_schedule(
+            organisation,
+            **{**fields, "access_profile": numbered[fields["access_profile"]]},
+            session_holder=None,
+            location=location,
+        )
+        for fields in world["schedules"]
+    ]
+    bookings = [fields["booking"] for fields in world["slots"]]
+    rows = Slot.objects.bulk_create(
+        as_slot(fields, sessions[fields["schedule"]], numbered[fields["access_profile"]])
+        for fields in world["slots"]
+    )
+    store_bookings(organisation, [pair for pair in zip(rows, bookings, strict=True) if pair[1]])
+    return organisation
+
+
+def as_slot(fields, schedule, profile) -> Slot:
+    fields = {**fields, "schedule": schedule, "access_profile": profile}
+    if fields.pop("booking") == "live":
+        fields |= {"status": Slot.Status.BUSY}
+    if fields["status"] == Slot.Status.BUSY:
+        fields |= {"withdrawn": False}
+    if fields["delivery_channel"] == "":
+        fields |= {"gp_connect_bookable": False}
+    return Slot(
+        organisation=schedule.organisation,
+        end=fields["start"] + timedelta(minutes=10),
+        slot_type="Routine",
+        **fields,
+    )
+
+
+def store_bookings(organisation, taken) -> None:
+    """One appointment for each slot; each counts against the profile that was the slot's."""
+    patient = make_patient(organisation)
+    appointments = Appointment.objects.bulk_create(
+        Appointment(
+            organisation=organisation,
+            patient=patient,
+            schedule=slot.schedule,
+            location=slot.schedule.location,
+            start=slot.start,
+            end=slot.end,
+            description="Cough",
+            created=slot.start,
+            access_profile=bookability.effective_profile(slot),
+        )
+        for slot, _ in taken
+    )
+    AppointmentSlot.objects.bulk_create(
+        AppointmentSlot(appointment=appointment, slot=slot, released=booking == "released")
+        for appointment, (slot, booking) in zip(appointments, taken, strict=True)
+    )
+
+
+def is_accepted(slot, **asked) -> bool:
+    """Whether a booking of the slot alone passes the rule."""
+    try:
+        check_offered([slot], **asked)
+    except (NotOffered, SlotNotFree):
+        return False
+    return True
+
+
+@pytest.mark.req("AVAIL-041", "AVAIL-042", "AVAIL-070", "AVAIL-072", "SLOT-058", "SLOT-060")
+@pytest.mark.django_db
+def test_query_reasons_and_booking_agree_on_any_practice():
+    """Whatever a search shows can be booked unless it is past, and it shows all that can be."""
+    seen: set[Reason] = set()
+    offered_now = []
+
+    @STABLE
+    @given(worlds())
+    def agree(world):
+        with transaction.atomic():
+            asked = {"requester": world["requester"], "now": world["now"]}
+            make_slot(make_schedule(make_organisation(), start=world["now"]))
+            asked["organisation"] = store(world)
+            everything = (
+                Slot.objects.filter(organisation=asked["organisation"])
+                .select_related("schedule", "access_profile", "schedule__access_profile")
+                .order_by("pk")
+            )
+            taken = bookability.usage(AccessProfile.objects.all(), world["now"])
+            reasons = {
+                slot: {each.reason for each in bookability.refusals(slot, **asked, taken=taken)}
+                for slot in everything
+            }
+
+            offered = list(bookability.offered(**asked).order_by("pk"))
+
+            assert offered == [slot for slot, found in reasons.items() if found <= {Reason.IN_PAST}]
+            for slot, found in reasons.items():
+                assert is_accepted(slot, **asked) == (not found), found
+            seen.update(*reasons.values())
+            offered_now.append(len(offered))
+            transaction.set_rollback(True)
+
+    agree()
+
+    assert seen == set(Reason), "the practices made at random miss a reason"
+    assert sum(offered_now) > len(offered_now), "too few slots are offered to show anything"
+
+
+@pytest.mark.parametrize("now", NOWS, ids=str)
+def test_starts_of_the_practices_made_at_random_lie_on_whole_seconds(now):
+    """The query counts in whole seconds, and slots are made on whole minutes."""
+    starts = starts_around(now)
+
+    assert all(start.microsecond == 0 for start in starts)
+    assert all(one < other for one, other in pairwise(starts))
