@@ -493,7 +493,7 @@ def check_holder_is_free(
     elsewhere = (
         Schedule.objects.filter(session_holder=holder, withdrawn=False)
         .filter(Q(start__lt=end) & Q(end__gt=start))
-        .exclude(pk=schedule_id)
+        .exclude(pk__in=[schedule_id] if schedule_id else [])
         .order_by("start")
         .first()
     )

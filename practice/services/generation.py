@@ -9,7 +9,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, transaction
@@ -39,6 +39,7 @@ __all__ = ["Plan", "apply", "generate", "plan"]
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int], object]
+Result = TypeVar("Result")
 
 # A plan is shown, read and then applied. After this time it no longer says what is still to come.
 SHOWN_FOR = timedelta(minutes=30)
@@ -194,7 +195,21 @@ def _finish(
 def _do_week(
     scope: Scope, first: date, last: date, actor: Actor, now: datetime, digest: str | None
 ) -> WeekPlan:
-    """Plan and apply one week under the practice's lock; again, when a booking came in between.
+    """Plan and apply one week under the practice's lock."""
+
+    def do() -> WeekPlan:
+        lock_practice(scope.organisation)
+        week = Week(scope, first, last).plan()
+        if digest is not None and week.digest != digest:
+            raise PlanChanged
+        apply_week(week, organisation=scope.organisation, actor=actor, now=now)
+        return week
+
+    return plan_again_when_the_diary_moves(do)
+
+
+def plan_again_when_the_diary_moves(do: Callable[[], Result]) -> Result:
+    """Plan and apply in one transaction; all of it again, when a booking came in between.
 
     IntegrityError: another practice took the holder's time. OperationalError: a deadlock, which
     the order of locks makes impossible for all but the database's own locks.
@@ -202,16 +217,11 @@ def _do_week(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
-                lock_practice(scope.organisation)
-                week = Week(scope, first, last).plan()
-                if digest is not None and week.digest != digest:
-                    raise PlanChanged
-                apply_week(week, organisation=scope.organisation, actor=actor, now=now)
-                return week
+                return do()
         except (DiaryMoved, IntegrityError, OperationalError) as error:
             if attempt == ATTEMPTS:
                 raise
-            logger.info("planning %s again: %s", first, error)
+            logger.info("planning again: %s", error)
     raise AssertionError
 
 

@@ -51,6 +51,10 @@ class SlotRow(NamedTuple):
         return self.status == Slot.Status.FREE
 
     @property
+    def is_booked(self) -> bool:
+        return self.status == Slot.Status.BUSY
+
+    @property
     def is_fixed(self) -> bool:
         """In its place for good: booked, held, blocked, or as a person wanted it."""
         if self.withdrawn or self.overbooked or self.status == Slot.Status.ENTERED_IN_ERROR:
