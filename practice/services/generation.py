@@ -137,10 +137,7 @@ def _run(
         for number, (first, last) in enumerate(scope.weeks()):
             week = _do_week(scope, first, last, actor, now, digests[number] if digests else None)
             counts.update(week.counts)
-            run.skipped += [
-                {"date": item.date.isoformat(), "session": item.what, "reason": item.reason}
-                for item in week.skipped
-            ]
+            run.skipped += [item.as_json() for item in week.skipped]
             if progress:
                 progress((last - first).days + 1)
     except BaseException as error:

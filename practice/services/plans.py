@@ -101,6 +101,10 @@ class Skipped:
     def __str__(self) -> str:
         return f"{self.date:%a %d %b %Y}, {self.what}: {self.reason}"
 
+    def as_json(self) -> dict[str, str]:
+        """As a GenerationRun and the command's output keep it."""
+        return {"date": self.date.isoformat(), "session": self.what, "reason": self.reason}
+
 
 @dataclass(frozen=True)
 class SessionPlan:
