@@ -1,29 +1,38 @@
 """The report of which requirements have tests can be believed."""
 
+from dataclasses import dataclass
+
+import pytest
+
 from tests import traceability
-from tests.shared import ROOT, needs_shared
+from tests.shared import needs_shared
 
 
-def test_marks_are_found_wherever_pytest_reads_them():
-    source = (
-        'pytestmark = pytest.mark.req("GEN-001")\n'
-        '@pytest.mark.req("GEN-002", "GEN-003")\n'
-        "def test_a(): pass\n"
-        'CASES = [pytest.param(1, marks=pytest.mark.req("GEN-004"))]\n'
-        '@pytest.mark.req(*("GEN-005", "GEN-006"))\n'
-        "@pytest.mark.req(*COMPUTED)\n"
-        "def test_b(): pass\n"
-    )
+@dataclass
+class Item:
+    """As much of a collected test as is looked at; marks as pytest hands them on."""
 
-    assert sorted(traceability.marks(source)) == [
-        ("*COMPUTED", 6),
-        ("GEN-001", 1),
-        ("GEN-002", 2),
-        ("GEN-003", 2),
-        ("GEN-004", 4),
-        ("GEN-005", 5),
-        ("GEN-006", 5),
+    nodeid: str
+    marks: list
+
+    def iter_markers(self, name):
+        return (mark for mark in self.marks if mark.name == name)
+
+
+def test_tests_are_found_by_the_ids_in_their_marks():
+    """Several ids in a mark, several marks on a test, one test with several parameters."""
+    items = [
+        Item("a.py::test_a[1]", [pytest.mark.req("X-1", "X-2").mark, pytest.mark.race.mark]),
+        Item("a.py::test_a[2]", [pytest.mark.req("X-1").mark, pytest.mark.req("X-3").mark]),
+        Item("b.py::test_b", [pytest.mark.req("X-1").mark]),
+        Item("b.py::test_c", []),
     ]
+
+    assert traceability.places(items) == {
+        "X-1": ["a.py::test_a", "b.py::test_b"],
+        "X-2": ["a.py::test_a"],
+        "X-3": ["a.py::test_a"],
+    }
 
 
 def test_the_report_counts_by_group_and_lists_what_has_no_test():
@@ -46,7 +55,9 @@ def test_the_report_counts_by_group_and_lists_what_has_no_test():
 
 
 @needs_shared
-def test_every_mark_names_a_requirement_that_exists():
+def test_every_mark_names_a_requirement_that_exists(request):
+    """Every mark of this very run, which is the whole suite in continuous integration."""
     _, known = traceability.catalogue()
+    found = traceability.places(request.session.items)
 
-    assert set(traceability.collect(ROOT / "tests")) - known == set()
+    assert {identifier: at for identifier, at in found.items() if identifier not in known} == {}

@@ -1,18 +1,20 @@
 """Which requirements have tests: ``python -m tests.traceability``.
 
-Reads the ids in ``@pytest.mark.req("BOOK-063", ...)`` from the tests' source (also in module-level
-``pytestmark`` and in the marks of single parameters), and the published catalogue. An id that the
-catalogue lacks is an error: exit code 1. Source files are read, not run, so a skipped test counts:
-the test report says what was skipped.
+Collects the tests, without running them, and reads the ids in their marks, such as
+``@pytest.mark.req("BOOK-063")``, those of modules, classes and single parameters included. An id
+that the published catalogue lacks is an error: exit code 1. A skipped test counts; the test report
+says what was skipped.
 """
 
-import ast
+import contextlib
+import io
 import json
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+
+import pytest
 
 from tests.shared import GPCONNECT, MISSING, ROOT
 
@@ -23,35 +25,46 @@ ALL_SHALL = {
 }
 
 
-def marks(source: str) -> Iterator[tuple[str, int]]:
-    """Every (id, line) that a ``req`` mark in a source text names."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.mark.req", "req"):
-            for argument in node.args:
-                for identifier in spelled_out(argument):
-                    yield identifier, node.lineno
+def places(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
+    """The tests that name each id, as pytest calls them, without their parameters."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        for mark in item.iter_markers("req"):
+            for identifier in mark.args:
+                found[str(identifier)].add(item.nodeid.partition("[")[0])
+    return {identifier: sorted(tests) for identifier, tests in found.items()}
 
 
-def spelled_out(argument: ast.expr) -> list[str]:
-    """The ids in one argument: a text, or ``*("A", "B")``.
+class Collector:
+    """A plugin of pytest that keeps what was collected."""
 
-    What is computed cannot be searched for either, and so counts as an unknown id.
-    """
-    try:
-        if isinstance(argument, ast.Starred):
-            return [str(each) for each in ast.literal_eval(argument.value)]
-        return [str(ast.literal_eval(argument))]
-    except ValueError:
-        return [ast.unparse(argument)]
+    def __init__(self) -> None:
+        self.places: dict[str, list[str]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.places = places(session.items)
 
 
-def collect(folder: Path) -> dict[str, list[str]]:
-    """The places, as ``path:line``, at which each id is named."""
-    places = defaultdict(list)
-    for path in sorted(folder.rglob("test_*.py")):
-        for identifier, line in marks(path.read_text(encoding="utf-8")):
-            places[identifier].append(f"{path.relative_to(folder.parent)}:{line}")
-    return dict(places)
+def collect() -> dict[str, list[str]]:
+    """The tests of the whole suite that name each id."""
+    collector, said = Collector(), io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = pytest.main(["--collect-only", "-qq", str(ROOT / "tests")], plugins=[collector])
+    if code != pytest.ExitCode.OK:
+        words = said.getvalue()
+        raise SystemExit(f"The tests cannot be collected:\n{words[words.find('= ERRORS =') :]}")
+    return collector.places
+
+
+def catalogue() -> tuple[list[dict[str, str]], set[str]]:
+    """The requirements, and all ids that a mark may name: those, decisions and staff stories."""
+    folder = GPCONNECT / "requirements"
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    stories = re.findall(r"STAFF-\d+", (folder / "staff_user_stories.md").read_text("utf-8"))
+    return index["requirements"], {
+        *(each["id"] for each in index["requirements"] + index["decisions"]),
+        *stories,
+    }
 
 
 def report(requirements: list[dict[str, str]], tested: Iterable[str]) -> Iterator[str]:
@@ -82,27 +95,16 @@ def shortened(text: str, width: int = 110) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
-def catalogue() -> tuple[list[dict[str, str]], set[str]]:
-    """The requirements, and all ids that a mark may name: those, decisions and staff stories."""
-    folder = GPCONNECT / "requirements"
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    stories = re.findall(r"STAFF-\d+", (folder / "staff_user_stories.md").read_text("utf-8"))
-    return index["requirements"], {
-        *(each["id"] for each in index["requirements"] + index["decisions"]),
-        *stories,
-    }
-
-
 def main() -> int:
     if not GPCONNECT.is_dir():
         print(MISSING)
         return 0
     requirements, known = catalogue()
-    places = collect(ROOT / "tests")
-    print("\n".join(report(requirements, places)))
-    unknown = {identifier: at for identifier, at in places.items() if identifier not in known}
-    for identifier, at in unknown.items():
-        print(f"\nERROR: {identifier} is not in the catalogue: {', '.join(at)}", file=sys.stderr)
+    found = collect()
+    print("\n".join(report(requirements, found)))
+    unknown = {identifier: tests for identifier, tests in found.items() if identifier not in known}
+    for identifier, tests in unknown.items():
+        print(f"\nERROR: {identifier} is not in the catalogue: {', '.join(tests)}", file=sys.stderr)
     return 1 if unknown else 0
 
 
