@@ -60,9 +60,12 @@ def ours(query: str, organisation: Organisation, now: datetime) -> bytes:
 def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, set[str]]:
     """The query set of a search and the includes that it asks for."""
     search = SlotFilter(QueryDict(query))
-    requester = search.checked()["searchFilter"]
-    found = selectors.bookable_slots(organisation=organisation, requester=requester, now=now)
-    return search.filter_queryset(found), search.wanted
+    asked = search.checked()
+    found = selectors.bookable_slots(
+        organisation=organisation, requester=asked["searchFilter"], now=now
+    )
+    span = {"start": asked["start"].instant, "end": asked["end"].instant}
+    return SlotFilter.narrow(found, **span), search.wanted
 
 
 # ---------------------------------------------------------------- the rivals

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db.models import BigIntegerField, DateTimeField
 from django.http import HttpResponse
 
 from fhirapi import ssp
@@ -28,7 +29,9 @@ from fhirapi.resources import (
 from fhirapi.resources.common import UKTimes, logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice import selectors
-from practice.models import Appointment, Organisation
+from practice.bookability import OfferedRows
+from practice.models import Appointment, Organisation, Schedule
+from practice.models.prepared import Numbers, Parameter, Prepared
 from practice.services import booking
 
 
@@ -44,12 +47,40 @@ class SlotSearchView(GPConnectView):
         )
 
 
+OFFERED = OfferedRows(
+    lambda found, **span: (
+        SlotFilter.narrow(found, **span)
+        .annotate(**slot.ANNOTATIONS)
+        .order_by("start", "pk")
+        .values_list(*slot.COLUMNS)
+    ),
+    start=Parameter("start", DateTimeField()),
+    end=Parameter("end", DateTimeField()),
+)
+
+
+HERE = {"organisation": Parameter("organisation", BigIntegerField())}
+NAMED = {"pk__among": Numbers("ids")}
+SCHEDULES = Prepared(lambda: schedule.rows_of(Schedule.objects.filter(**HERE, **NAMED)))
+PRACTITIONERS = Prepared(
+    lambda: practitioner.rows_of(selectors.practitioners(**HERE).filter(**NAMED), **HERE)
+)
+LOCATIONS = Prepared(lambda: location.rows_of(selectors.locations(**HERE).filter(**NAMED)))
+PRACTICE = Prepared(
+    lambda: organization.rows_of(Organisation.objects.filter(pk=HERE["organisation"]))
+)
+
+
 def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime) -> bytes:
     """The Bundle of a search as JSON. Raises what is wrong with the parameters."""
-    requester = search.checked()["searchFilter"]
-    found = selectors.bookable_slots(organisation=organisation, requester=requester, now=now)
-    narrowed = search.filter_queryset(found).annotate(**slot.ANNOTATIONS)
-    rows = list(narrowed.values_list(*slot.COLUMNS))
+    asked = search.checked()
+    rows = OFFERED.rows(
+        organisation=organisation,
+        requester=asked["searchFilter"],
+        now=now,
+        start=asked["start"].instant,
+        end=asked["end"].instant,
+    )
     times = UKTimes()
     others = included(rows, search.wanted, times, organisation=organisation)
     return bundle.encoded_searchset(slot.encode(rows, times), others)
@@ -62,21 +93,18 @@ def included(
     if not slots:
         return
     column = slot.COLUMNS.index("schedule_id")
-    schedules = schedule.rows(organisation, {row[column] for row in slots})
+    here = {"organisation": organisation.pk}
+    schedules = SCHEDULES.rows(**here, ids={row[column] for row in slots})
     yield from (schedule.render(row, times) for row in schedules)
     if SCHEDULE_PRACTITIONER in wanted:
         column = schedule.COLUMNS.index("session_holder_id")
-        named = selectors.practitioners(organisation=organisation).filter(
-            pk__in={row[column] for row in schedules if row[column]}
-        )
-        yield from practitioner.render_all(named, organisation=organisation)
+        ids = {row[column] for row in schedules if row[column]}
+        yield from practitioner.render_rows(PRACTITIONERS.rows(**here, ids=ids))
     if SCHEDULE_LOCATION in wanted:
         column = schedule.COLUMNS.index("location_id")
-        places = selectors.locations(organisation=organisation).filter(
-            pk__in={row[column] for row in schedules}
-        )
-        yield from location.render_all(places)
-    yield from organization.render_all(Organisation.objects.filter(pk=organisation.pk))
+        ids = {row[column] for row in schedules}
+        yield from map(location.render, LOCATIONS.rows(**here, ids=ids))
+    yield from map(organization.render, PRACTICE.rows(**here))
 
 
 class AppointmentResponder(GPConnectView):

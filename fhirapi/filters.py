@@ -217,8 +217,8 @@ class BoundFilter(Filter):
     field_class = BoundParameter
     fhir_type = "date"
 
-    def filter(self, qs: QuerySet[Any], value: Bound) -> QuerySet[Any]:
-        return qs.filter(**{f"{self.field_name}__{self.lookup_expr}": value.instant})
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.field_name}__{self.lookup_expr}": value})
 
 
 # ---------------------------------------------------------------- tokens
@@ -324,11 +324,13 @@ class SlotFilter(FilterSet):
             )
         return values
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Slots that lie fully inside the range (SLOT-052, SLOT-056)."""
-        narrowed = super().filter_queryset(queryset)
+    @classmethod
+    def narrow(cls, found: QuerySet[Any], *, start: Any, end: Any) -> QuerySet[Any]:
+        """Slots that lie fully between two instants (SLOT-052, SLOT-056)."""
+        found = cls.base_filters["start"].filter(found, start)
+        found = cls.base_filters["end"].filter(found, end)
         # Implied by the bound on the end; said again so that the index can stop there.
-        return narrowed.filter(start__lt=self.form.cleaned_data["end"].instant)
+        return found.filter(start__lt=end)
 
 
 def wanted_includes(parameters: Any) -> set[str]:

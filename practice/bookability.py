@@ -10,18 +10,20 @@ Source: GP Connect, "Slot availability management" (the matching table, booking 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Self
 
-from django.db.models import BigIntegerField, Case, Count, F, IntegerField, Q, QuerySet, Value, When
-from django.db.models.expressions import CombinedExpression
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Coalesce
 
 from practice import clock
 from practice.models import AccessProfile, AppointmentSlot, Organisation, Slot
 from practice.models.expressions import Epoch
+from practice.models.prepared import Numbers, Parameter, Prepared
 
 
 class Reason(StrEnum):
@@ -221,6 +223,10 @@ def refusals(
 # ---------------------------------------------------------------- for all slots, as a query
 
 
+# The offset from UTC in seconds that holds before each change of the clocks, and the one after all.
+Offsets = tuple[tuple[tuple[datetime, int], ...], int]
+
+
 def offered(*, organisation: Organisation, requester: Requester, now: datetime) -> QuerySet[Slot]:
     """Return the practice's slots against which nothing speaks but that they may be in the past.
 
@@ -228,13 +234,94 @@ def offered(*, organisation: Organisation, requester: Requester, now: datetime) 
     what is taken under those with a limit. The rest is one WHERE clause over the index
     ``slot_on_offer``; status and flags are literals there, so that the partial index is used.
     """
-    if not (organisation.gp_connect_enabled and organisation.appointment_management_enabled):
+    if not is_open(organisation):
         return Slot.objects.none()
-    profiles = AccessProfile.objects.filter(organisation=organisation)
-    admitted = [profile for profile in profiles if not restriction(profile, requester)]
+    question = Question.of(organisation, requester, now)
+    return _offered(question.values, question.offsets).filter(question.has_room)
+
+
+class OfferedRows:
+    """What ``offered`` finds, as rows: asked all day, so that its SQL is made once.
+
+    ``shape`` narrows the query set by further values and turns it into one of tuples; each of
+    ``parameters`` stands for such a value while the SQL is made.
+    """
+
+    def __init__(self, shape: Callable[..., QuerySet[Any, Any]], **parameters: Parameter) -> None:
+        self.shape = shape
+        self.parameters = parameters
+        self.prepared: dict[Offsets, Prepared] = {}
+
+    def rows(
+        self, *, organisation: Organisation, requester: Requester, now: datetime, **values: Any
+    ) -> list[tuple[Any, ...]]:
+        """The rows for a requester at a moment, narrowed by these values."""
+        if not is_open(organisation):
+            return []
+        question = Question.of(organisation, requester, now)
+        if question.has_room:  # which sessions are full is different every time
+            found = _offered(question.values, question.offsets).filter(question.has_room)
+            return list(self.shape(found, **values))
+        return self._prepared(question.offsets).rows(**question.values, **values)
+
+    def _prepared(self, offsets: Offsets) -> Prepared:
+        if offsets not in self.prepared:
+            self.prepared.clear()  # the clock has changed, or a day on which it will came in sight
+            self.prepared[offsets] = Prepared(
+                lambda: self.shape(_offered(PARAMETERS, offsets), **self.parameters)
+            )
+        return self.prepared[offsets]
+
+
+def is_open(organisation: Organisation) -> bool:
+    """Whether the practice lets other organisations into its appointment book."""
+    return organisation.gp_connect_enabled and organisation.appointment_management_enabled
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a search wants to know, as the values that stand in its query.
+
+    ``has_room`` keeps out sessions where a profile's limit is used up; mostly it is empty.
+    """
+
+    values: dict[str, Any]
+    offsets: Offsets
+    has_room: Q
+
+    @classmethod
+    def of(cls, organisation: Organisation, requester: Requester, now: datetime) -> Self:
+        """Ask for the access profiles of a practice, and for what is taken under limited ones."""
+        admitted = [
+            profile for profile in _profiles_of(organisation) if not restriction(profile, requester)
+        ]
+        floor = int(now.timestamp())
+        values = {
+            "organisation": organisation.pk,
+            "profiles": [profile.pk for profile in admitted],
+            "floor": floor,
+            "ceiling": floor + bool(now.microsecond),
+            "wall_now": floor + _offset_seconds(now),
+            **{name: getattr(organisation, name) for name in LIMITS},
+        }
+        return cls(values, _offsets(clock.today(now)), _has_room(admitted, now))
+
+
+PARAMETERS: dict[str, Any] = {
+    "organisation": Parameter("organisation", BigIntegerField()),
+    "profiles": Numbers("profiles"),
+    **{
+        name: Parameter(name, BigIntegerField())
+        for name in ("floor", "ceiling", "wall_now", *LIMITS)
+    },
+}
+
+
+def _offered(values: Mapping[str, Any], offsets: Offsets) -> QuerySet[Slot]:
+    """The query, of values or of PARAMETERS that stand for them."""
     return (
         Slot.objects.filter(
-            organisation=organisation,
+            organisation=values["organisation"],
             status=Slot.Status.FREE,
             gp_connect_bookable=True,
             withdrawn=False,
@@ -245,78 +332,97 @@ def offered(*, organisation: Organisation, requester: Requester, now: datetime) 
         .alias(
             profile=Coalesce("access_profile_id", "schedule__access_profile_id"),
             epoch=Epoch("start"),
-            window=_nearest("booking_window_days", organisation),
-            embargo=_nearest("embargo_minutes", organisation),
-            notice=_nearest("minimum_notice_minutes", organisation),
+            window=_nearest("booking_window_days", values),
+            embargo=_nearest("embargo_minutes", values),
+            notice=_nearest("minimum_notice_minutes", values),
         )
-        .alias(wall_distance=_wall_distance(now))
-        .filter(_within_limits(now), _admitted(admitted, now))
+        .alias(wall_distance=F("epoch") + _offset_at_start(offsets) - values["wall_now"])
+        .filter(
+            Q(profile__isnull=True) | Q(profile__among=values["profiles"]),
+            Q(window__isnull=True) | Q(wall_distance__lte=F("window") * 86_400),
+            # In whole seconds: a slot starts on one, ``now`` need not.
+            Q(embargo__isnull=True) | Q(epoch__lte=F("embargo") * 60 + values["floor"]),
+            Q(notice__isnull=True) | Q(epoch__gte=F("notice") * 60 + values["ceiling"]),
+        )
     )
 
 
-def _admitted(profiles: list[AccessProfile], now: datetime) -> Q:
-    """Slots under no profile, or under one of these unless its limit is used up.
-
-    In one OR: to exclude the exhausted ones would compare the profile that a slot does not have,
-    and lose every slot without one in their sessions, because NULL is neither true nor false.
-    """
-    under_one = Q(profile__in=[profile.pk for profile in profiles])
-    return Q(profile__isnull=True) | (under_one & ~_exhausted_sessions(profiles, now))
-
-
-def _nearest(name: str, organisation: Organisation) -> Cast:
+def _nearest(name: str, values: Mapping[str, Any]) -> Cast:
     """``effective_limit`` in SQL; wide enough to be turned into seconds, however large."""
-    levels: list[F | Value] = [F(name), F(f"schedule__{name}")]
-    default = getattr(organisation, name)
-    if default is not None:
-        levels.append(Value(default))
-    return Cast(Coalesce(*levels, output_field=IntegerField()), BigIntegerField())
+    practice = values[name]
+    if not isinstance(practice, Parameter):
+        practice = Value(practice, BigIntegerField())
+    nearest = Coalesce(
+        Cast(name, BigIntegerField()), Cast(f"schedule__{name}", BigIntegerField()), practice
+    )
+    return Cast(nearest, BigIntegerField())
 
 
-def _wall_distance(now: datetime) -> CombinedExpression:
-    """``wall_distance`` in SQL, in seconds: the offset at each start by the changes ahead."""
-    yesterday, horizon = now - timedelta(days=1), now + timedelta(days=732)
-    offset = _offset_seconds(yesterday)
-    cases = []
-    for change, next_offset in clock.offset_changes(yesterday, horizon):
-        cases.append(When(start__lt=change, then=Value(offset)))
+def _offset_at_start(offsets: Offsets) -> Case:
+    """The offset from UTC in seconds when a slot starts: ``wall_distance`` in SQL needs it."""
+    before, after = offsets
+    return Case(
+        *(When(start__lt=change, then=Value(offset)) for change, offset in before),
+        default=Value(after),
+        output_field=BigIntegerField(),
+    )
+
+
+@lru_cache(maxsize=8)
+def _offsets(today: date) -> Offsets:
+    """The offsets around a day, for as far ahead as a booking window can reach."""
+    yesterday = clock.day_start(today - timedelta(days=1))
+    offset, before = _offset_seconds(yesterday), []
+    for change, next_offset in clock.offset_changes(yesterday, yesterday + timedelta(days=734)):
+        before.append((change, offset))
         offset = int(next_offset.total_seconds())
-    offset_at_start = Case(*cases, default=Value(offset), output_field=IntegerField())
-    return F("epoch") + offset_at_start - Value(int(now.timestamp()) + _offset_seconds(now))
+    return tuple(before), offset
 
 
 def _offset_seconds(moment: datetime) -> int:
     return int((clock.local(moment).utcoffset() or timedelta()).total_seconds())
 
 
-def _within_limits(now: datetime) -> Q:
-    """``time_refusals`` in SQL, in whole seconds: a slot starts on one, ``now`` need not."""
-    floor = int(now.timestamp())
-    ceiling = floor + bool(now.microsecond)
-    return (
-        (Q(window__isnull=True) | Q(wall_distance__lte=F("window") * 86_400))
-        & (Q(embargo__isnull=True) | Q(epoch__lte=F("embargo") * 60 + floor))
-        & (Q(notice__isnull=True) | Q(epoch__gte=F("notice") * 60 + ceiling))
-    )
+ALL_PROFILES = Prepared(
+    lambda: AccessProfile.objects.filter(
+        organisation=Parameter("organisation", BigIntegerField())
+    ).values_list(*PROFILE_FIELDS)
+)
+PROFILE_FIELDS = [field.attname for field in AccessProfile._meta.concrete_fields]
 
 
-def _exhausted_sessions(profiles: list[AccessProfile], now: datetime) -> Q:
-    """``exhausted`` in SQL: the slots under a profile whose limit is used up."""
+def _profiles_of(organisation: Organisation) -> list[AccessProfile]:
+    return [
+        AccessProfile.from_db("default", PROFILE_FIELDS, row)
+        for row in ALL_PROFILES.rows(organisation=organisation.pk)
+    ]
+
+
+def _has_room(profiles: list[AccessProfile], now: datetime) -> Q:
+    """``not exhausted`` in SQL: slots under no profile, or under one with something left.
+
+    In one OR: to exclude the exhausted ones would compare the profile that a slot does not have,
+    and lose every slot without one in their sessions, because NULL is neither true nor false.
+    """
     taken = usage(profiles, now)
-    full = Q(pk__in=[])
+    full = Q()
     for profile in profiles:
         mine = Q(profile=profile.pk)
-        if (limit := profile.slots_per_session) is not None:
-            sessions = [
-                s for (p, s), n in taken.by_session.items() if p == profile.pk and n >= limit
-            ]
-            full |= mine & Q(schedule__in=sessions)
-        if (limit := profile.slots_per_day) is not None:
-            days = [d for (p, d), n in taken.by_day.items() if p == profile.pk and n >= limit]
-            full |= mine & Q(schedule__date__in=days)
-        if (limit := profile.slots_per_week) is not None:
-            for (p, monday), n in taken.by_week.items():
-                if p == profile.pk and n >= limit:
-                    week = (monday, monday + timedelta(days=6))
-                    full |= mine & Q(schedule__date__range=week)
-    return full
+        for periods, limit, among in (
+            (taken.by_session, profile.slots_per_session, "schedule__in"),
+            (taken.by_day, profile.slots_per_day, "schedule__date__in"),
+        ):
+            used_up = _used_up(periods, profile, limit)
+            full |= mine & Q(**{among: used_up}) if used_up else Q()
+        for monday in _used_up(taken.by_week, profile, profile.slots_per_week):
+            full |= mine & Q(schedule__date__range=(monday, monday + timedelta(days=6)))
+    return Q(profile__isnull=True) | ~full if full else full
+
+
+def _used_up(periods: Counter[Any], profile: AccessProfile, limit: int | None) -> list[Any]:
+    """The sessions, days or weeks in which a profile has as many slots as it may have."""
+    return [
+        period
+        for (holder, period), taken in periods.items()
+        if holder == profile.pk and limit is not None and taken >= limit
+    ]

@@ -41,6 +41,11 @@ def render(row: tuple[Any, ...]) -> dict[str, Any]:
     )
 
 
+def rows_of(found: QuerySet[Location]) -> QuerySet[Any, Any]:
+    """The rows of places, by id."""
+    return found.order_by("pk").values_list(*COLUMNS)
+
+
 def render_all(found: QuerySet[Location]) -> list[dict[str, Any]]:
     """Every one of ``found``, by id, in one query."""
-    return [render(row) for row in found.order_by("pk").values_list(*COLUMNS)]
+    return [render(row) for row in rows_of(found)]

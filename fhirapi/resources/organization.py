@@ -42,10 +42,12 @@ def render(row: tuple[Any, ...]) -> dict[str, Any]:
     )
 
 
-def render_all(found: QuerySet[Organisation]) -> list[dict[str, Any]]:
-    """Every one of ``found``, in one query; a practice has at most one main surgery."""
+def rows_of(found: QuerySet[Organisation]) -> QuerySet[Any, Any]:
+    """The rows of practices, by id; each has at most one main surgery."""
     main_location = FilteredRelation("locations", condition=Q(locations__is_main=True))
-    return [
-        render(row)
-        for row in found.annotate(main_location=main_location).order_by("pk").values_list(*COLUMNS)
-    ]
+    return found.annotate(main_location=main_location).order_by("pk").values_list(*COLUMNS)
+
+
+def render_all(found: QuerySet[Organisation]) -> list[dict[str, Any]]:
+    """Every one of ``found``, by id, in one query."""
+    return [render(row) for row in rows_of(found)]

@@ -3,6 +3,7 @@
 The role is no part of it; it travels with Schedule and Appointment (PRAC-028).
 """
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -46,19 +47,28 @@ def render(row: tuple[Any, ...], role_profile_ids: list[str]) -> dict[str, Any]:
     )
 
 
-def render_all(
-    found: QuerySet[Practitioner], *, organisation: Organisation
-) -> list[dict[str, Any]]:
-    """Every one of ``found``, by id, in one query. Other practices' role profiles stay there."""
+def rows_of(found: QuerySet[Practitioner], *, organisation: Any) -> QuerySet[Any, Any]:
+    """The rows of practitioners at a practice, by id: one for each role profile held there."""
     role_here = FilteredRelation(
         "roles", condition=Q(roles__organisation=organisation, roles__active=True)
     )
-    rows = (
+    return (
         found.annotate(role_here=role_here)
         .order_by("pk", "role_here__pk")
         .values_list(*COLUMNS, "role_here__sds_role_profile_id")
     )
+
+
+def render_rows(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """What ``rows_of`` found, each practitioner once."""
     return [
         render(person, list(dict.fromkeys(profile for *_, profile in group if profile)))
         for person, group in groupby(rows, key=lambda row: row[:-1])
     ]
+
+
+def render_all(
+    found: QuerySet[Practitioner], *, organisation: Organisation
+) -> list[dict[str, Any]]:
+    """Every one of ``found``, by id, in one query. Other practices' role profiles stay there."""
+    return render_rows(rows_of(found, organisation=organisation))

@@ -1,18 +1,18 @@
 """Schedule: one session on one date. Sent by the search for free slots only."""
 
-from collections.abc import Iterable
+from functools import cache
 from typing import Any
+
+from django.db.models import QuerySet
 
 from fhirapi.resources.common import (
     STRUCTURES,
     UKTimes,
     codeable_concept,
     meta,
-    prune,
     reference,
 )
-from practice import selectors
-from practice.models import Organisation
+from practice.models import Schedule
 from practice.models.expressions import Epoch
 
 PROFILE = f"{STRUCTURES}/GPConnect-Schedule-1"
@@ -31,6 +31,7 @@ COLUMNS = (
 )
 
 
+@cache
 def practitioner_role(code: str) -> dict[str, Any]:
     """The extension that holds an SDS job role with its display (SLOT-116)."""
     return {
@@ -39,26 +40,26 @@ def practitioner_role(code: str) -> dict[str, Any]:
     }
 
 
-def rows(organisation: Organisation, ids: Iterable[int]) -> list[tuple[Any, ...]]:
-    """The rows of these sessions of a practice, in one query."""
-    found = selectors.schedules(organisation=organisation, ids=ids)
-    return list(found.annotate(**ANNOTATIONS).order_by("pk").values_list(*COLUMNS))
+def rows_of(found: QuerySet[Schedule]) -> QuerySet[Any, Any]:
+    """The rows of sessions, by id."""
+    return found.annotate(**ANNOTATIONS).order_by("pk").values_list(*COLUMNS)
 
 
 def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
-    """A row of COLUMNS as GPConnect-Schedule-1."""
+    """A row of COLUMNS as GPConnect-Schedule-1. A search shows none without a role (AVAIL-050)."""
     pk, version, role, session_name, location, session_holder, start, end = row
-    return prune(
-        {
-            "resourceType": "Schedule",
-            "id": str(pk),
-            "meta": meta(PROFILE, version),
-            "extension": [practitioner_role(role)],
-            "serviceCategory": {"text": session_name},
-            "actor": [
-                reference("Location", location),
-                reference("Practitioner", session_holder),
-            ],
-            "planningHorizon": {"start": times[start], "end": times[end]},
-        }
-    )
+    actors = [reference("Location", location)]
+    if session_holder is not None:
+        actors.append(reference("Practitioner", session_holder))
+    rendered = {
+        "resourceType": "Schedule",
+        "id": str(pk),
+        "meta": meta(PROFILE, version),
+        "extension": [practitioner_role(role)],
+        "serviceCategory": {"text": session_name},
+        "actor": actors,
+        "planningHorizon": {"start": times[start], "end": times[end]},
+    }
+    if not session_name:
+        del rendered["serviceCategory"]
+    return rendered
