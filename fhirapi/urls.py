@@ -36,6 +36,6 @@ interactions: list[URLPattern] = [
 urlpatterns = [
     re_path(
         r"^(?P<ods_code>[^/]+)/STU3/1/gpconnect(?:/|\Z)",
-        include([*interactions, re_path(r"(?s:.*)", views.NotImplementedView.as_view())]),
+        include([*interactions, re_path("", views.NotImplementedView.as_view())]),
     ),
 ]

@@ -106,7 +106,7 @@ urlpatterns = [
                 path("Patient", Patients.as_view()),
                 path("Appointment", Appointments.as_view()),
                 path("Appointment/<appointment_id>", Appointment.as_view()),
-                re_path(r"(?s:.*)", views.NotImplementedView.as_view()),
+                re_path("", views.NotImplementedView.as_view()),
             ]
         ),
     ),
