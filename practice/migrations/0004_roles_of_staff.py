@@ -1,0 +1,104 @@
+"""The four roles that staff have, as groups with the permissions of their work.
+
+A group made or changed by hand under one of these names keeps what it has; permissions are added.
+Permissions are usually made after all migrations, so they are made here first.
+"""
+
+from django.contrib.auth.management import create_permissions
+from django.db import migrations
+
+RECORDS_OF_A_PATIENT = [
+    "patientaddress",
+    "patientcontact",
+    "patientlanguage",
+    "patientname",
+    "patienttelecom",
+]
+EVERYTHING_BUT_THE_TRAIL = [
+    "accessprofile",
+    "appointment",
+    "appointmentslot",
+    "closure",
+    "generationrun",
+    "location",
+    "organisation",
+    "patient",
+    *RECORDS_OF_A_PATIENT,
+    "practitioner",
+    "practitionerrole",
+    "schedule",
+    "sessiontemplate",
+    "slot",
+    "templateblock",
+]
+
+
+def permissions(verbs, models):
+    return [f"{verb}_{model}" for model in models for verb in verbs.split()]
+
+
+RECEPTIONIST = [
+    *permissions("view", EVERYTHING_BUT_THE_TRAIL),
+    *permissions("add change", ["patient", "appointment"]),
+    *permissions("add change delete", RECORDS_OF_A_PATIENT),
+    "change_slot",
+]
+PRACTICE_MANAGER = [
+    *RECEPTIONIST,
+    *permissions(
+        "add change delete", ["accessprofile", "closure", "sessiontemplate", "templateblock"]
+    ),
+    *permissions(
+        "add change", ["location", "practitioner", "practitionerrole", "schedule", "slot"]
+    ),
+    "add_generationrun",
+    "change_organisation",
+    "view_auditevent",
+]
+# The data controller's switches, and who works here (ENA-005, STAFF-005, STAFF-006).
+PRACTICE_ADMINISTRATOR = [
+    *PRACTICE_MANAGER,
+    "switch_gp_connect",
+    *permissions("view add change delete", ["membership"]),
+    *permissions("view add change", ["user"]),
+    "view_group",
+]
+AUDITOR = [*permissions("view", EVERYTHING_BUT_THE_TRAIL), "view_auditevent"]
+
+ROLES = {
+    "Receptionist": RECEPTIONIST,
+    "Practice manager": PRACTICE_MANAGER,
+    "Practice administrator": PRACTICE_ADMINISTRATOR,
+    "Auditor": AUDITOR,
+}
+
+
+def make_roles(apps, schema_editor):
+    database = schema_editor.connection.alias
+    for label in ("practice", "auth"):
+        app = apps.get_app_config(label)
+        app.models_module = True  # Without it nothing is made: these apps are a migration's copies.
+        create_permissions(app, apps=apps, using=database, verbosity=0)
+        app.models_module = None
+    Group, Permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    for name, codenames in ROLES.items():
+        group, _ = Group.objects.using(database).get_or_create(name=name)
+        granted = Permission.objects.using(database).filter(
+            content_type__app_label__in=["practice", "auth"], codename__in=codenames
+        )
+        group.permissions.add(*granted)
+
+
+def remove_roles(apps, schema_editor):
+    Group = apps.get_model("auth", "Group")
+    Group.objects.using(schema_editor.connection.alias).filter(name__in=ROLES).delete()
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("practice", "0003_generation_spares_sessions_changed_by_hand"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("contenttypes", "0002_remove_content_type_name"),
+    ]
+
+    operations = [migrations.RunPython(make_roles, remove_roles)]
