@@ -116,6 +116,7 @@ def test_a_content_type_may_be_spelt_in_several_ways(rf, content_type):
         ("extension.0", {"url": "urn:unknown", "extension": [{"url": "a", "valueBoolean": False}]}),
         ("slot.0", {"extension": [{"url": "urn:u", "valueCode": "c"}], "reference": "Slot/1"}),
         ("_description", {"extension": [{"url": "urn:u", "valueInteger": 3}]}),
+        ("meta._profile", [{"extension": [{"url": "urn:u", "valueDecimal": 2.5}]}]),
         ("participant.0.id", "p1"),
         ("comment", " spaces, tabs\tand\nlines at will "),
         ("text", {"status": "empty", "div": '<div xmlns="http://www.w3.org/1999/xhtml">é</div>'}),
@@ -337,6 +338,7 @@ ONLY_IN_JSON = {
     "python's own names": ("resource_type", "Appointment", "(an unknown name) is not an element"),
     "comments of old": ("fhir_comments", ["x"], "(an unknown name) is not an element"),
     "a strange name": ("NHS 9476719931", "x", "Appointment.(an unknown name) is not an element"),
+    "too long": ("description", "a" * 1_048_577, "Appointment.description is too long"),
     "escaped control": (
         "description",
         "a\x00b",

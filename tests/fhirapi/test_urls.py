@@ -5,18 +5,13 @@ from django.urls import resolve, reverse
 
 from fhirapi import ssp
 from fhirapi.views import NotImplementedView
-from tests.consumer import ABSENT, Consumer, spine_code
+from tests.consumer import ABSENT, spine_code
 
 BASE = "/A00001/STU3/1/gpconnect"
 
 
 def view_of(path: str) -> type:
     return resolve(BASE + path).func.view_class
-
-
-@pytest.fixture
-def consumer(practice) -> Consumer:
-    return Consumer(practice.organisation)
 
 
 @pytest.mark.req(*(f"SSP-{number:03}" for number in range(20, 35)), "SSP-011")

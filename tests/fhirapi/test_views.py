@@ -34,11 +34,6 @@ BODY = {"resourceType": "Basic", "id": "9", "code": {"text": "Zoë"}}
 
 
 @pytest.fixture
-def consumer(practice) -> Consumer:
-    return Consumer(practice.organisation)
-
-
-@pytest.fixture
 def hook(monkeypatch):
     """Make the handler of an interaction do something first: ``hook(interaction, action)``."""
 
