@@ -4,7 +4,8 @@ from copy import deepcopy
 from typing import Any
 
 from fhirapi.resources import appointment, organization
-from fhirapi.resources.common import ODS_CODE, uk_time
+from fhirapi.resources import patient as patient_resource
+from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, uk_time
 from practice import terminology
 from practice.models import Patient, Slot
 
@@ -77,6 +78,24 @@ def cancelled(resource: dict[str, Any], reason: str = "No longer needed.") -> di
         {"url": appointment.CANCELLATION_REASON, "valueString": reason},
     ]
     return body
+
+
+def registration_body(nhs_number: str, **overrides: Any) -> dict[str, Any]:
+    """Parameters that register Miss Jane Jackson; an element overridden with None is left out."""
+    body = {
+        "resourceType": "Patient",
+        "meta": {"profile": [patient_resource.PROFILE]},
+        "identifier": [{"system": NHS_NUMBER, "value": nhs_number}],
+        "name": [
+            {"use": "official", "family": "Jackson", "given": ["Jane"], "prefix": ["Miss"]},
+        ],
+        "birthDate": "1952-05-31",
+    }
+    resource = without_nothing({**body, **overrides})
+    return {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "registerPatient", "resource": resource}],
+    }
 
 
 def without_nothing(members: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""The visibility matrix: what each interaction answers for each state of a patient.
+
+Source: requirements/patient.md, "Visibility matrix".
+"""
+
+from datetime import date, timedelta
+
+import pytest
+from django.utils import timezone
+
+from fhirapi.resources import appointment
+from practice import clock
+from practice.models import Appointment, Patient
+from tests.bodies import appointment_body, cancelled, registration_body
+from tests.consumer import as_dict, spine_code
+from tests.factories import make_appointment, make_patient, make_slots
+from tests.fhirapi.answers import resources
+
+pytestmark = pytest.mark.django_db
+
+NOT_FOUND = (404, "PATIENT_NOT_FOUND")
+NO_REFERENCE = (422, "REFERENCE_NOT_FOUND")
+NOT_CONFIRMED = (400, "INVALID_PATIENT_DEMOGRAPHICS")
+DUPLICATE = (409, "DUPLICATE_REJECTED")
+FOUND, EMPTY, OK, BOOKED = "found", "empty", (200, ""), (201, "")
+
+YESTERDAY = clock.today(timezone.now()) - timedelta(days=1)
+STATES = {
+    # state: (fields here, does the national record agree),
+    #     find, read, retrieve, book, read or change an appointment, register
+    "active, verified": (({}, True), FOUND, OK, OK, BOOKED, OK, DUPLICATE),
+    "temporary, verified": (
+        ({"registration_type": "T", "registration_end": date(2999, 1, 1)}, True),
+        *(FOUND, OK, OK, BOOKED, OK, DUPLICATE),
+    ),
+    # The matrix has 200 for this one's appointment, were the national record asked on the way.
+    # Only a find asks it, so until then the appointment is hidden as the patient is.
+    "never verified, check passes": (
+        ({"nhs_number_verification": "02"}, True),
+        *(FOUND, NOT_FOUND, NOT_FOUND, NO_REFERENCE, NOT_FOUND, DUPLICATE),
+    ),
+    "never verified, check fails": (
+        ({"nhs_number_verification": "02"}, False),
+        *(EMPTY, NOT_FOUND, NOT_FOUND, NO_REFERENCE, NOT_FOUND, NOT_CONFIRMED),
+    ),
+    "inactive": (
+        ({"active": False}, True),
+        *(EMPTY, NOT_FOUND, NOT_FOUND, NO_REFERENCE, OK, OK),
+    ),
+    "registration ran out": (
+        ({"registration_type": "T", "registration_end": YESTERDAY}, True),
+        *(EMPTY, NOT_FOUND, NOT_FOUND, NO_REFERENCE, OK, OK),
+    ),
+    "deceased": (
+        ({"deceased_at": YESTERDAY}, True),
+        *(EMPTY, NOT_FOUND, NOT_FOUND, NO_REFERENCE, OK, NOT_CONFIRMED),
+    ),
+    "sensitive": (
+        ({"sensitive": True}, True),
+        *(EMPTY, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_CONFIRMED),
+    ),
+}
+
+
+@pytest.fixture(params=STATES.values(), ids=STATES.keys())
+def state(request, practice, national_record) -> tuple:
+    """A patient with a future appointment, since then come into a state; and the row about it."""
+    (fields, agrees), *expected = request.param
+    patient = make_patient()
+    booked = make_appointment(make_slots(2)[:1], patient)
+    Patient.objects.filter(pk=patient.pk).update(**fields)
+    patient.refresh_from_db()
+    national_record.add_patient(patient, **({} if agrees else {"birth_date": "1901-01-01"}))
+    return patient, booked, *expected
+
+
+def as_received(found: Appointment) -> dict:
+    """An appointment as it was sent while its patient could be seen."""
+    return appointment.render(appointment.row_of(found), appointment.slots_of([found.pk])[found.pk])
+
+
+def answer(response) -> tuple[int, str]:
+    """The status, and the code of a refusal."""
+    code = "" if response.status_code < 400 else spine_code(response)
+    return response.status_code, code
+
+
+@pytest.mark.req("PAT-010", "PAT-011", "PAT-012", "PAT-013", "PAT-014", "PAT-020")
+def test_find(consumer, state):
+    patient, _, find, *_ = state
+
+    found = resources(as_dict(consumer.find_patient(patient.nhs_number)))
+
+    assert [each["id"] for each in found] == ([str(patient.pk)] if find == FOUND else [])
+
+
+@pytest.mark.req("PAT-021", "PAT-032")
+def test_read(consumer, state):
+    patient, _, _, read, *_ = state
+
+    assert answer(consumer.read_patient(patient.pk)) == read
+
+
+@pytest.mark.req("PAT-022")
+def test_retrieve(consumer, state):
+    patient, _, _, _, retrieve, *_ = state
+    today = clock.today(timezone.now())
+
+    assert answer(consumer.retrieve(patient.pk, f"{today}", f"{today}")) == retrieve
+
+
+@pytest.mark.req("PAT-022")
+def test_book(consumer, state):
+    patient, booked, _, _, _, book, *_ = state
+    slot = booked.schedule.slots.get(status="free")
+
+    response = consumer.book(appointment_body(slots=[slot], patient=patient))
+
+    assert answer(response) == book
+
+
+@pytest.mark.req("PAT-022")
+def test_read_amend_and_cancel_an_appointment(consumer, state):
+    _, booked, _, _, _, _, expected, _ = state
+    amended = {**as_received(booked), "description": "Worse since the morning."}
+
+    assert answer(consumer.read_appointment(booked.pk)) == expected
+    assert answer(consumer.amend(booked.pk, amended)) == expected
+    assert answer(consumer.cancel(booked.pk, cancelled(amended))) == expected
+
+
+@pytest.mark.req("PAT-023", "REG-042", "REG-043", "REG-044")
+def test_register(consumer, state, national_record):
+    patient, *_, register = state
+    before = Patient.objects.values().get(pk=patient.pk)
+    (person,) = national_record.people
+
+    response = consumer.register(
+        registration_body(patient.nhs_number, birthDate=person["birth_date"])
+    )
+
+    assert answer(response) == register
+    if register == OK:
+        (sent,) = resources(as_dict(response))
+        assert sent["id"] == str(patient.pk)
+        assert answer(consumer.read_patient(patient.pk)) == OK
+    else:
+        assert Patient.objects.values().get(pk=patient.pk) == before
