@@ -1,0 +1,150 @@
+"""Several runs at once, each in a process of its own, against one database."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from practice.models import Appointment, Schedule, Slot, TemplateBlock
+from practice.services import generation
+from practice.services.audit import Actor
+from tests.factories import (
+    make_appointment,
+    make_organisation,
+    make_patient,
+    make_practitioner,
+    make_template,
+)
+from tests.servers import database_url
+from tests.shared import ROOT
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+MONDAY = date(2027, 2, 1)
+LAST = MONDAY + timedelta(days=55)
+RUN = f"""
+import django, json, sys
+django.setup()
+from datetime import date, datetime
+from practice.models import Organisation
+from practice.services.audit import Actor
+from practice.services.generation import generate
+organisation = Organisation.objects.get(pk=int(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+run = generate(
+    organisation=organisation, actor=Actor(door="command"),
+    from_date=date.fromisoformat("{MONDAY}"), to_date=date.fromisoformat("{LAST}"),
+    now=datetime.fromisoformat("2027-01-30T12:00+00:00"),
+)
+print(json.dumps([run.status, run.sessions_created, run.slots_created, run.slots_left]))
+"""
+
+
+def generate_at_once(organisations) -> list[list]:
+    """Start a process for each, let them go together, and return the numbers of their runs."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "DJANGO_SECRET_KEY": settings.SECRET_KEY,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", RUN, str(organisation.pk)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for organisation in organisations
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = [process.communicate(timeout=100) for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), ended
+    return [json.loads(output) for output, _ in ended]
+
+
+def test_three_runs_at_once_make_one_diary():
+    organisation = make_organisation()
+    for _ in range(4):
+        make_template(organisation, effective_from=MONDAY, runs_on_bank_holidays=True)
+
+    results = generate_at_once([organisation] * 3)
+
+    assert {status for status, *_ in results} == {"done"}
+    assert sum(sessions for _, sessions, _, _ in results) == Schedule.objects.count() == 4 * 40
+    assert sum(made for _, _, made, _ in results) == Slot.objects.count() == 4 * 40 * 18
+    assert {made + left for _, _, made, left in results} == {4 * 40 * 18}
+
+
+def test_two_practices_at_once_do_not_have_one_holder_at_one_time():
+    """Each locks its own practice only; the database's own constraint decides between them."""
+    holder = make_practitioner(make_organisation())
+    practices = [make_organisation(), make_organisation()]
+    for organisation in practices:
+        make_template(
+            organisation, session_holder=holder, effective_from=MONDAY, runs_on_bank_holidays=True
+        )
+
+    results = generate_at_once(practices)
+
+    assert {status for status, *_ in results} == {"done"}
+    assert Schedule.objects.count() == 40
+    assert Schedule.objects.values("date").distinct().count() == 40
+
+
+@pytest.mark.postgresql
+def test_a_slot_booked_between_plan_and_lock_is_planned_again(monkeypatch):
+    """The plan is read without locks on slots, so that nobody waits for it to book one.
+
+    On SQLite a run holds the one write lock from before it reads.
+    """
+    organisation = make_organisation()
+    template = make_template(organisation, effective_from=MONDAY, weekdays=[0])
+    patient = make_patient(organisation)
+    run = {
+        "organisation": organisation,
+        "from_date": MONDAY,
+        "to_date": MONDAY,
+        "actor": Actor(door="command"),
+        "now": datetime(2027, 1, 30, 12, tzinfo=UTC),
+    }
+    generation.generate(**run)
+    TemplateBlock.objects.filter(template=template).update(end=time(11, 30))
+    slot = Slot.objects.order_by("-start").first()
+    attempts = []
+
+    def book():
+        make_appointment([slot], patient, now=run["now"])
+        connection.close()
+
+    def apply_week(week, **options):
+        attempts.append(week.counts["slots_withdrawn"])
+        if len(attempts) == 1:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(book).result(timeout=20)
+        original(week, **options)
+
+    original = generation.apply_week
+    monkeypatch.setattr(generation, "apply_week", apply_week)
+
+    done = generation.generate(**run)
+
+    slot.refresh_from_db()
+    assert attempts == [3, 2]
+    assert (slot.status, slot.withdrawn) == ("busy", False)
+    assert Appointment.objects.get().orphaned
+    assert (done.slots_withdrawn, done.appointments_orphaned) == (2, 1)
