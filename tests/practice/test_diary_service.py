@@ -1,0 +1,514 @@
+"""What staff change by hand: a new version, audited, and in their own practice only."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from practice.exceptions import (
+    DiaryRefused,
+    HolderElsewhere,
+    LocationNotFound,
+    NotFound,
+    PractitionerNotFound,
+    ReferenceNotFound,
+    SlotNotFound,
+)
+from practice.models import AuditEvent, Location, Schedule, Slot
+from practice.services import diary
+from practice.services.audit import Actor
+from tests.factories import (
+    make_access_profile,
+    make_appointment,
+    make_location,
+    make_organisation,
+    make_practitioner,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
+
+RITA = Actor(door="staff", user_id="7", name="Rita Reception", role="Receptionist")
+pytestmark = pytest.mark.django_db
+
+
+def act(service, slots, **options):
+    """Call one of the services on slots, as Rita of their practice."""
+    return service(
+        organisation=slots[0].organisation,
+        slot_ids=[slot.pk for slot in slots],
+        actor=RITA,
+        now=timezone.now(),
+        **options,
+    )
+
+
+def the_reason(service, slot) -> str:
+    """Why a service leaves a slot as it is."""
+    before = Slot.objects.filter(pk=slot.pk).values().get()
+
+    outcome = act(service, [slot])
+
+    assert outcome.changed == ()
+    assert Slot.objects.filter(pk=slot.pk).values().get() == before
+    assert not AuditEvent.objects.filter(event__startswith="slot.").exists()
+    return outcome.refused[0].why
+
+
+# ---------------------------------------------------------------- slots
+
+
+CHANGES = {
+    "block": (diary.block_slots, {}, {"status": "busy-unavailable"}),
+    "unblock": (diary.unblock_slots, {"status": "busy-unavailable"}, {"status": "free"}),
+    "make-bookable": (
+        diary.make_bookable,
+        {"gp_connect_bookable": False},
+        {"gp_connect_bookable": True},
+    ),
+    "make-not-bookable": (diary.make_not_bookable, {}, {"gp_connect_bookable": False}),
+    "withdraw": (diary.withdraw_slots, {}, {"withdrawn": True, "withdrawn_by_plan": False}),
+    "restore": (diary.restore_slots, {"withdrawn": True}, {"withdrawn": False}),
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "service", "before", "after"),
+    [(event, *change) for event, change in CHANGES.items()],
+    ids=CHANGES,
+)
+@pytest.mark.req("AVAIL-013", "GEN-032", "AUD-019")
+def test_many_slots_are_changed_at_once_as_new_versions_and_audited(event, service, before, after):
+    slots = make_slots(3, **before)
+
+    outcome = act(service, slots)
+
+    assert [slot.pk for slot in outcome.changed] == [slot.pk for slot in slots]
+    assert outcome.refused == ()
+    changed = Slot.objects.filter(version=2, changed_by_hand=True, **after)
+    assert changed.count() == 3
+    audited = AuditEvent.objects.get(event=f"slot.{event}")
+    assert (audited.user_name, audited.door) == ("Rita Reception", "staff")
+    assert [change["slot"] for change in audited.detail["changes"]] == [slot.pk for slot in slots]
+    for change in audited.detail["changes"]:
+        assert change["from"] == {**change["from"], **before}
+        assert change["to"] == {**change["to"], **after}
+
+
+@pytest.mark.parametrize("service", [change[0] for change in CHANGES.values()], ids=CHANGES)
+def test_slots_of_another_practice_are_not_found(service):
+    mine, theirs = make_slot(), make_slot(organisation=make_organisation())
+
+    with pytest.raises(SlotNotFound):
+        act(service, [mine, theirs])
+
+    assert not Slot.objects.exclude(version=1).exists()
+
+
+@pytest.mark.parametrize("service", [change[0] for change in CHANGES.values()], ids=CHANGES)
+def test_the_number_of_queries_does_not_grow_with_the_slots(service, django_assert_max_num_queries):
+    numbers = []
+    for number in (2, 40):
+        slots = make_slots(number)
+        with django_assert_max_num_queries(12) as queries:
+            act(service, slots)
+        numbers.append(len(queries))
+
+    assert numbers[0] == numbers[1]
+
+
+REFUSALS = [
+    (diary.block_slots, {"status": "busy-unavailable"}, "It is blocked already."),
+    (diary.block_slots, {"status": "busy-tentative"}, "It is not free: held."),
+    (diary.block_slots, {"withdrawn": True}, "It is withdrawn."),
+    (diary.unblock_slots, {}, "It is not blocked."),
+    (diary.unblock_slots, {"status": "busy-unavailable", "withdrawn": True}, "It is withdrawn."),
+    (diary.make_not_bookable, {"gp_connect_bookable": False}, "It is not GP Connect bookable."),
+    (diary.make_bookable, {}, "It is GP Connect bookable already."),
+    (diary.withdraw_slots, {"withdrawn": True}, "It is withdrawn already."),
+    (diary.withdraw_slots, {"status": "busy-tentative"}, "It is not free: held."),
+    (diary.restore_slots, {}, "It is not withdrawn."),
+]
+
+
+@pytest.mark.parametrize(
+    ("service", "fields", "why"), REFUSALS, ids=[f"{s.__name__}: {w}" for s, _, w in REFUSALS]
+)
+def test_a_slot_that_cannot_be_changed_is_left_with_the_reason(service, fields, why):
+    assert the_reason(service, make_slot(**fields)) == why
+
+
+@pytest.mark.parametrize("service", [diary.block_slots, diary.withdraw_slots])
+@pytest.mark.req("AVAIL-083")
+def test_a_booked_slot_is_neither_blocked_nor_withdrawn(service):
+    slot = make_slot()
+    make_appointment([slot])
+
+    why = the_reason(service, slot)
+
+    assert why == "It is booked: cancel or move the appointment first."
+
+
+@pytest.mark.parametrize(
+    "service", [diary.block_slots, diary.withdraw_slots, diary.make_bookable, diary.restore_slots]
+)
+def test_what_is_over_is_left(service):
+    start = timezone.now().replace(second=0, microsecond=0) - timedelta(hours=1)
+    slot = make_slot(
+        start=start,
+        gp_connect_bookable=service is not diary.make_bookable,
+        withdrawn=service is diary.restore_slots,
+    )
+    if service is diary.make_bookable:
+        Slot.objects.update(gp_connect_bookable=False)
+
+    assert the_reason(service, slot) == "It is over."
+
+
+def test_some_slots_are_changed_and_others_left_with_their_reasons():
+    free, blocked = make_slots(2)
+    act(diary.block_slots, [blocked], note="Catch-up")
+
+    outcome = act(diary.block_slots, [free, blocked])
+
+    assert [slot.pk for slot in outcome.changed] == [free.pk]
+    assert [(refused.slot.pk, refused.why) for refused in outcome.refused] == [
+        (blocked.pk, "It is blocked already.")
+    ]
+    blocked.refresh_from_db()
+    assert blocked.note == "Catch-up"
+
+
+def test_a_slot_is_not_restored_where_another_one_lies():
+    withdrawn = make_slot(withdrawn=True)
+    make_slot(withdrawn.schedule, start=withdrawn.start + timedelta(minutes=5))
+
+    assert the_reason(diary.restore_slots, withdrawn) == "Another slot lies in its place."
+
+
+def test_of_two_overlapping_slots_one_is_restored():
+    one = make_slot(withdrawn=True)
+    other = make_slot(one.schedule, start=one.start + timedelta(minutes=5), withdrawn=True)
+
+    outcome = act(diary.restore_slots, [one, other])
+
+    assert (len(outcome.changed), len(outcome.refused)) == (1, 1)
+
+
+def test_a_slot_is_not_restored_in_a_session_that_does_not_take_place():
+    slot = make_slot(withdrawn=True)
+    Schedule.objects.update(withdrawn=True)
+
+    assert the_reason(diary.restore_slots, slot) == "Its session does not take place."
+
+
+def test_a_person_may_withdraw_for_good_what_the_plan_withdrew():
+    slot = make_slot(withdrawn=True, withdrawn_by_plan=True)
+
+    act(diary.withdraw_slots, [slot])
+
+    slot.refresh_from_db()
+    assert (slot.withdrawn, slot.withdrawn_by_plan) == (True, False)
+
+
+# ---------------------------------------------------------------- never seen
+
+
+NEVER_SEEN = {
+    "role": ({}, {"practitioner_role": ""}, "The session has no role"),
+    "channel": ({"delivery_channel": ""}, {}, "It has no delivery channel"),
+    "type": ({"slot_type": ""}, {}, "It has no slot type"),
+    "extra": ({"overbooked": True}, {}, "An extra slot is never offered"),
+    "withdrawn": ({"withdrawn": True}, {}, "It is withdrawn"),
+    "session withdrawn": ({}, {"withdrawn": True}, "Its session does not take place"),
+    "embargo": (
+        {"embargo_minutes": 60},
+        {"minimum_notice_minutes": 90},
+        "Its embargo ends 60 minutes before it starts",
+    ),
+    "window": (
+        {"booking_window_days": 1},
+        {"minimum_notice_minutes": 1500},
+        "Its booking window of 1 days is shorter",
+    ),
+}
+
+
+@pytest.mark.parametrize(("of_slot", "of_session", "words"), NEVER_SEEN.values(), ids=NEVER_SEEN)
+@pytest.mark.req("AVAIL-050", "AVAIL-051", "AVAIL-052", "AVAIL-056", "STAFF-026")
+def test_a_slot_that_nobody_outside_could_see_is_not_made_bookable(of_slot, of_session, words):
+    slot = make_slot(gp_connect_bookable=False, **of_slot)
+    Schedule.objects.update(**of_session)
+
+    why = the_reason(diary.make_bookable, slot)
+
+    assert why.startswith(words)
+
+
+def test_every_reason_is_named_at_once():
+    slot = make_slot(
+        make_schedule(practitioner_role=""), delivery_channel="", gp_connect_bookable=False
+    )
+
+    why = the_reason(diary.make_bookable, slot)
+
+    assert "no role" in why
+    assert "no delivery channel" in why
+
+
+# ---------------------------------------------------------------- session holders
+
+
+def change_holder(schedule, holder, organisation=None):
+    return diary.change_session_holder(
+        organisation=organisation or schedule.organisation,
+        schedule_id=schedule.pk,
+        practitioner_id=holder and holder.pk,
+        actor=RITA,
+        now=timezone.now(),
+    )
+
+
+@pytest.mark.req("AVAIL-082", "GEN-032", "STAFF-014")
+def test_a_locum_is_news_to_session_and_appointments(practice):
+    slot = make_slot()
+    appointment, before = make_appointment([slot]), slot.schedule.session_holder
+    locum = make_practitioner()
+
+    changed = change_holder(slot.schedule, locum)
+
+    changed.refresh_from_db()
+    appointment.refresh_from_db()
+    assert (changed.session_holder, changed.version) == (locum, 2)
+    assert changed.changed_by_hand
+    assert appointment.version == 2
+    event = AuditEvent.objects.get(event="session.change-holder")
+    assert event.detail["from"] == {"session_holder": before.pk}
+    assert event.detail["to"] == {"session_holder": locum.pk}
+
+
+def test_the_same_holder_again_changes_nothing():
+    schedule = make_schedule()
+
+    change_holder(schedule, schedule.session_holder)
+
+    schedule.refresh_from_db()
+    assert schedule.version == 1
+    assert not AuditEvent.objects.exists()
+
+
+def test_a_session_may_be_left_without_a_holder_by_name():
+    schedule = make_schedule()
+
+    change_holder(schedule, None)
+
+    schedule.refresh_from_db()
+    assert schedule.session_holder is None
+
+
+def test_a_locum_who_is_elsewhere_is_refused():
+    schedule, other = make_schedule(), make_schedule(make_organisation())
+
+    other.session_holder.roles.create(organisation=schedule.organisation, role="R0260")
+
+    with pytest.raises(HolderElsewhere) as refusal:
+        change_holder(schedule, other.session_holder)
+
+    assert "already has a session from 09:00 to 12:00" in str(refusal.value)
+    schedule.refresh_from_db()
+    assert schedule.session_holder != other.session_holder
+
+
+def test_holders_and_sessions_of_other_practices_are_not_found():
+    schedule, elsewhere = make_schedule(), make_organisation()
+
+    with pytest.raises(PractitionerNotFound):
+        change_holder(schedule, make_practitioner(elsewhere))
+    with pytest.raises(NotFound):
+        change_holder(schedule, make_practitioner(elsewhere), elsewhere)
+
+
+def test_who_no_longer_works_here_takes_no_session():
+    with pytest.raises(DiaryRefused, match="no longer works here"):
+        change_holder(make_schedule(), make_practitioner(active=False))
+
+
+# ---------------------------------------------------------------- sessions by hand
+
+
+def create(practice, **overrides):
+    start = (timezone.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    arguments = {
+        "organisation": practice.organisation,
+        "location_id": practice.location.pk,
+        "start": start,
+        "end": start + timedelta(minutes=60),
+        "slot_minutes": 15,
+        "slot_type": "Routine",
+        "session_holder_id": practice.practitioner.pk,
+        "practitioner_role": "R0260",
+        "delivery_channel": "In-person",
+        "gp_connect_bookable": True,
+        "actor": RITA,
+        "now": timezone.now(),
+    }
+    return diary.create_session(**{**arguments, **overrides})
+
+
+@pytest.mark.req("AVAIL-084", "STAFF-011")
+def test_a_session_is_made_from_start_end_and_slot_length(practice):
+    profile = make_access_profile()
+
+    schedule = create(practice, session_name="Flu clinic", access_profile_id=profile.pk)
+
+    schedule.refresh_from_db()
+    slots = list(schedule.slots.all())
+    assert (schedule.template, schedule.session_name) == (None, "Flu clinic")
+    assert schedule.access_profile == profile
+    assert [(slot.start, slot.end) for slot in slots] == [
+        (schedule.start + timedelta(minutes=n), schedule.start + timedelta(minutes=n + 15))
+        for n in (0, 15, 30, 45)
+    ]
+    assert all(slot.changed_by_hand and slot.gp_connect_bookable for slot in slots)
+    assert AuditEvent.objects.get(event="session.create").detail["to"]["slots"] == 4
+
+
+@pytest.mark.req("AVAIL-002")
+def test_a_session_made_by_hand_is_not_bookable_outside_unless_somebody_says_so(practice):
+    arguments = {"organisation": practice.organisation, "location_id": practice.location.pk}
+    start = (timezone.now() + timedelta(days=1)).replace(second=0, microsecond=0)
+
+    schedule = diary.create_session(
+        **arguments,
+        start=start,
+        end=start + timedelta(hours=1),
+        slot_minutes=10,
+        slot_type="Routine",
+        actor=RITA,
+        now=timezone.now(),
+    )
+
+    assert not schedule.slots.filter(gp_connect_bookable=True).exists()
+
+
+def test_a_rest_that_is_too_short_for_a_slot_stays_empty(practice):
+    schedule = create(practice, slot_minutes=25)
+
+    assert schedule.slots.count() == 2
+
+
+HOUR = timedelta(hours=1)
+REFUSED_SESSIONS = {
+    "ends before it starts": (lambda s: {"end": s - HOUR}, "The end lies before the start"),
+    "too long": (lambda s: {"end": s + 25 * HOUR}, "a day at most"),
+    "seconds": (lambda s: {"start": s + timedelta(seconds=3)}, "full minutes"),
+    "over": (lambda s: {"start": s - 50 * HOUR, "end": s - 49 * HOUR}, "over"),
+    "no length": (lambda s: {"slot_minutes": 0}, "No slot of that length"),
+    "too short": (lambda s: {"slot_minutes": 61}, "No slot of that length"),
+    "no type": (lambda s: {"slot_type": " "}, "needs a type"),
+    "role": (lambda s: {"practitioner_role": "R9999"}, "role is not one of"),
+    "channel": (lambda s: {"delivery_channel": "Pigeon"}, "channel is not one of"),
+    "bookable without role": (lambda s: {"practitioner_role": ""}, "has no role"),
+    "bookable without channel": (lambda s: {"delivery_channel": ""}, "no delivery channel"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED_SESSIONS.values(), ids=REFUSED_SESSIONS)
+def test_a_session_that_makes_no_sense_is_refused_in_words(practice, change, words):
+    start = (timezone.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+
+    with pytest.raises(DiaryRefused, match=words):
+        create(practice, **change(start))
+
+    assert not Schedule.objects.exists()
+    assert not AuditEvent.objects.exists()
+
+
+def test_what_belongs_to_another_practice_is_not_found(practice):
+    elsewhere = make_organisation()
+
+    with pytest.raises(LocationNotFound):
+        create(practice, location_id=make_location(elsewhere).pk)
+    with pytest.raises(PractitionerNotFound):
+        create(practice, session_holder_id=make_practitioner(elsewhere).pk)
+    with pytest.raises(ReferenceNotFound):
+        create(practice, access_profile_id=make_access_profile(elsewhere).pk)
+
+
+def test_a_closed_place_takes_no_session(practice):
+    Location.objects.update(status="inactive")
+
+    with pytest.raises(DiaryRefused, match="is closed"):
+        create(practice)
+
+
+def test_a_holder_has_no_second_session_at_that_time(practice):
+    create(practice)
+
+    with pytest.raises(HolderElsewhere):
+        create(practice)
+
+    assert Schedule.objects.count() == 1
+
+
+# ---------------------------------------------------------------- extra slots
+
+
+def add_extra(schedule, **overrides):
+    arguments = {
+        "organisation": schedule.organisation,
+        "schedule_id": schedule.pk,
+        "start": schedule.start,
+        "end": schedule.start + timedelta(minutes=5),
+        "slot_type": "Extra",
+        "reason": "Blood results today",
+        "actor": RITA,
+        "now": timezone.now(),
+    }
+    return diary.add_extra_slot(**{**arguments, **overrides})
+
+
+@pytest.mark.req("AVAIL-081")
+def test_an_extra_slot_lies_beside_the_others_and_is_never_offered_outside():
+    slot = make_slot()
+
+    extra = add_extra(slot.schedule)
+
+    assert extra.start == slot.start
+    assert (extra.overbooked, extra.gp_connect_bookable) == (True, False)
+    assert (extra.note, extra.changed_by_hand) == ("Blood results today", True)
+    event = AuditEvent.objects.get(event="slot.add-extra")
+    assert event.detail["to"]["reason"] == "Blood results today"
+
+
+REFUSED_EXTRAS = {
+    "no reason": (lambda s: {"reason": " "}, "needs a reason"),
+    "long reason": (lambda s: {"reason": "x" * 201}, "at most 200"),
+    "no type": (lambda s: {"slot_type": ""}, "needs a type"),
+    "before the session": (lambda s: {"start": s.start - HOUR}, "within its session"),
+    "after the session": (
+        lambda s: {"start": s.end + HOUR, "end": s.end + 2 * HOUR},
+        "within its session",
+    ),
+    "channel": (lambda s: {"delivery_channel": "Pigeon"}, "channel is not one of"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED_EXTRAS.values(), ids=REFUSED_EXTRAS)
+def test_an_extra_slot_that_makes_no_sense_is_refused_in_words(change, words):
+    schedule = make_schedule()
+
+    with pytest.raises(DiaryRefused, match=words):
+        add_extra(schedule, **change(schedule))
+
+    assert not Slot.objects.exists()
+
+
+def test_a_session_that_does_not_take_place_has_no_extra_slots():
+    with pytest.raises(DiaryRefused, match="does not take place"):
+        add_extra(make_schedule(withdrawn=True))
+
+
+def test_a_session_of_another_practice_has_no_extra_slots():
+    with pytest.raises(NotFound):
+        add_extra(make_schedule(), organisation=make_organisation())
