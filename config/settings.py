@@ -7,6 +7,8 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from config.admin_site import UNFOLD  # noqa: F401 - the admin site's settings stand on their own
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -57,9 +59,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 # ---------------------------------------------------------------- the application
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "config.apps.StaffSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -181,12 +183,4 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "WARNING")},
-}
-
-# ---------------------------------------------------------------- the admin site
-
-UNFOLD = {
-    "SITE_TITLE": "Appointment book",
-    "SITE_HEADER": "Appointment book",
-    "SITE_SYMBOL": "calendar_month",
 }

@@ -1,0 +1,143 @@
+"""How the admin site looks: its name, its colours, and its menu, grouped by what people do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+# Around the NHS blue (600) and the NHS dark blue (900).
+NHS_BLUE = {
+    "50": "#f0f6fc",
+    "100": "#dbeaf7",
+    "200": "#b9d6f0",
+    "300": "#86b8e4",
+    "400": "#4b93d3",
+    "500": "#1d73c2",
+    "600": "#005eb8",
+    "700": "#004b93",
+    "800": "#003e79",
+    "900": "#003087",
+    "950": "#001f54",
+}
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """Say in a badge that this is not the real appointment book."""
+    return ["Trial", "warning"] if settings.DEBUG else None
+
+
+def practice_name(request: HttpRequest) -> str:
+    """Name the practice that a member of staff works in, or how many there are."""
+    from practice.admin.base import practices_in_words  # models are not loaded with the settings
+
+    return practices_in_words(request) if request.user.is_authenticated else ""
+
+
+def may_view(permission: str) -> Callable[[HttpRequest], bool]:
+    """Return a condition for a menu entry: whoever has one of the model's permissions sees it."""
+    app, model = permission.split(".")
+
+    def condition(request: HttpRequest) -> bool:
+        user = request.user
+        return user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")
+
+    return condition
+
+
+def entry(title: str, icon: str, model: str, hint: str) -> dict[str, Any]:
+    """Return a menu entry that leads to a model's list; ``hint`` explains it on the front page."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model.replace('.', '_')}_changelist"),
+        "permission": may_view(model),
+        "hint": hint,
+    }
+
+
+NAVIGATION = [
+    {
+        "title": "Today",
+        "items": [
+            {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
+            entry(
+                "Appointments", "event_available", "practice.appointment", "Who comes, who booked"
+            ),
+            entry("Slots", "schedule", "practice.slot", "Book, block, offer to others"),
+            entry("Sessions", "view_agenda", "practice.schedule", "Who works when and where"),
+        ],
+    },
+    {
+        "title": "Plan",
+        "items": [
+            entry(
+                "Templates",
+                "calendar_view_week",
+                "practice.sessiontemplate",
+                "Sessions that repeat",
+            ),
+            entry("Closures", "event_busy", "practice.closure", "Bank holidays, leave, sickness"),
+            entry(
+                "Generation runs",
+                "published_with_changes",
+                "practice.generationrun",
+                "What became of the templates",
+            ),
+        ],
+    },
+    {
+        "title": "Who may book",
+        "items": [
+            entry(
+                "Access profiles",
+                "key",
+                "practice.accessprofile",
+                "Which organisations, and how many slots",
+            ),
+        ],
+    },
+    {
+        "title": "People and places",
+        "items": [
+            entry("Patients", "personal_injury", "practice.patient", "Registered now or once"),
+            entry("Practitioners", "stethoscope", "practice.practitioner", "Clinicians and roles"),
+            entry("Locations", "location_on", "practice.location", "Main and branch surgeries"),
+            entry(
+                "Practice",
+                "local_hospital",
+                "practice.organisation",
+                "Address, GP Connect switches",
+            ),
+        ],
+    },
+    {
+        "title": "Accountability",
+        "items": [
+            entry("Audit trail", "fact_check", "practice.auditevent", "Who saw and did what"),
+        ],
+    },
+    {
+        "title": "Staff",
+        "items": [
+            entry("Users", "badge", "auth.user", "Who may sign in, and where they work"),
+            entry("Roles", "shield_person", "auth.group", "What each role may do"),
+        ],
+    },
+]
+
+UNFOLD = {
+    "SITE_TITLE": "Appointment book",
+    "SITE_HEADER": "Appointment book",
+    "SITE_SUBHEADER": "config.admin_site.practice_name",
+    "SITE_SYMBOL": "calendar_month",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "config.admin_site.environment",
+    "COLORS": {"primary": NHS_BLUE},
+    "STYLES": [lambda request: static("practice/admin.css")],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
+}

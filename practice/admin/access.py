@@ -1,0 +1,99 @@
+"""To whom: which organisations may book, and how many slots they may take."""
+
+from typing import Any
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from practice import terminology
+from practice.admin.base import PracticeAdmin, PracticeForm
+from practice.admin.fields import CodesField, ODSCodesField
+from practice.models import AccessProfile
+
+
+class AccessProfileForm(PracticeForm):
+    organisation_types = CodesField(
+        choices=terminology.organisation_types,
+        required=False,
+        help_text="Only organisations of these types. None ticked: any type.",
+    )
+    ods_codes = ODSCodesField(
+        label="ODS codes",
+        required=False,
+        help_text="Only these organisations, one code a line. Empty: any organisation. "
+        "With types as well, both must match.",
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        for name in ("slots_per_session", "slots_per_day", "slots_per_week"):
+            if self.cleaned_data.get(name) == 0:
+                self.add_error(
+                    name,
+                    "A limit of 0 would let nobody book. To close slots to everybody, make them "
+                    "not GP Connect bookable; for no limit, leave this empty.",
+                )
+        session, day, week = (
+            self.cleaned_data.get(f"slots_per_{period}") for period in ("session", "day", "week")
+        )
+        if day and week and day > week:
+            self.add_error("slots_per_week", "The limit for a week is below that for a day.")
+        if session and day and session > day:
+            self.add_error("slots_per_day", "The limit for a day is below that for a session.")
+        return cleaned
+
+
+def who_in_words(profile: AccessProfile) -> str:
+    """Return whom a profile admits: Urgent Care that are also A20047, or B81617."""
+    types = " or ".join(
+        terminology.value_set("organisation_type").display(code)
+        for code in profile.organisation_types
+    )
+    codes = ", ".join(profile.ods_codes)
+    if types and codes:
+        return f"{types}, and of these only {codes}"
+    return types or codes or "Everybody"
+
+
+def limits_in_words(profile: AccessProfile) -> str:
+    """Return how many slots may be taken: 3 a session, 10 a week."""
+    limits = (
+        (profile.slots_per_session, "session"),
+        (profile.slots_per_day, "day"),
+        (profile.slots_per_week, "week"),
+    )
+    return ", ".join(f"{limit} a {period}" for limit, period in limits if limit) or "No limit"
+
+
+@admin.register(AccessProfile)
+class AccessProfileAdmin(PracticeAdmin):
+    form = AccessProfileForm
+    list_display = ["name", "who", "limits"]
+    list_select_related = ["organisation"]
+    search_fields = ["name", "ods_codes"]
+    search_help_text = "Name or ODS code"
+    fieldsets = [
+        (None, {"fields": ["name"]}),
+        (
+            "Who may book",
+            {
+                "fields": ["organisation_types", "ods_codes"],
+                "description": "A change takes effect at once wherever this profile is set.",
+            },
+        ),
+        (
+            "How many slots they may take between them",
+            {
+                "fields": ["slots_per_session", "slots_per_day", "slots_per_week"],
+                "description": "Cancelled appointments free their share.",
+            },
+        ),
+    ]
+
+    @display(description="Who may book")
+    def who(self, profile: AccessProfile) -> str:
+        return who_in_words(profile)
+
+    @display(description="Limit")
+    def limits(self, profile: AccessProfile) -> str:
+        return limits_in_words(profile)

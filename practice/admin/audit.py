@@ -1,0 +1,158 @@
+"""Who saw and did what: for reading only (AUD-013, AUD-014)."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateTimeFilter,
+    TextFilter,
+)
+from unfold.decorators import display
+
+from practice.admin.base import ReadOnlyAdmin
+from practice.models import AuditEvent
+
+
+class ExactFilter(TextFilter):
+    """Finds the events in which one column holds exactly what was typed."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").strip()
+        return queryset.filter(**{self.parameter_name: value}) if value else queryset
+
+
+class PatientFilter(ExactFilter):
+    title = "patient (its number in this site)"
+    parameter_name = "patient_id"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").strip()
+        if not value:
+            return queryset
+        return queryset.filter(patient_id=int(value)) if value.isdecimal() else queryset.none()
+
+
+class UserFilter(ExactFilter):
+    title = "user ID"
+    parameter_name = "user_id"
+
+
+class UserOrganisationFilter(TextFilter):
+    title = "the user's organisation"
+    parameter_name = "user_organisation"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").strip()
+        return queryset.filter(user_organisation__icontains=value) if value else queryset
+
+
+class TraceFilter(ExactFilter):
+    title = "trace ID"
+    parameter_name = "trace_id"
+
+
+class EventFilter(TextFilter):
+    title = "event"
+    parameter_name = "event"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").strip()
+        return queryset.filter(event__icontains=value) if value else queryset
+
+
+class OutcomeFilter(DropdownFilter):
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("done", "Done"), ("refused", "Refused"), ("failed", "Failed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "done":
+                return queryset.filter(outcome__regex=r"^(ok|2\d\d)$")
+            case "refused":
+                return queryset.filter(outcome__regex=r"^(refused|[34]\d\d)$")
+            case "failed":
+                return queryset.exclude(outcome__regex=r"^(ok|refused|[234]\d\d)$")
+        return queryset
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = [
+        "recorded_at",
+        "through",
+        "event",
+        "result",
+        "who",
+        "user_organisation",
+        "resource",
+    ]
+    list_display_links = ["recorded_at", "event"]
+    list_filter = [
+        ("recorded_at", RangeDateTimeFilter),
+        PatientFilter,
+        UserFilter,
+        UserOrganisationFilter,
+        TraceFilter,
+        EventFilter,
+        OutcomeFilter,
+        ("door", ChoicesDropdownFilter),
+    ]
+    list_select_related = ["organisation"]
+    date_hierarchy = "recorded_at"
+    search_fields = ["user_id", "user_name", "user_organisation", "trace_id", "event", "resource"]
+    search_help_text = "User, organisation, trace ID, event or record (Appointment/9)"
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("recorded_at", "door"),
+                    ("event", "outcome"),
+                    ("spine_code", "trace_id"),
+                    "diagnostics",
+                ]
+            },
+        ),
+        (
+            "Who",
+            {
+                "fields": [
+                    ("user_name", "user_id"),
+                    ("user_role", "user_organisation"),
+                    "on_authority_of",
+                    ("device", "address"),
+                ]
+            },
+        ),
+        ("What", {"fields": [("resource", "patient_id"), "detail_in_full"]}),
+    ]
+
+    @display(description="Through", ordering="door", label={"gp-connect": "info"})
+    def through(self, event: AuditEvent) -> tuple[str, str]:
+        return event.door, event.get_door_display()
+
+    @display(description="Outcome", label={"done": "success", "refused": "warning"})
+    def result(self, event: AuditEvent) -> tuple[str, str]:
+        code = f"{event.outcome} {event.spine_code}".strip()
+        if event.outcome == "ok" or event.outcome.startswith("2"):
+            return "done", "Done" if event.outcome == "ok" else code
+        return "refused", "Refused" if code == "refused" else code
+
+    @display(description="Who", ordering="user_name")
+    def who(self, event: AuditEvent) -> str:
+        role = f", {event.user_role}" if event.user_role else ""
+        return f"{event.user_name or event.user_id or 'Unknown'}{role}"
+
+    @display(description="Detail")
+    def detail_in_full(self, event: AuditEvent) -> str:
+        text = json.dumps(event.detail, indent=2, ensure_ascii=False)
+        return format_html('<pre class="audit-detail">{}</pre>', text) if event.detail else "-"

@@ -1,0 +1,450 @@
+"""What all pages of the admin site have in common: whose records, who acts, what was changed.
+
+Three rules hold for every ModelAdmin here, so that none can forget them. A member of staff meets
+the records of their own practices only: in lists, forms, choices, suggestions and actions. Each
+change counts up the version of what other organisations hold copies of. Each change is audited in
+its own transaction, with old and new values.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models, transaction
+from django.db.models import F, Model, QuerySet
+from django.forms.models import BaseModelFormSet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.widgets import UnfoldAdminSingleTimeWidget
+
+from practice.models import (
+    AppointmentSlot,
+    AuditEvent,
+    Organisation,
+    PatientAddress,
+    PatientContact,
+    PatientLanguage,
+    PatientName,
+    PatientTelecom,
+    Practitioner,
+    TemplateBlock,
+)
+from practice.models.common import Versioned
+from practice.services import audit
+from practice.services.audit import Actor
+
+# ---------------------------------------------------------------- whose records
+
+# How a record's practice is found where it has no ``organisation`` of its own.
+PATHS: dict[type[Model], str] = {
+    Organisation: "pk",
+    AppointmentSlot: "appointment__organisation",
+    Practitioner: "roles__organisation",
+    TemplateBlock: "template__organisation",
+    PatientAddress: "patient__organisation",
+    PatientContact: "patient__organisation",
+    PatientLanguage: "patient__organisation",
+    PatientName: "patient__organisation",
+    PatientTelecom: "patient__organisation",
+    get_user_model(): "memberships__organisation",
+}
+TO_MANY = {Practitioner, get_user_model()}
+
+
+def practice_ids(request: HttpRequest) -> list[int]:
+    """Return the practices that a member of staff works at; asked once for each request."""
+    if not hasattr(request, "practice_ids"):
+        memberships = request.user.memberships.values_list("organisation_id", flat=True)
+        request.practice_ids = list(memberships)
+    return request.practice_ids
+
+
+def own_practices(request: HttpRequest) -> QuerySet[Organisation]:
+    """Return the practices in whose name this person may act: all of them for a superuser."""
+    if request.user.is_superuser:
+        return Organisation.objects.all()
+    return Organisation.objects.filter(pk__in=practice_ids(request))
+
+
+def sole_practice(request: HttpRequest) -> Organisation | None:
+    """Return the practice if there is only one to choose from; then no form asks for it."""
+    if not hasattr(request, "sole_practice"):
+        found = list(own_practices(request)[:2])
+        request.sole_practice = found[0] if len(found) == 1 else None
+        request.works_somewhere = bool(found)
+    return request.sole_practice
+
+
+def practices_in_words(request: HttpRequest) -> str:
+    """Name the practice, or say how many there are."""
+    if practice := sole_practice(request):
+        return str(practice)
+    if request.user.is_superuser:
+        return "All practices" if request.works_somewhere else "No practice yet"
+    count = len(practice_ids(request))
+    return f"{count} practices" if count else "No practice: ask for a membership"
+
+
+def only_own(queryset: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+    """Narrow any queryset to the practices of the person who asks."""
+    model = queryset.model
+    if model._meta.app_label != "practice" and model not in PATHS:
+        return queryset
+    if request.user.is_superuser:
+        return queryset
+    path = PATHS.get(model, "organisation")
+    if path == "organisation" and not hasattr(model, "organisation"):
+        raise ImproperlyConfigured(f"{model.__name__} needs an entry in practice.admin.base.PATHS.")
+    if model in TO_MANY:
+        there = model._base_manager.filter(**{f"{path}__in": practice_ids(request)})
+        return queryset.filter(pk__in=there.values("pk"))
+    return queryset.filter(**{f"{path}__in": practice_ids(request)})
+
+
+def practice_of(record: Any) -> Organisation | None:
+    """Return the practice that a record belongs to; None where it may belong to several."""
+    if isinstance(record, Organisation):
+        return record
+    return getattr(record, "organisation", None)
+
+
+class OwnRelatedFilter(RelatedDropdownFilter):
+    """A filter by a related record that offers those of the person's own practices."""
+
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin
+    ) -> list[tuple[Any, str]]:
+        records = only_own(field.related_model._default_manager.all(), request)
+        return [(record.pk, str(record)) for record in records]
+
+
+# ---------------------------------------------------------------- who acts
+
+
+def actor_of(request: HttpRequest, organisation: Organisation | None = None) -> Actor:
+    """Return the person behind a request as the audit trail and provenance name them.
+
+    Staff have no smartcard here: the role is that of the site, the device what the browser says.
+    """
+    user = request.user
+    if not hasattr(request, "role_names"):
+        names = user.groups.order_by("name").values_list("name", flat=True)
+        request.role_names = ", ".join(names)
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    connection = request.META.get("REMOTE_ADDR", "")
+    return Actor(
+        door=AuditEvent.Door.STAFF,
+        user_id=user.get_username(),
+        name=user.get_full_name() or user.get_username(),
+        role=request.role_names or ("superuser" if user.is_superuser else "unknown"),
+        organisation=str(organisation or sole_practice(request) or ""),
+        device=request.headers.get("User-Agent", ""),
+        address=", ".join(filter(None, [forwarded, connection])),
+    )
+
+
+# ---------------------------------------------------------------- what was changed
+
+# The names that other organisations know these records by; all others are our own.
+FHIR_NAMES = {"Organisation": "Organization"}
+NEVER_AUDITED = {"password"}
+
+
+def plain(value: Any) -> Any:
+    """Return a form's value as the audit trail keeps it: text, numbers and lists of these."""
+    if isinstance(value, Model):
+        return f"{value} ({value.pk})"
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, QuerySet | list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def form_changes(form: forms.ModelForm, *, change: bool) -> dict[str, dict[str, Any]]:
+    """Return the fields of a valid form that differ from what was stored, each from and to."""
+    changes = {}
+    for name in form.changed_data:
+        if name in NEVER_AUDITED or name not in form.cleaned_data:
+            continue
+        try:
+            field = form.instance._meta.get_field(name)
+        except models.FieldDoesNotExist:
+            continue
+        old, new = form.initial.get(name), form.cleaned_data[name]
+        if isinstance(field, models.ForeignKey) and old is not None:
+            old = field.related_model._base_manager.filter(pk=old).first()
+        changes[name] = {"from": plain(old), "to": plain(new)} if change else {"to": plain(new)}
+    return changes
+
+
+def formset_changes(formset: BaseModelFormSet) -> list[dict[str, Any]]:
+    """Return what a saved formset added, changed and removed, one entry for each record."""
+    what = str(formset.model._meta.verbose_name)
+    entries: list[dict[str, Any]] = []
+    removed = getattr(formset, "deleted_forms", [])
+    for form in formset.forms:
+        if form in removed:
+            if form.initial:
+                kept = {name: plain(value) for name, value in form.initial.items()}
+                entries.append({"removed": what, "values": kept})
+        elif form.has_changed():
+            change = form in formset.initial_forms
+            changes = form_changes(form, change=change)
+            verb = "changed" if change else "added"
+            entries.append({verb: what, "id": form.instance.pk, "changes": changes})
+    return entries
+
+
+class PracticeForm(forms.ModelForm):
+    """A form for records of one practice: what it refers to must belong to that practice too.
+
+    ``request`` is set on the class that PracticeAdmin makes for each request. Of a resource with
+    versions it remembers which one the person opened, and refuses to overwrite a later one.
+    """
+
+    request: HttpRequest
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self._has_practice() and self.instance.organisation_id is None:
+            self.instance.organisation = sole_practice(self.request)
+        if isinstance(self.instance, Versioned) and self.instance.pk:
+            self.fields["seen_version"] = forms.IntegerField(
+                required=False, widget=forms.HiddenInput, initial=self.instance.version
+            )
+
+    def _has_practice(self) -> bool:
+        return any(field.name == "organisation" for field in self._meta.model._meta.fields)
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Also check that names are unique in the practice when the form does not ask for it."""
+        return super()._get_validation_exclusions() - {"organisation"}
+
+    @property
+    def practice(self) -> Organisation | None:
+        """The practice of the record: chosen in this form, fixed before, or the only one."""
+        chosen = self.cleaned_data.get("organisation")
+        if chosen is None and self._has_practice() and self.instance.organisation_id:
+            chosen = self.instance.organisation
+        return chosen
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        seen, instance = self.cleaned_data.get("seen_version"), self.instance
+        if seen is not None and seen != instance.version:
+            raise forms.ValidationError(
+                "Somebody else has changed this since you opened it. Nothing was saved: "
+                "open it again, and make your changes to what it says now."
+            )
+        if self.practice is not None:
+            for name, value in self.cleaned_data.items():
+                if name != "organisation" and isinstance(value, Model):
+                    self._check_same_practice(name, value)
+        return cleaned
+
+    def _check_same_practice(self, name: str, value: Any) -> None:
+        practice = self.practice
+        if isinstance(value, Practitioner):
+            if not value.roles.filter(organisation=practice).exists():
+                self.add_error(
+                    name,
+                    f"{value} has no role at {practice}. Add the role under Practitioners first.",
+                )
+        elif (theirs := practice_of(value)) is not None and theirs != practice:
+            self.add_error(name, f"{value} belongs to another practice, not to {practice}.")
+
+
+# ---------------------------------------------------------------- the ModelAdmins
+
+
+class OwnChoicesMixin:
+    """Choices of related records come from the person's own practices; so do inline rows.
+
+    ``empty_choices`` says what it means to choose nothing.
+    """
+
+    empty_choices: dict[str, str] = {}
+    formfield_overrides = {
+        models.TimeField: {"widget": UnfoldAdminSingleTimeWidget(format="%H:%M")},
+    }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return only_own(super().get_queryset(request), request)
+
+    def formfield_for_foreignkey(
+        self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> forms.ModelChoiceField | None:
+        chosen = kwargs.get("queryset", db_field.related_model._default_manager.all())
+        kwargs["queryset"] = only_own(chosen, request)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None and db_field.name in self.empty_choices:
+            field.empty_label = self.empty_choices[db_field.name]
+        return field
+
+
+class OwnStackedInline(OwnChoicesMixin, StackedInline):
+    extra = 0
+
+
+class OwnTabularInline(OwnChoicesMixin, TabularInline):
+    extra = 0
+
+
+class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
+    """A ModelAdmin that keeps the three rules of this module."""
+
+    form = PracticeForm
+    keeps_history = False  # Nothing of this kind is ever deleted.
+    compressed_fields = False  # Labels above the fields, so that several fit into a row.
+    list_per_page = 50
+    list_filter_submit = True
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    warn_unsaved_form = True
+    change_form_before_template = "admin/practice/seen_version.html"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not self.keeps_history and super().has_delete_permission(request, obj)
+
+    # The practice itself is asked for, and shown, only where there are several.
+
+    def _asks_for_practice(self, request: HttpRequest) -> bool:
+        named = any(field.name == "organisation" for field in self.opts.fields)
+        return named and sole_practice(request) is None
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        columns = list(super().get_list_display(request))
+        return [*columns, "organisation"] if self._asks_for_practice(request) else columns
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        filters = list(super().get_list_filter(request))
+        if self._asks_for_practice(request):
+            filters.insert(0, ("organisation", OwnRelatedFilter))
+        return filters
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if not self._asks_for_practice(request):
+            return fieldsets
+        (name, options), *others = fieldsets
+        return [(name, {**options, "fields": ["organisation", *options["fields"]]}), *others]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        fixed = ["organisation"] if obj and self._asks_for_practice(request) else []
+        return [*super().get_readonly_fields(request, obj), *fixed]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.request = request
+        return form
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any | None:
+        """Return the record if it is one of the person's own; locked when it may be written."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None or request.method != "POST":
+            return found
+        if not transaction.get_connection().in_atomic_block:
+            return found
+        rows = self.get_queryset(request).select_for_update(of=("self",), no_key=True)
+        return rows.get(pk=found.pk)
+
+    # Saving.
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write the changed columns only: others may have been changed by a booking meanwhile."""
+        form.changes = form_changes(form, change=change)
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in self.opts.concrete_fields}
+        changed = [name for name in form.changed_data if name in columns]
+        changed += self.derived_columns(obj, changed)
+        if changed:
+            stamp = ["updated_at"] if isinstance(obj, Versioned) else []
+            obj.save(update_fields=[*changed, *stamp])
+
+    def derived_columns(self, obj: Any, changed: list[str]) -> list[str]:
+        """Set what follows from a change, and return the names of those columns."""
+        return []
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        form.record_changes = [*getattr(form, "record_changes", []), *formset_changes(formset)]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the rest of the form, then make the new version and write the audit event."""
+        super().save_related(request, form, formsets, change)
+        detail: dict[str, Any] = {}
+        if form.changes:
+            detail["changes"] = form.changes
+        if records := getattr(form, "record_changes", []):
+            detail["records"] = records
+        if change and not detail:
+            return
+        if change and isinstance(form.instance, Versioned):
+            count_up(form.instance)
+        self.audit(request, form.instance, "change" if change else "add", detail)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.audit(request, obj, "delete", {"removed": self.stored_values(obj)})
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for obj in queryset:
+            self.audit(request, obj, "delete", {"removed": self.stored_values(obj)})
+        super().delete_queryset(request, queryset)
+
+    def stored_values(self, obj: Any) -> dict[str, Any]:
+        """Return the columns of a record as the audit trail keeps them."""
+        fields = self.opts.concrete_fields
+        return {f.name: plain(f.value_from_object(obj)) for f in fields if f.name != "id"}
+
+    def audit(self, request: HttpRequest, obj: Any, verb: str, detail: dict[str, Any]) -> None:
+        """Write the event into the trail of every practice that the record concerns."""
+        name = type(obj).__name__
+        for organisation in self.practices_concerned(request, obj):
+            audit.record(
+                organisation=organisation,
+                actor=actor_of(request, organisation),
+                event=f"{self.opts.model_name}.{verb}",
+                outcome="ok",
+                now=timezone.now(),
+                patient_id=obj.pk if name == "Patient" else None,
+                resource=f"{FHIR_NAMES.get(name, name)}/{obj.pk}",
+                detail=detail,
+            )
+
+    def practices_concerned(self, request: HttpRequest, obj: Any) -> Iterable[Organisation | None]:
+        """Return the practices in whose trail a change of this record belongs."""
+        return [practice_of(obj)]
+
+
+def count_up(record: Versioned) -> None:
+    """Make the next version of a record, whatever version this copy of it holds."""
+    rows = type(record)._base_manager.filter(pk=record.pk)
+    rows.update(version=F("version") + 1, updated_at=timezone.now())
+    record.version += 1
+
+
+class ReadOnlyAdmin(PracticeAdmin):
+    """A ModelAdmin for what people read here and others write."""
+
+    keeps_history = True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

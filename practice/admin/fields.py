@@ -1,0 +1,107 @@
+"""Form fields for what is stored in one form and typed in another."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib.admin.options import HORIZONTAL
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from practice import nhs_number
+from practice.models.common import validate_ods_code
+
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+class NHSNumberField(forms.CharField):
+    """An NHS number, typed with or without spaces and hyphens, shown as 999 012 3456."""
+
+    widget = UnfoldAdminTextInputWidget
+    default_validators = [nhs_number.validate]
+
+    def to_python(self, value: Any) -> str:
+        return re.sub(r"[\s-]", "", super().to_python(value) or "")
+
+    def prepare_value(self, value: Any) -> Any:
+        digits = self.to_python(value)
+        return nhs_number.spaced(digits) if len(digits) == 10 else value
+
+
+class ODSCodesField(forms.CharField):
+    """A list of ODS codes, one a line; small letters and commas are put right (AVAIL-026)."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> list[str]:
+        if isinstance(value, list):
+            return value
+        codes = re.split(r"[\s,;]+", super().to_python(value).upper())
+        return list(dict.fromkeys(filter(None, codes)))
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def run_validators(self, value: list[str]) -> None:
+        for code in value:
+            try:
+                validate_ods_code(code)
+            except ValidationError:
+                raise ValidationError(
+                    f"“{code}” is not an ODS code: capital letters and digits only, such as A20047."
+                ) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial or "") != self.to_python(data or "")
+
+
+class Checkboxes(UnfoldAdminCheckboxSelectMultipleWidget):
+    """A row of checkboxes that folds where it is narrow."""
+
+    radio_style = HORIZONTAL
+
+    def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context(*args, **kwargs), "radio_style": self.radio_style}
+
+
+class CodesField(forms.MultipleChoiceField):
+    """Some codes of a published list, as checkboxes."""
+
+    widget = Checkboxes
+
+    def __init__(self, *, choices: Callable[[], list[tuple[str, str]]], **kwargs: Any) -> None:
+        super().__init__(choices=choices, **kwargs)
+
+
+class ManyCodesField(CodesField):
+    """Some codes of a long published list: type to find them."""
+
+    widget = UnfoldAdminSelect2MultipleWidget
+
+
+class WeekdaysField(forms.TypedMultipleChoiceField):
+    """Days of the week, stored as numbers from 0 for Monday."""
+
+    widget = Checkboxes
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=list(enumerate(WEEKDAYS)), coerce=int, **kwargs)
+
+
+def weekdays_in_words(days: list[int]) -> str:
+    """Return days as reception says them: Mon to Fri, or Mon, Wed."""
+    days = sorted(days)
+    names = [WEEKDAYS[day][:3] for day in days]
+    if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
+        return f"{names[0]} to {names[-1]}"
+    return ", ".join(names)

@@ -1,0 +1,1 @@
+"""The day-to-day pages of the admin site, and the site itself."""
