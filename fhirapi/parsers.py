@@ -169,6 +169,30 @@ def resource_class(name: object) -> type[FHIRAbstractModel] | None:
 EXTENSION_OF_PRIMITIVE = get_fhir_model_class("FHIRPrimitiveExtension")
 
 
+def in_fhir_order(value: Any, klass: type[FHIRAbstractModel] | None = None) -> Any:
+    """A valid resource, or a value of ``klass``, with all members in the order of the definitions.
+
+    The members of a JSON object have no order, the elements of XML do.
+    """
+    if isinstance(value, list):
+        return [in_fhir_order(item, klass) for item in value]
+    if not isinstance(value, dict):
+        return value
+    klass = resource_class(value.get("resourceType")) or klass
+    if klass is None:
+        return value
+    ordered = {name: value[name] for name in ("resourceType",) if name in value}
+    for name, element in elements_of(klass).items():
+        if name in value:
+            inner = None
+            if not element.is_primitive and element.type_name != "Resource":
+                inner = get_fhir_model_class(element.type_name)
+            ordered[name] = in_fhir_order(value[name], inner)
+        if f"_{name}" in value:
+            ordered[f"_{name}"] = in_fhir_order(value[f"_{name}"], EXTENSION_OF_PRIMITIVE)
+    return ordered
+
+
 # ---------------------------------------------------------------- is it valid?
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypedDict
 import orjson
 
 from fhirapi.errors import INVALID_RESOURCE, FHIRError
+from fhirapi.parsers import in_fhir_order
 from fhirapi.resources import organization
 from fhirapi.resources.common import (
     NO_SUCH_ID,
@@ -112,7 +113,7 @@ def render(row: tuple[Any, ...], slots: Sequence[int]) -> dict[str, Any]:
     if channel:
         extensions.append(delivery_channel(channel))
     actors = (("Patient", patient), ("Location", location), ("Practitioner", session_holder))
-    return prune(
+    rendered = prune(
         {
             "resourceType": "Appointment",
             "id": str(pk),
@@ -138,6 +139,9 @@ def render(row: tuple[Any, ...], slots: Sequence[int]) -> dict[str, Any]:
             ],
         }
     )
+    if contained:
+        rendered["contained"] = [contained]  # as it was sent: a null in it may keep a place
+    return rendered
 
 
 # ---------------------------------------------------------------- what is understood
@@ -181,6 +185,8 @@ FORBIDDEN = (
 # The profile admits these too, but the practice holds none, so none can be found (BOOK-056).
 ACTORS_HELD = ("Patient", "Location", "Practitioner")
 ACTORS_NOT_HELD = ("RelatedPerson", "HealthcareService", "Device")
+# Before it, London's offset from UTC was not one that can be written as GEN-130 wants.
+EARLIEST_YEAR = 1900
 
 
 def parse(body: dict[str, Any]) -> Booking:
@@ -195,6 +201,9 @@ def parse(body: dict[str, Any]) -> Booking:
         refuse("A booking has no cancellation reason.")
     if "created" not in body:
         refuse("Appointment.created is required.")
+    created = parse_instant(body["created"], "Appointment.created")
+    if created.year < EARLIEST_YEAR:
+        refuse(f"Appointment.created must not lie before {EARLIEST_YEAR}.")
     actors = actors_of(body)
     return {
         "booking_organisation": booking_organisation(body),
@@ -204,7 +213,7 @@ def parse(body: dict[str, Any]) -> Booking:
         "slot_ids": [parse_reference(slot, "Slot", "Appointment.slot") for slot in body["slot"]],
         "start": parse_instant(body["start"], "Appointment.start"),
         "end": parse_instant(body["end"], "Appointment.end"),
-        "created": parse_instant(body["created"], "Appointment.created"),
+        "created": created,
         "identifiers": identifiers_of(body),
         "priority": body.get("priority"),
         **texts(body),
@@ -378,7 +387,7 @@ def booking_organisation(body: dict[str, Any]) -> BookingOrganisation:
             for coding in codings
             if coding.get("system") == system and coding.get("code")
         ),
-        json=orjson.dumps(found).decode(),
+        json=orjson.dumps(in_fhir_order(found)).decode(),
     )
 
 
@@ -390,8 +399,19 @@ def contained_organisation(body: dict[str, Any]) -> dict[str, Any] | None:
     target = links[0].get("valueReference", {}).get("reference") or ""
     for resource in body.get("contained", []):
         if target == f"#{resource.get('id')}" and resource.get("resourceType") == "Organization":
-            return dict(resource)
+            return without_what_is_never_contained(resource)
     refuse("The booking organisation must refer to a contained Organization by #id.")
+
+
+def without_what_is_never_contained(resource: dict[str, Any]) -> dict[str, Any]:
+    """A contained resource without a narrative, resources inside it, or a version (dom-1, 2, 4)."""
+    kept = {name: value for name, value in resource.items() if name not in ("text", "contained")}
+    if "meta" in kept:
+        unversioned = dict(kept["meta"])
+        unversioned.pop("versionId", None)
+        unversioned.pop("lastUpdated", None)
+        kept["meta"] = unversioned
+    return kept
 
 
 def check_organisation(found: dict[str, Any]) -> None:

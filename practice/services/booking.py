@@ -51,8 +51,10 @@ from practice.selectors import VERIFIED, check_patient_may_be_known, locations, 
 from practice.services import audit
 from practice.services.audit import Actor
 
+NO_DESCRIPTION = "Appointment"
 DESCRIPTION_LENGTH = 100
 COMMENT_LENGTH = 500
+BOOKING_ORGANISATION_NAME_LENGTH = 200  # of the column; the JSON text keeps the whole name
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,16 @@ def book_appointment(
     ``now`` and the other instants are timezone-aware; ``description`` holds 1 to 100 characters,
     ``comment`` at most 500. ``location_id``, ``practitioner_id``, ``start`` and ``end`` are what a
     consumer says of the appointment: they must agree with the slots. Whether a slot is offered is
-    asked for the door ``gp-connect`` only; staff may take any free slot of theirs that is not over.
+    asked for the door ``gp-connect`` only; staff may take any free slot of theirs that is not over,
+    and may leave out the description: it is the slot type then (DEC-055).
 
     Raises the refusals of ``check_booking``. Source: GP Connect, "Book an appointment".
     """
-    check_texts(description, comment)
+    through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
+    undescribed = not through_gp_connect and not description.strip()
+    check_texts(NO_DESCRIPTION if undescribed else description, comment)
     slots = Slot.objects.filter(organisation=organisation).locked(slot_ids)
     patient = Patient.objects.filter(organisation=organisation, pk=patient_id).first()
-    through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     patient = check_patient(patient, through_gp_connect=through_gp_connect, now=now)
     check_references(
         organisation, slots, wanted=slot_ids, location=location_id, practitioner=practitioner_id
@@ -123,6 +127,8 @@ def book_appointment(
     else:
         check_free_for_staff(slots, now=now)
         profile = None
+    if undescribed:
+        description = slots[0].slot_type or NO_DESCRIPTION
     return _take(
         slots,
         organisation=organisation,
@@ -137,7 +143,11 @@ def book_appointment(
         booked_by=booked_by,
         booking_organisation_json=booking_organisation.json if booking_organisation else "",
         booking_organisation_ods_code=booking_organisation.ods_code if booking_organisation else "",
-        booking_organisation_name=booking_organisation.name if booking_organisation else "",
+        booking_organisation_name=(
+            booking_organisation.name[:BOOKING_ORGANISATION_NAME_LENGTH]
+            if booking_organisation
+            else ""
+        ),
         moved_from=moved_from,
         actor=actor,
         now=now,
@@ -155,21 +165,21 @@ def _take(
 ) -> Appointment:
     """Write the appointment and mark its slots. The unique constraint has the last word."""
     first, schedule = slots[0], slots[0].schedule
+    appointment = Appointment.objects.create(
+        organisation=organisation,
+        patient=patient,
+        schedule=schedule,
+        location_id=schedule.location_id,
+        start=first.start,
+        end=slots[-1].end,
+        session_name=schedule.session_name,
+        practitioner_role=schedule.practitioner_role,
+        slot_type=first.slot_type,
+        delivery_channel=first.delivery_channel,
+        provenance=[provenance("booked", actor, now)],
+        **fields,
+    )
     try:
-        appointment = Appointment.objects.create(
-            organisation=organisation,
-            patient=patient,
-            schedule=schedule,
-            location_id=schedule.location_id,
-            start=first.start,
-            end=slots[-1].end,
-            session_name=schedule.session_name,
-            practitioner_role=schedule.practitioner_role,
-            slot_type=first.slot_type,
-            delivery_channel=first.delivery_channel,
-            provenance=[provenance("booked", actor, now)],
-            **fields,
-        )
         AppointmentSlot.objects.bulk_create(
             AppointmentSlot(appointment=appointment, slot=slot) for slot in slots
         )

@@ -1,0 +1,127 @@
+"""What the tests of the interactions with appointments share: the diary, and reading refusals."""
+
+import json
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.http import HttpResponse
+
+from fhirapi.resources.common import uk_time
+from practice.models import (
+    Appointment,
+    AppointmentSlot,
+    AuditEvent,
+    Location,
+    Patient,
+    Practitioner,
+    Schedule,
+    Slot,
+)
+from practice.services.booking import appointment_for_change, cancel_appointment
+from tests.consumer import as_dict, diagnostics, read_back, spine_code
+from tests.factories import make_actor
+from tests.shared import GPCONNECT
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def example(name: str, **values: Any) -> dict[str, Any]:
+    """A payload of tests/examples with each ``{name}`` in its texts replaced."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        return value.format(**values) if isinstance(value, str) else value
+
+    return filled(json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def published(name: str, *, slot: Slot, patient: Patient, **overrides: Any) -> dict[str, Any]:
+    """A request body as the specification shows it, with ids and times that exist here."""
+    path = GPCONNECT / "examples" / "appointments" / f"{name}.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found.update(
+        start=uk_time(slot.start), end=uk_time(slot.end), slot=[{"reference": f"Slot/{slot.pk}"}]
+    )
+    ids = {"Patient": patient.pk, "Location": slot.schedule.location_id}
+    for each in found["participant"]:
+        kind = each["actor"]["reference"].split("/")[0]
+        each["actor"]["reference"] = f"{kind}/{ids[kind]}"
+    return {**found, **overrides}
+
+
+def diary() -> dict[str, list[dict[str, Any]]]:
+    """Everything that a refused request must leave as it is."""
+    kinds = (Appointment, AppointmentSlot, Slot, Schedule, Patient, Location, Practitioner)
+    return {kind.__name__: list(kind.objects.order_by("pk").values()) for kind in kinds}
+
+
+def answer(response: HttpResponse) -> tuple[int, str]:
+    """The status, and the code of a refusal."""
+    return response.status_code, spine_code(response) if response.status_code >= 400 else ""
+
+
+def assert_refused(
+    response: HttpResponse, expected: tuple[int, str], words: str, *, before: dict[str, Any]
+) -> None:
+    """The refusal names the rule and repeats no data; it is on record, and nothing has changed."""
+    said = diagnostics(response)
+    assert (*answer(response), said) == (*expected, said)
+    assert words in said
+    assert "ETag" not in response.headers
+    assert "Location" not in response.headers
+    event = AuditEvent.objects.latest("pk")
+    assert (event.outcome, event.spine_code, event.diagnostics) == (
+        str(expected[0]),
+        expected[1],
+        said,
+    )
+    assert diary() == before
+
+
+def appointment_in(response: HttpResponse) -> dict[str, Any]:
+    """The Appointment in an answer, which must be valid FHIR."""
+    assert response.status_code in (200, 201), response.content
+    assert read_back(response).get_resource_type() == "Appointment"
+    return as_dict(response)
+
+
+def status_of(slots: Sequence[Slot]) -> list[str]:
+    found = dict(Slot.objects.values_list("pk", "status"))
+    return [found[slot.pk] for slot in slots]
+
+
+def extension(resource: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The extensions of a resource whose URL ends with a name."""
+    return [each for each in resource.get("extension", []) if each["url"].endswith(f"/{name}")]
+
+
+def actors(resource: dict[str, Any]) -> list[str]:
+    return [each["actor"]["reference"] for each in resource["participant"]]
+
+
+def changed(resource: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+    """A copy of a received resource with some elements replaced, or left out by None."""
+    found = {**deepcopy(resource), **overrides}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def cancel(appointment: Appointment, *, now: datetime, reason: str = "Feeling better") -> None:
+    """Cancel through the service, as staff."""
+    actor = make_actor(door="staff")
+    cancel_appointment(
+        appointment=appointment_for_change(
+            organisation=appointment.organisation,
+            appointment_id=appointment.pk,
+            actor=actor,
+            now=now,
+        ),
+        reason=reason,
+        actor=actor,
+        now=now,
+    )
