@@ -265,12 +265,15 @@ class OfferedRows:
         return self._prepared(question.offsets).rows(**question.values, **values)
 
     def _prepared(self, offsets: Offsets) -> Prepared:
-        if offsets not in self.prepared:
-            self.prepared.clear()  # the clock has changed, or a day on which it will came in sight
-            self.prepared[offsets] = Prepared(
+        prepared = self.prepared.get(offsets)
+        if prepared is None:
+            prepared = Prepared(
                 lambda: self.shape(_offered(PARAMETERS, offsets), **self.parameters)
             )
-        return self.prepared[offsets]
+            # The clock has changed, or a day on which it will came in sight: the one before it is
+            # dropped. Another thread may still be asking on the day before.
+            self.prepared = {offsets: prepared}
+        return prepared
 
 
 def is_open(organisation: Organisation) -> bool:

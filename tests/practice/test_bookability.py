@@ -1,6 +1,6 @@
 """May this slot be offered to that organisation now? Each sentence of the rule, by itself.
 
-``reasons`` asks both forms of the rule, so that every test here also holds them to each other.
+``reasons`` asks every form of the rule, so that each test here also holds them to each other.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from practice import bookability
-from practice.bookability import ANYBODY, Reason, Refusal, Requester
+from practice.bookability import ANYBODY, OfferedRows, Reason, Refusal, Requester
 from practice.exceptions import NotOffered
 from practice.models import AccessProfile, Slot
 from practice.services.booking import cancel_appointment
@@ -30,6 +30,9 @@ NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)  # a Wednesday, noon in London
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 
 
+PREPARED = OfferedRows(lambda found: found.values_list("pk"))
+
+
 def refusals(slot, *, requester=ANYBODY, now=NOW, wanted=1) -> list[Refusal]:
     """Every reason against a slot as it is stored now; the search must come to the same."""
     related = ("organisation", "schedule", "access_profile", "schedule__access_profile")
@@ -42,6 +45,7 @@ def refusals(slot, *, requester=ANYBODY, now=NOW, wanted=1) -> list[Refusal]:
     if wanted == 1:
         is_offered = bookability.offered(**asked).filter(pk=slot.pk).exists()
         assert is_offered == ({each.reason for each in found} <= {Reason.IN_PAST})
+        assert is_offered == ((slot.pk,) in PREPARED.rows(**asked))
     return found
 
 

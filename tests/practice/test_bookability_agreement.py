@@ -1,4 +1,6 @@
-"""The rule as a query, as a list of reasons and under a booking's lock says one and the same.
+"""The rule as a query, made anew or prepared, as a list of reasons and under a booking's lock.
+
+All four say one and the same.
 
 Hypothesis makes small practices: sessions, profiles, limits, bookings and switches at random, with
 starts that lie exactly at some limit, a second beside it, or around a clock change.
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from practice import bookability, clock
-from practice.bookability import Reason, Requester
+from practice.bookability import OfferedRows, Reason, Requester
 from practice.exceptions import NotOffered, SlotNotFree
 from practice.models import AccessProfile, Appointment, AppointmentSlot, Organisation, Slot
 from practice.services.booking import check_offered
@@ -116,6 +118,7 @@ REQUESTERS = st.builds(
     ods_codes=st.sampled_from([[], ["B11111"], ["X99999"], ["X99999", "B22222"]]).map(frozenset),
     organisation_types=st.sampled_from([[], ["urgent-care"], ["unknown"]]).map(frozenset),
 )
+PREPARED = OfferedRows(lambda found: found.order_by("pk").values_list("pk"))
 # Which of the two profiles, or none.
 PROFILE_NUMBERS = st.sampled_from([None, 0, 1])
 
@@ -269,8 +272,10 @@ def test_query_reasons_and_booking_agree_on_any_practice():
             }
 
             offered = list(bookability.offered(**asked).order_by("pk"))
+            prepared = PREPARED.rows(**asked)
 
             assert offered == [slot for slot, found in reasons.items() if found <= {Reason.IN_PAST}]
+            assert list(prepared) == [(slot.pk,) for slot in offered]
             for slot, found in reasons.items():
                 assert is_accepted(slot, **asked) == (not found), found
             seen.update(*reasons.values())
