@@ -1,7 +1,7 @@
 """What a practice is and has, by theme."""
 
 from practice.models.access import AccessProfile
-from practice.models.audit import AuditEvent
+from practice.models.audit import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 from practice.models.booking import Appointment, AppointmentSlot
 from practice.models.diary import Schedule, Slot
 from practice.models.directory import (
@@ -24,6 +24,9 @@ __all__ = [
     "Appointment",
     "AppointmentSlot",
     "AuditEvent",
+    "AuditHead",
+    "AuditSeal",
+    "AuditWaiting",
     "Closure",
     "GenerationRun",
     "Location",

@@ -1,6 +1,14 @@
-"""Who saw and did what: a trail that grows and never changes."""
+"""Who saw and did what: a trail that grows and never changes, and the seals that prove it.
+
+The database itself refuses to change or remove events and seals (migration
+audit_trail_is_append_only). A trigger puts each new event into the queue, AuditWaiting, so that
+whoever records one writes one row and takes no lock; practice.services.sealing numbers and seals
+what waits there.
+"""
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 
 class AuditEvent(models.Model):
@@ -45,7 +53,109 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-id"], name="audit_by_practice"),
             models.Index(fields=["organisation", "patient_id", "-id"], name="audit_by_patient"),
+            models.Index(fields=["organisation", "resource"], name="audit_by_resource"),
         ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.outcome}"
+
+
+class AuditWaiting(models.Model):
+    """An event that has no seal yet. Written by a trigger, taken away by the sealer.
+
+    No foreign key constraint: that an event was removed while it waited has to show.
+    """
+
+    event = models.OneToOneField(
+        AuditEvent,
+        on_delete=models.DO_NOTHING,
+        primary_key=True,
+        db_constraint=False,
+        related_name="waiting",
+    )
+    organisation = models.ForeignKey(
+        "practice.Organisation",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,  # there is one below
+        related_name="+",
+        verbose_name="practice",
+    )
+
+    class Meta:
+        verbose_name = "event waiting for its seal"
+        verbose_name_plural = "events waiting for their seals"
+        indexes = [models.Index(fields=["organisation", "event"], name="audit_queue_of_practice")]
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}"
+
+
+class AuditSeal(models.Model):
+    """The place of an event in its practice's trail, and the proof that nothing changed since.
+
+    ``sequence`` counts from 1 without gaps in each practice, and by itself for the events of no
+    practice. ``hash`` is taken over the seal, every column of the event, and the hash before it;
+    ``format`` says how (practice.services.sealing.FORMATS).
+    """
+
+    event = models.OneToOneField(
+        AuditEvent, on_delete=models.PROTECT, primary_key=True, related_name="seal"
+    )
+    organisation = models.ForeignKey(
+        "practice.Organisation",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,  # the constraint below has one
+        related_name="+",
+        verbose_name="practice",
+    )
+    sequence = models.BigIntegerField()
+    sealed_at = models.DateTimeField()
+    format = models.PositiveSmallIntegerField()
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = "seal"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "sequence"], name="audit_sequence_once_in_practice"
+            ),
+            models.UniqueConstraint(
+                fields=["sequence"],
+                condition=Q(organisation__isnull=True),
+                name="audit_sequence_once_in_no_practice",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"seal {self.sequence}"
+
+
+class AuditHead(models.Model):
+    """The last seal of a practice's trail, kept apart from it, so that a removed end is missed.
+
+    Its row is also the lock that lets one sealer at a time work on a trail. It only ever grows.
+    """
+
+    organisation = models.OneToOneField(
+        "practice.Organisation",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name="practice",
+    )
+    sequence = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+    sealed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "end of a trail"
+        verbose_name_plural = "ends of trails"
+        constraints = [
+            models.UniqueConstraint(Coalesce("organisation", 0), name="one_head_of_a_trail"),
+        ]
+
+    def __str__(self) -> str:
+        return f"trail up to {self.sequence}"

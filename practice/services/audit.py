@@ -51,23 +51,45 @@ def record(
     ``resource`` such as "Appointment/9", ``detail`` what else belongs to it: verb, path and query
     of a request, previous and new values of a change.
     """
+    texts = {
+        "event": event,
+        "outcome": outcome,
+        "spine_code": spine_code,
+        "diagnostics": diagnostics,
+        "trace_id": actor.trace_id,
+        "user_id": actor.user_id,
+        "user_name": actor.name,
+        "user_role": actor.role,
+        "user_organisation": actor.organisation,
+        "on_authority_of": actor.on_authority_of,
+        "device": actor.device,
+        "address": actor.address,
+        "resource": resource,
+    }
     AuditEvent.objects.create(
         organisation=organisation,
         recorded_at=now,
         door=actor.door,
-        event=event[:100],
-        outcome=outcome,
-        spine_code=spine_code,
-        diagnostics=diagnostics,
-        trace_id=actor.trace_id[:100],
-        user_id=actor.user_id[:100],
-        user_name=actor.name[:200],
-        user_role=actor.role[:100],
-        user_organisation=actor.organisation[:200],
-        on_authority_of=actor.on_authority_of[:200],
-        device=actor.device[:200],
-        address=actor.address[:200],
-        patient_id=patient_id,
-        resource=resource,
-        detail={**actor.detail, **(detail or {})},
+        patient_id=patient_id if patient_id is None or abs(patient_id) < 2**63 else None,
+        detail=storable({**actor.detail, **(detail or {})}),
+        **{name: storable(text)[: LENGTHS[name]] for name, text in texts.items()},
     )
+
+
+LENGTHS = {field.name: getattr(field, "max_length", None) for field in AuditEvent._meta.fields}
+
+
+def storable(value: Any) -> Any:
+    """Return a text, or whatever holds texts, as a database can store it.
+
+    What a stranger sent may hold the NUL character or half a surrogate pair. It is recorded all
+    the same, with a replacement character there: no request may escape the trail (AUD-015).
+    """
+    if isinstance(value, str):
+        value = value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {storable(key): storable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(each) for each in value]
+    return value

@@ -1,0 +1,92 @@
+"""Prove that the audit trail is whole, or name the first broken record."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from practice.selectors import practice_by_ods_code
+from practice.services import sealing
+from practice.services.sealing import Trail
+
+SHOWN = 20  # faults of one trail
+
+
+class Command(BaseCommand):
+    help = (
+        "Check numbers, seals and hashes of the audit trail, and name the first broken record."
+        " Exit code 0: whole; 1: broken, or it could not be checked."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--practice", metavar="ODS", help="only this practice's trail")
+        parser.add_argument(
+            "--heads",
+            type=Path,
+            metavar="LOG",
+            help="a log in which seal_audit published the ends of the trails: they must fit",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, practice: str | None = None, **options: Any) -> None:
+        organisation = practice_by_ods_code(practice) if practice else None
+        if practice and organisation is None:
+            raise CommandError(f"No practice has the ODS code {practice}.")
+        published = published_in(options["heads"]) if options["heads"] else []
+        trails = sealing.verify(organisation=organisation, published=published)
+        now = timezone.now()
+        if options["json"]:
+            self.stdout.write(json.dumps({"trails": [as_json(t, now) for t in trails]}))
+        else:
+            for trail in trails:
+                self.report(trail, now)
+        broken = [trail for trail in trails if trail.faults]
+        if broken:
+            first = broken[0]
+            raise CommandError(f"The trail of {first.practice} is broken: {first.faults[0]}")
+
+    def report(self, trail: Trail, now: Any) -> None:
+        state = f"{len(trail.faults)} FAULTS" if trail.faults else "whole"
+        waiting = trail.waiting
+        behind = f", the oldest for {waiting.seconds(now):.0f} s" if waiting.waiting else ""
+        self.stdout.write(
+            f"{trail.practice}: {state}, {trail.sealed} events sealed,"
+            f" {waiting.waiting} waiting{behind}"
+        )
+        for fault in trail.faults[:SHOWN]:
+            self.stdout.write(f"  {fault}")
+        if len(trail.faults) > SHOWN:
+            self.stdout.write(f"  and {len(trail.faults) - SHOWN} more")
+        for warning in trail.warnings:
+            self.stdout.write(f"  note: {warning}")
+
+
+def published_in(log: Path) -> list[sealing.Published]:
+    """The heads that a log holds. A log without any proves nothing, and is refused."""
+    try:
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            found = sealing.published_in(lines)
+    except OSError as error:
+        raise CommandError(f"{log}: {error.strerror}") from error
+    if not found:
+        raise CommandError(f"{log}: there is no published head in it.")
+    return found
+
+
+def as_json(trail: Trail, now: Any) -> dict[str, Any]:
+    """A trail as verify_audit --json prints it."""
+    return {
+        "practice": trail.practice,
+        "whole": not trail.faults,
+        "sealed": trail.sealed,
+        "hash": trail.hash,
+        "waiting": trail.waiting.waiting,
+        "oldest_waiting_seconds": round(trail.waiting.seconds(now), 1),
+        "first_fault": asdict(trail.faults[0]) if trail.faults else None,
+        "faults": [asdict(fault) for fault in trail.faults[:SHOWN]],
+        "fault_count": len(trail.faults),
+        "warnings": trail.warnings,
+    }
