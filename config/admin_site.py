@@ -58,11 +58,23 @@ def entry(title: str, icon: str, model: str, hint: str) -> dict[str, Any]:
     }
 
 
+def page(title: str, icon: str, name: str, model: str, hint: str) -> dict[str, Any]:
+    """Return a menu entry that leads to a day-to-day page; who may see the model sees it."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}"),
+        "permission": may_view(model),
+        "hint": hint,
+    }
+
+
 NAVIGATION = [
     {
         "title": "Today",
         "items": [
             {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
+            page("Clinic list", "list_alt", "clinic_list", "practice.appointment", "To be printed"),
             entry(
                 "Appointments", "event_available", "practice.appointment", "Who comes, who booked"
             ),
@@ -139,5 +151,6 @@ UNFOLD = {
     "ENVIRONMENT": "config.admin_site.environment",
     "COLORS": {"primary": NHS_BLUE},
     "STYLES": [lambda request: static("practice/admin.css")],
+    "SCRIPTS": [lambda request: static("practice/staff.js")],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
 }

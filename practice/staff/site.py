@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from unfold.sites import UnfoldAdminSite
 
 
@@ -22,6 +23,16 @@ class StaffSite(UnfoldAdminSite):
     """The admin site; a sentence for each entry of the menu stands on its front page."""
 
     index_title = "Front page"
+
+    def get_urls(self) -> list[Any]:
+        """The day-to-day pages, behind the same sign-in as the rest, before the catch-all."""
+        from practice.staff.urls import urlpatterns  # the pages use models, which load later
+
+        pages = [
+            path(str(page.pattern), self.admin_view(page.callback), name=page.name)
+            for page in urlpatterns
+        ]
+        return [*pages, *super().get_urls()]
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         return LabelledAutocompleteView.as_view(admin_site=self)(request)
