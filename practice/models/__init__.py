@@ -2,9 +2,10 @@
 
 from practice.models.access import AccessProfile
 from practice.models.audit import AuditEvent, AuditHead, AuditSeal, AuditWaiting
-from practice.models.booking import Appointment, AppointmentSlot
+from practice.models.booking import Appointment, AppointmentSlot, ContactAttempt
 from practice.models.diary import Schedule, Slot
 from practice.models.directory import (
+    CalendarFeed,
     Location,
     Membership,
     Organisation,
@@ -27,7 +28,9 @@ __all__ = [
     "AuditHead",
     "AuditSeal",
     "AuditWaiting",
+    "CalendarFeed",
     "Closure",
+    "ContactAttempt",
     "GenerationRun",
     "Location",
     "Membership",

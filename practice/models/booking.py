@@ -79,6 +79,9 @@ class Appointment(Versioned):
         blank=True,
         help_text="One entry for each change: author, role, organisation, time, interaction.",
     )
+    to_be_told = models.BooleanField(
+        default=False, help_text="The patient does not know yet what has become of it."
+    )
     moved_from = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="moved_to"
     )
@@ -111,6 +114,11 @@ class Appointment(Versioned):
         indexes = [
             models.Index(fields=["patient", "start"], name="appointment_by_patient"),
             models.Index(fields=["organisation", "start"], name="appointment_by_start"),
+            models.Index(
+                fields=["organisation", "start"],
+                condition=Q(orphaned=True) | Q(to_be_told=True),
+                name="appointment_on_worklist",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,3 +149,27 @@ class AppointmentSlot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.appointment_id} holds {self.slot_id}"
+
+
+class ContactAttempt(models.Model):
+    """Somebody told a patient what has become of their appointment, or tried to.
+
+    ``reached`` says whether the person knows now; ``by_name`` is kept as it was at the time.
+    """
+
+    appointment = models.ForeignKey(
+        Appointment, on_delete=models.CASCADE, related_name="contact_attempts"
+    )
+    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    by_name = models.CharField(max_length=200)
+    reached = models.BooleanField(default=True)
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%d %b %Y %H:%M} {self.by_name}"

@@ -55,6 +55,18 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         default=90,
         help_text="How long a patient registered from outside stays registered.",
     )
+    close_day_as = models.CharField(
+        "overnight, appointments still booked become",
+        max_length=10,
+        blank=True,
+        choices=[("noshow", "Did not attend"), ("fulfilled", "Seen")],
+        help_text="For appointments of past days that nobody marked. Empty: they stay as they are.",
+    )
+    calendar_shows_names = models.BooleanField(
+        "names in calendar feeds",
+        default=False,
+        help_text="Off: a holder's calendar shows patients' initials only.",
+    )
     bank_holidays_seeded_to = models.DateField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -180,6 +192,36 @@ class PractitionerRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.practitioner}, {self.get_role_display()}"
+
+
+class CalendarFeed(models.Model):
+    """A secret address at which a holder's calendar program reads their sessions.
+
+    ``secret`` is the address; whoever has it can read. Revoking is for good, a new feed is made.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="calendar_feeds"
+    )
+    practitioner = models.ForeignKey(
+        Practitioner, on_delete=models.CASCADE, related_name="calendar_feeds"
+    )
+    secret = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "practitioner"],
+                condition=Q(revoked_at__isnull=True),
+                name="one_calendar_feed_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Calendar of {self.practitioner}"
 
 
 class Patient(Versioned):
