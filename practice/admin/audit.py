@@ -15,7 +15,8 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
-from practice.admin.base import ReadOnlyAdmin
+from practice import clock
+from practice.admin.base import ReadOnlyAdmin, tones
 from practice.models import AuditEvent
 
 
@@ -87,7 +88,7 @@ class OutcomeFilter(DropdownFilter):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
     list_display = [
-        "recorded_at",
+        "at",
         "through",
         "event",
         "result",
@@ -95,7 +96,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "user_organisation",
         "resource",
     ]
-    list_display_links = ["recorded_at", "event"]
+    list_display_links = ["at", "event"]
+    list_fullwidth = True
     list_filter = [
         ("recorded_at", RangeDateTimeFilter),
         PatientFilter,
@@ -115,7 +117,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": [
-                    ("recorded_at", "door"),
+                    ("at", "door"),
                     ("event", "outcome"),
                     ("spine_code", "trace_id"),
                     "diagnostics",
@@ -136,7 +138,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
         ("What", {"fields": [("resource", "patient_id"), "detail_in_full"]}),
     ]
 
-    @display(description="Through", ordering="door", label={"gp-connect": "info"})
+    @display(description="At", ordering="id")
+    def at(self, event: AuditEvent) -> str:
+        return f"{clock.local(event.recorded_at):%a %d %b %Y, %H:%M:%S}"
+
+    @display(description="Through", ordering="door", label=tones(gp_connect="info"))
     def through(self, event: AuditEvent) -> tuple[str, str]:
         return event.door, event.get_door_display()
 

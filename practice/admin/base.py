@@ -6,23 +6,26 @@ change counts up the version of what other organisations hold copies of. Each ch
 its own transaction, with old and new values.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 from django.db.models import F, Model, QuerySet
 from django.forms.models import BaseModelFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSingleTimeWidget
 
+from practice.exceptions import PracticeError
 from practice.models import (
     AppointmentSlot,
     AuditEvent,
@@ -122,6 +125,11 @@ class OwnRelatedFilter(RelatedDropdownFilter):
     ) -> list[tuple[Any, str]]:
         records = only_own(field.related_model._default_manager.all(), request)
         return [(record.pk, str(record)) for record in records]
+
+
+def tones(**by_key: str) -> dict[str, str | None]:
+    """Return the colours of a column of states; a state without one is grey, its word as given."""
+    return defaultdict(lambda: None, {key.replace("_", "-"): tone for key, tone in by_key.items()})
 
 
 # ---------------------------------------------------------------- who acts
@@ -244,7 +252,7 @@ class PracticeForm(forms.ModelForm):
                 "open it again, and make your changes to what it says now."
             )
         if self.practice is not None:
-            for name, value in self.cleaned_data.items():
+            for name, value in list(self.cleaned_data.items()):
                 if name != "organisation" and isinstance(value, Model):
                     self._check_same_practice(name, value)
         return cleaned
@@ -358,6 +366,26 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
             return found
         rows = self.get_queryset(request).select_for_update(of=("self",), no_key=True)
         return rows.get(pk=found.pk)
+
+    # What a service refuses is said in words; by then nothing has been saved.
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._in_words(super().changeform_view, request, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._in_words(super().changelist_view, request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._in_words(super().delete_view, request, *args, **kwargs)
+
+    def _in_words(
+        self, view: Callable[..., Any], request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except PracticeError as refusal:
+            messages.error(request, str(refusal))
+            return redirect(request.get_full_path())
 
     # Saving.
 

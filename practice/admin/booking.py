@@ -24,7 +24,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from practice import nhs_number, terminology
-from practice.admin.base import OwnRelatedFilter, OwnTabularInline, ReadOnlyAdmin, actor_of
+from practice.admin.base import OwnRelatedFilter, OwnTabularInline, ReadOnlyAdmin, actor_of, tones
 from practice.admin.directory import parse_date
 from practice.admin.pages import PageForm, ask, done, textarea
 from practice.admin.planning import found
@@ -195,7 +195,7 @@ class AppointmentAdmin(ReadOnlyAdmin):
         return request.user.has_perm("practice.change_appointment")
 
     @action(
-        description="Cancel",
+        description="Cancel appointment",
         permissions=["cancel"],
         url_path="cancel",
         icon="event_busy",
@@ -298,13 +298,13 @@ class AppointmentAdmin(ReadOnlyAdmin):
     @display(
         description="State",
         ordering="status",
-        label={
-            "booked": "info",
-            "arrived": "warning",
-            "fulfilled": "success",
-            "noshow": "danger",
-            "orphaned": "danger",
-        },
+        label=tones(
+            booked="info",
+            arrived="warning",
+            fulfilled="success",
+            noshow="danger",
+            orphaned="danger",
+        ),
     )
     def state(self, appointment: Appointment) -> tuple[str, str]:
         if appointment.orphaned:
@@ -319,7 +319,7 @@ class AppointmentAdmin(ReadOnlyAdmin):
     def place(self, appointment: Appointment) -> str:
         return str(appointment.location)
 
-    @display(description="Through", ordering="booked_via", label={"gp-connect": "info"})
+    @display(description="Through", ordering="booked_via", label=tones(gp_connect="info"))
     def door(self, appointment: Appointment) -> tuple[str, str]:
         return appointment.booked_via, appointment.get_booked_via_display()
 

@@ -41,6 +41,7 @@ from practice.admin.base import (
     actor_of,
     own_practices,
     sole_practice,
+    tones,
 )
 from practice.admin.directory import OFFER_LIMITS
 from practice.admin.offer import obstacles
@@ -78,7 +79,7 @@ class ScheduleForm(PracticeForm):
 
 class SlotInline(OwnTabularInline):
     model = Slot
-    fields = ["times", "state", "slot_type", "delivery_channel", "gp_connect_bookable", "patient"]
+    fields = ["times", "state", "slot_type", "delivery_channel", "outside", "patient"]
     readonly_fields = fields
     can_delete = False
     show_change_link = True
@@ -102,6 +103,10 @@ class SlotInline(OwnTabularInline):
     @display(description="State")
     def state(self, slot: Slot) -> str:
         return state_in_words(slot)
+
+    @display(description="GP Connect")
+    def outside(self, slot: Slot) -> str:
+        return "Yes" if slot.gp_connect_bookable else "No"
 
     @display(description="Patient")
     def patient(self, slot: Slot) -> str:
@@ -901,13 +906,13 @@ class SlotAdmin(PracticeAdmin):
     @display(
         description="State",
         ordering="status",
-        label={
-            "free": "success",
-            "busy": "info",
-            "busy-unavailable": "warning",
-            "busy-tentative": "warning",
-            "withdrawn": "danger",
-        },
+        label=tones(
+            free="success",
+            busy="info",
+            busy_unavailable="warning",
+            busy_tentative="warning",
+            withdrawn="danger",
+        ),
     )
     def state(self, slot: Slot) -> tuple[str, str]:
         return state_of(slot), state_in_words(slot)

@@ -30,6 +30,7 @@ from practice.admin.base import (
     actor_of,
     only_own,
     sole_practice,
+    tones,
 )
 from practice.admin.fields import ManyCodesField, NHSNumberField
 from practice.models import (
@@ -194,7 +195,7 @@ class LocationAdmin(PracticeAdmin):
     @display(
         description="Status",
         ordering="status",
-        label={"active": "success", "suspended": "warning", "inactive": "danger"},
+        label=tones(active="success", suspended="warning", inactive="danger"),
     )
     def open(self, location: Location) -> tuple[str, str]:
         return location.status, location.get_status_display()
@@ -528,7 +529,7 @@ class PatientAdmin(PracticeAdmin):
 
     @display(
         description="Registration",
-        label={"current": "success", "temporary": "warning", "ended": "danger"},
+        label=tones(current="success", temporary="warning", ended="danger"),
     )
     def registration(self, patient: Patient) -> tuple[str, str]:
         end, today = patient.registration_end, clock.today(timezone.now())

@@ -14,7 +14,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, 
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import PaginationInlineFormSet
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from practice import clock
 from practice.admin.base import (
@@ -26,6 +30,7 @@ from practice.admin.base import (
     actor_of,
     own_practices,
     sole_practice,
+    tones,
 )
 from practice.admin.directory import OFFER_LIMITS
 from practice.admin.fields import WeekdaysField, weekdays_in_words
@@ -41,7 +46,7 @@ from practice.models import (
     TemplateBlock,
 )
 from practice.models.planning import closure_period
-from practice.services import generation
+from practice.services import closures, generation
 from practice.services.templates import clone_template
 
 WEEKS_AHEAD = 8
@@ -456,6 +461,7 @@ class SessionTemplateAdmin(PracticeAdmin):
                 to_date=form.cleaned_data["to_date"],
                 actor=actor_of(request, practice),
                 now=timezone.now(),
+                started_by=request.user,
                 template_ids=None if templates is None else [template.pk for template in templates],
             )
             url = reverse("admin:practice_generationrun_change", args=[run.pk])
@@ -527,7 +533,7 @@ class SessionTemplateAdmin(PracticeAdmin):
         blocks = [block for block in template.blocks.all() if block.slot_minutes]
         total = sum(map(slots_in, blocks))
         outside = sum(slots_in(block) for block in blocks if block.gp_connect_bookable)
-        return f"{total}, {outside} GP Connect" if outside else str(total)
+        return f"{total} ({outside} outside)" if outside else str(total)
 
     @display(description="Dates", ordering="effective_from")
     def dates(self, template: SessionTemplate) -> str:
@@ -560,25 +566,53 @@ def found(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
 
 
 class ClosureForm(PracticeForm):
+    """A closure takes effect in the diary when it is saved: the form says whom it meets."""
+
+    strand = forms.BooleanField(
+        label="Close although patients are booked",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Their appointments stay, marked orphaned, until somebody moves or cancels them.",
+    )
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
+        self._check_period()
+        self._check_person()
+        if not self.errors and not self.instance.pk and self.practice:
+            self._check_whom_it_meets(self.practice)
+        return cleaned
+
+    def _check_period(self) -> None:
         values = self.cleaned_data
         first, last = values.get("start_date"), values.get("end_date")
-        if first and last:
-            if last < first:
-                self.add_error("end_date", "The last day is before the first.")
-            else:
-                start, end = closure_period(
-                    first, values.get("start_time"), last, values.get("end_time")
-                )
-                if end <= start:
-                    self.add_error("end_time", "It ends before it begins.")
-        kind, person = values.get("kind"), values.get("practitioner")
+        if not first or not last:
+            return
+        start, end = closure_period(first, values.get("start_time"), last, values.get("end_time"))
+        if last < first:
+            self.add_error("end_date", "The last day is before the first.")
+        elif end <= start:
+            self.add_error("end_time", "It ends before it begins.")
+
+    def _check_person(self) -> None:
+        kind, fixed = self.cleaned_data.get("kind"), self.instance.practitioner
+        person = self.cleaned_data.get("practitioner", fixed)
+        if "practitioner" in self.errors:
+            return
         if kind in PERSONAL and person is None:
-            self.add_error("practitioner", f"Whose? Choose who is {PERSONAL[kind]}.")
+            where = "practitioner" if "practitioner" in self.fields else "kind"
+            self.add_error(where, f"Whose? Choose who is {PERSONAL[kind]}.")
         if kind == Closure.Kind.BANK_HOLIDAY and person is not None:
-            self.add_error("practitioner", "A bank holiday is everybody's. Choose Leave instead.")
-        return cleaned
+            self.add_error("kind", "A bank holiday is everybody's. Choose Leave instead.")
+
+    def _check_whom_it_meets(self, practice: Organisation) -> None:
+        names = {field.name for field in Closure._meta.fields}
+        values = {name: value for name, value in self.cleaned_data.items() if name in names}
+        closure = Closure(**{**values, "organisation": practice})
+        stranded = closures.impact(closure, now=timezone.now()).counts["appointments_orphaned"]
+        if stranded and not self.cleaned_data.get("strand"):
+            booked = "1 appointment is" if stranded == 1 else f"{stranded} appointments are"
+            self.add_error("strand", f"{booked} booked in this time. Tick this to close anyway.")
 
 
 PERSONAL = {Closure.Kind.LEAVE: "on leave", Closure.Kind.SICK: "off sick"}
@@ -606,9 +640,44 @@ class ClosureAdmin(PracticeAdmin):
         ("Where and who", {"fields": [("location", "practitioner")]}),
     ]
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        messages.info(request, "The diary follows with the next generation of these dates.")
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Whether to strand patients is asked when closing, not afterwards."""
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj else [*fieldsets, ("Patients", {"fields": ["strand"]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """What has taken effect is taken back by deleting the closure, not by editing it."""
+        fixed = ["start_date", "start_time", "end_date", "end_time", "location", "practitioner"]
+        return [*super().get_readonly_fields(request, obj), *(fixed if obj else [])]
+
+    def save_model(self, request: HttpRequest, obj: Closure, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        form.changes = {}
+        actor = actor_of(request, obj.organisation)
+        plan = closures.close(obj, actor=actor, now=timezone.now())
+        messages.info(request, f"{closing_in_words(plan)}.")
+
+    def delete_model(self, request: HttpRequest, obj: Closure) -> None:
+        """Reopen: what the closure took comes back."""
+        run = closures.reopen(
+            organisation=obj.organisation,
+            closure_id=obj.pk,
+            actor=actor_of(request, obj.organisation),
+            now=timezone.now(),
+        )
+        if run:
+            messages.info(request, f"Reopened. {run_in_words(run)}.")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Closure]) -> None:
+        for closure in queryset.select_related("organisation"):
+            self.delete_model(request, closure)
+
+    def audit(self, request: HttpRequest, obj: Any, verb: str, detail: dict[str, Any]) -> None:
+        """Closing and reopening write their own events."""
+        if verb == "change":
+            super().audit(request, obj, verb, detail)
 
     @display(description="When", ordering="start_date")
     def period_in_words(self, closure: Closure) -> str:
@@ -617,7 +686,7 @@ class ClosureAdmin(PracticeAdmin):
     @display(
         description="Kind",
         ordering="kind",
-        label={"sick": "danger", "closed": "warning", "bank-holiday": "info"},
+        label=tones(sick="danger", closed="warning", bank_holiday="info"),
     )
     def what(self, closure: Closure) -> tuple[str, str]:
         return closure.kind, closure.get_kind_display()
@@ -637,6 +706,17 @@ class ClosureAdmin(PracticeAdmin):
         if end <= now:
             return "Over"
         return "Now" if start <= now else "To come"
+
+
+def closing_in_words(plan: Any) -> str:
+    """Return what closing did to the diary, with the numbers first."""
+    counts = plan.counts
+    done_to_diary = [
+        (counts["slots_withdrawn"], "slots withdrawn"),
+        (counts["appointments_orphaned"], "appointments orphaned"),
+    ]
+    said = [f"{count} {what}" for count, what in done_to_diary if count]
+    return ", ".join(said) or "No session was planned in this time"
 
 
 def closure_in_words(closure: Closure) -> str:
@@ -697,7 +777,7 @@ class GenerationRunAdmin(ReadOnlyAdmin):
     @display(
         description="Result",
         ordering="status",
-        label={"done": "success", "failed": "danger", "running": "warning"},
+        label=tones(done="success", failed="danger", running="warning"),
     )
     def result(self, run: GenerationRun) -> tuple[str, str]:
         return run.status, run.get_status_display()

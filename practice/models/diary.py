@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import models
 from django.db.models import F, Q
 
-from practice import terminology
+from practice import clock, terminology
 from practice.models.access import AccessProfile
 from practice.models.common import OfferLimits, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
@@ -181,4 +181,4 @@ class Slot(Versioned, OfferLimits):
         ]
 
     def __str__(self) -> str:
-        return f"{self.slot_type}, {self.start:%d %b %Y %H:%M} UTC"
+        return f"{self.slot_type}, {clock.local(self.start):%a %d %b %Y %H:%M}"

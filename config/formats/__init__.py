@@ -1,0 +1,1 @@
+"""How numbers and times are written: see the folder of each language."""

@@ -1,0 +1,137 @@
+"""Two practices, their staff, and one record of each kind: what the tests of the admin site use."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+
+from practice.models import AuditEvent, GenerationRun, Organisation
+from practice.services import audit
+from practice.services.audit import Actor
+from tests import factories
+
+User = get_user_model()
+STAFF = Actor(door=AuditEvent.Door.STAFF, user_id="test", name="Test", role="unknown")
+
+# Every list of the site, by the name of its URLs.
+LISTS = [
+    "practice_accessprofile",
+    "practice_appointment",
+    "practice_auditevent",
+    "practice_closure",
+    "practice_generationrun",
+    "practice_location",
+    "practice_organisation",
+    "practice_patient",
+    "practice_practitioner",
+    "practice_schedule",
+    "practice_sessiontemplate",
+    "practice_slot",
+    "auth_user",
+    "auth_group",
+]
+
+
+def make_user(*organisations: Organisation, role: str = "", **overrides: Any) -> Any:
+    """Make somebody who may sign in, with a role, working at these practices."""
+    fields = {"username": f"user{factories.number()}", "is_staff": True}
+    user = User.objects.create_user(**{**fields, **overrides})
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    for organisation in organisations:
+        user.memberships.create(organisation=organisation)
+    return user
+
+
+def signed_in(*organisations: Organisation, role: str = "", **overrides: Any) -> Client:
+    """Return a browser in which such a person has signed in; ``client.user`` is that person."""
+    client = Client()
+    client.user = make_user(*organisations, role=role, **overrides)  # type: ignore[attr-defined]
+    client.force_login(client.user)
+    return client
+
+
+def superuser() -> Client:
+    return signed_in(is_superuser=True)
+
+
+def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
+    """Make a record for each list of the site, all of this practice."""
+    location = factories.make_location(organisation)
+    practitioner = factories.make_practitioner(organisation)
+    patient = factories.make_patient(organisation)
+    profile = factories.make_access_profile(organisation)
+    template = factories.make_template(organisation, session_holder=practitioner)
+    tomorrow = factories.tomorrow()
+    schedule = factories.make_schedule(organisation, access_profile=profile)
+    slot, booked = factories.make_slots(2, schedule)
+    appointment = factories.make_appointment(slots=[booked], patient=patient)
+    closure = factories.make_closure(
+        organisation, start_date=tomorrow + timedelta(days=30 + factories.number())
+    )
+    run = GenerationRun.objects.create(
+        organisation=organisation,
+        from_date=date(2026, 1, 1),
+        to_date=date(2026, 1, 31),
+        started_at=timezone.now(),
+    )
+    audit.record(
+        organisation=organisation, actor=STAFF, event="test", outcome="ok", now=timezone.now()
+    )
+    user = make_user(organisation, role="Receptionist")
+    return {
+        "practice_accessprofile": profile,
+        "practice_appointment": appointment,
+        "practice_auditevent": AuditEvent.objects.filter(organisation=organisation).first(),
+        "practice_closure": closure,
+        "practice_generationrun": run,
+        "practice_location": location,
+        "practice_organisation": organisation,
+        "practice_patient": patient,
+        "practice_practitioner": practitioner,
+        "practice_schedule": schedule,
+        "practice_sessiontemplate": template,
+        "practice_slot": slot,
+        "auth_user": user,
+    }
+
+
+def form_data(response: Any) -> dict[str, Any]:
+    """Return what a browser would send if nothing in the shown form were changed."""
+    form = response.context["adminform"].form
+    forms = [form]
+    data: dict[str, Any] = {}
+    for inline in response.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    for each in forms:
+        for field in each:
+            value = field.value()
+            if value is None or value is False:
+                continue
+            widget = field.field.widget
+            if hasattr(widget, "decompress"):
+                for index, part in enumerate(widget.decompress(value)):
+                    data[f"{field.html_name}_{index}"] = part
+            else:
+                data[field.html_name] = "on" if value is True else value
+    return data
+
+
+def words(response: Any) -> str:
+    """Return a page's text as a person reads it, without the entities that escape it."""
+    from html import unescape
+
+    return unescape(response.content.decode())
+
+
+def new_events(before: int) -> list[AuditEvent]:
+    """Return the audit events written after the one with this id, oldest first."""
+    return list(AuditEvent.objects.filter(pk__gt=before).order_by("pk"))
+
+
+def last_event() -> int:
+    event = AuditEvent.objects.order_by("-pk").first()
+    return event.pk if event else 0

@@ -1,0 +1,353 @@
+"""Every page of the admin site answers, finds, stays fast, and keeps to one's own practice."""
+
+import pytest
+from django.contrib import admin
+from django.urls import NoReverseMatch, reverse
+
+from practice import nhs_number
+from practice.models import Organisation
+from tests import factories
+from tests.practice.admin_world import LISTS, make_one_of_each, signed_in, superuser, words
+
+pytestmark = pytest.mark.django_db
+
+# Where a search finds the one record that the world has: what to type.
+SEARCHES = {
+    "practice_accessprofile": lambda o: o.name,
+    "practice_appointment": lambda o: o.patient.nhs_number,
+    "practice_auditevent": lambda o: o.event,
+    "practice_closure": lambda o: o.kind,
+    "practice_location": lambda o: o.name,
+    "practice_organisation": lambda o: o.ods_code,
+    "practice_patient": lambda o: o.family_name,
+    "practice_practitioner": lambda o: o.family_name,
+    "practice_schedule": lambda o: o.session_name,
+    "practice_sessiontemplate": lambda o: o.session_name,
+    "practice_slot": lambda o: o.slot_type,
+    "auth_user": lambda o: o.username,
+}
+
+
+# What comes about otherwise than by an empty form: generated, booked, recorded.
+NOT_ADDED = {
+    "practice_appointment",
+    "practice_auditevent",
+    "practice_generationrun",
+    "practice_schedule",
+    "practice_slot",
+}
+ROLES = ["Receptionist", "Practice manager", "Practice administrator", "Auditor"]
+
+
+def url(name: str, page: str, *args: object) -> str:
+    return reverse(f"admin:{name}_{page}", args=args)
+
+
+def test_no_list_of_the_site_is_missing_here():
+    """A ModelAdmin registered later is held to the same promises, by being named in LISTS."""
+    registered = {f"{m._meta.app_label}_{m._meta.model_name}" for m in admin.site._registry}
+    assert registered == set(LISTS)
+
+
+def test_the_front_page_shows_what_a_receptionist_may_use():
+    client = signed_in(factories.make_organisation(), role="Receptionist")
+
+    page = words(client.get(reverse("admin:index")))
+
+    assert "Appointments" in page
+    assert "Audit trail" not in page
+    assert "Users" not in page
+
+
+def test_the_front_page_is_in_the_name_of_the_practice():
+    organisation = factories.make_organisation(name="Samplebrook Surgery")
+    client = signed_in(organisation, role="Receptionist")
+
+    assert "Samplebrook Surgery" in words(client.get(reverse("admin:index")))
+
+
+def test_somebody_without_a_practice_is_told_so_and_sees_nobody():
+    factories.make_patient(factories.make_organisation())
+    client = signed_in(role="Receptionist")
+
+    answer = client.get(url("practice_patient", "changelist"))
+
+    assert "No practice" in words(answer)
+    assert answer.context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_superuser_can_open_every_list_and_every_record(name):
+    client, records = superuser(), make_one_of_each(factories.make_organisation())
+
+    assert client.get(url(name, "changelist")).status_code == 200
+    if name in records:
+        assert client.get(url(name, "change", records[name].pk)).status_code == 200
+    assert client.get(url(name, "add")).status_code == (403 if name in NOT_ADDED else 200)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", LISTS)
+def test_each_role_opens_what_it_may_and_nothing_else(name, role):
+    organisation = factories.make_organisation()
+    records = make_one_of_each(organisation)
+    client = signed_in(organisation, role=role)
+    app, model = name.split("_")
+    may_view = client.user.has_perm(f"{app}.view_{model}")
+
+    assert client.get(url(name, "changelist")).status_code == (200 if may_view else 403)
+    if name in records:
+        change = client.get(url(name, "change", records[name].pk))
+        assert change.status_code == (200 if may_view else 403)
+    add = client.get(url(name, "add")).status_code
+    assert add in ({200, 403} if client.user.has_perm(f"{app}.add_{model}") else {403})
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_search_box_of_every_list_finds_a_record(name):
+    organisation = factories.make_organisation()
+    record = make_one_of_each(organisation)[name]
+    client = superuser()
+
+    found = client.get(url(name, "changelist"), {"q": SEARCHES[name](record)}).context["cl"]
+    nothing = client.get(url(name, "changelist"), {"q": "no such thing"}).context["cl"]
+
+    assert record.pk in {row.pk for row in found.result_list}
+    assert nothing.result_count == 0
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_makes_as_many_queries_for_thirty_rows_as_for_three(
+    name, django_assert_max_num_queries
+):
+    organisation = factories.make_organisation()
+    client = superuser()
+    for _ in range(3):
+        make_one_of_each(organisation)
+    counts = []
+    for more in (0, 27):
+        for _ in range(more):
+            make_one_of_each(organisation)
+            if name == "practice_organisation":
+                factories.make_organisation()
+        client.get(url(name, "changelist"))
+        with django_assert_max_num_queries(100) as queries:
+            assert client.get(url(name, "changelist")).status_code == 200
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
+# ---------------------------------------------------------------- one's own practice
+
+
+@pytest.mark.parametrize("name", [name for name in LISTS if name != "auth_group"])
+def test_the_records_of_another_practice_are_not_there(name):
+    ours, theirs = factories.make_organisation(), factories.make_organisation()
+    make_one_of_each(ours)
+    other = make_one_of_each(theirs)[name]
+    client = signed_in(ours, role="Practice administrator")
+
+    listed = client.get(url(name, "changelist")).context["cl"]
+
+    assert other.pk not in {row.pk for row in listed.result_list}
+    for page in ("change", "history", "delete"):
+        answer = client.get(url(name, page, other.pk))
+        assert answer.status_code in {302, 403, 404}
+        assert str(other) not in words(answer)
+
+
+ACTIONS = [
+    ("practice_slot", "book"),
+    ("practice_slot", "block_one"),
+    ("practice_slot", "unblock_one"),
+    ("practice_slot", "make_bookable_one"),
+    ("practice_slot", "make_not_bookable_one"),
+    ("practice_slot", "withdraw_one"),
+    ("practice_slot", "restore_one"),
+    ("practice_appointment", "cancel"),
+    ("practice_appointment", "amend"),
+    ("practice_schedule", "change_holder"),
+    ("practice_schedule", "add_extra_slot"),
+    ("practice_sessiontemplate", "generate_template"),
+    ("practice_sessiontemplate", "clone"),
+]
+
+
+@pytest.mark.parametrize(("name", "action"), ACTIONS)
+def test_no_action_reaches_a_record_of_another_practice(name, action):
+    ours, theirs = factories.make_organisation(), factories.make_organisation()
+    make_one_of_each(ours)
+    other = make_one_of_each(theirs)[name]
+    client = signed_in(ours, role="Practice administrator")
+    address = url(name, action, other.pk)
+
+    assert client.get(address).status_code == 404
+    assert client.post(address, {"_do": "1", "reason": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(("name", "action"), ACTIONS)
+def test_every_action_page_opens_for_the_practice_itself_but_not_for_an_auditor(name, action):
+    organisation = factories.make_organisation()
+    record = make_one_of_each(organisation)[name]
+    address = url(name, action, record.pk)
+
+    assert signed_in(organisation, role="Practice manager").get(address).status_code == 200
+    assert signed_in(organisation, role="Auditor").get(address).status_code == 403
+
+
+AUTOCOMPLETES = [
+    ("sessiontemplate", "session_holder"),
+    ("patient", "preferred_branch"),
+    ("patient", "general_practitioner"),
+    ("closure", "practitioner"),
+    ("appointment", "patient"),
+    ("schedule", "session_holder"),
+    ("appointment", "schedule"),
+    ("slot", "access_profile"),
+    ("appointment", "organisation"),
+]
+
+
+@pytest.mark.parametrize(("model", "field"), AUTOCOMPLETES)
+def test_suggestions_name_records_of_the_own_practice_only(model, field):
+    ours, theirs = factories.make_organisation(), factories.make_organisation()
+    mine, others = make_one_of_each(ours), make_one_of_each(theirs)
+    client = signed_in(ours, role="Practice administrator")
+    asked = {"app_label": "practice", "model_name": model, "field_name": field, "term": ""}
+
+    suggested = client.get(reverse("admin:autocomplete"), asked).json()["results"]
+
+    model_of = {
+        "session_holder": "practitioner",
+        "preferred_branch": "location",
+        "general_practitioner": "practitioner",
+        "schedule": "schedule",
+        "access_profile": "accessprofile",
+    }
+    key = f"practice_{model_of.get(field, field)}"
+    ids = {int(entry["id"]) for entry in suggested}
+    assert mine[key].pk in ids
+    assert others[key].pk not in ids
+
+
+def test_suggested_patients_can_be_told_apart(practice):
+    client = signed_in(practice.organisation, role="Receptionist")
+    asked = {"app_label": "practice", "model_name": "appointment", "field_name": "patient"}
+    spaced = nhs_number.spaced(practice.patient.nhs_number)
+
+    suggested = client.get(reverse("admin:autocomplete"), {**asked, "term": spaced}).json()
+
+    [entry] = suggested["results"]
+    assert "born 29 Feb 1980" in entry["text"]
+    assert f"NHS number {spaced}" in entry["text"]
+
+
+def test_filters_offer_and_follow_only_what_is_the_own_practices():
+    ours, theirs = factories.make_organisation(), factories.make_organisation()
+    mine, others = make_one_of_each(ours), make_one_of_each(theirs)
+    client = signed_in(ours, role="Practice manager")
+    address = url("practice_slot", "changelist")
+
+    page = words(client.get(address))
+    stranger = others["practice_practitioner"]
+    forced = client.get(address, {"schedule__session_holder__id__exact": stranger.pk})
+
+    assert str(others["practice_practitioner"]) not in page
+    assert str(others["practice_location"]) not in page
+    assert str(stranger) not in words(forced)
+    assert str(mine["practice_location"]) in page
+
+
+def test_a_form_offers_the_choices_of_the_own_practice_only():
+    ours, theirs = factories.make_organisation(), factories.make_organisation()
+    make_one_of_each(ours)
+    others = make_one_of_each(theirs)
+    client = signed_in(ours, role="Practice manager")
+
+    page = words(client.get(url("practice_sessiontemplate", "add")))
+
+    assert others["practice_location"].name not in page
+    assert others["practice_accessprofile"].name not in page
+
+
+def test_somebody_at_two_practices_sees_both_and_is_asked_which():
+    first, second = factories.make_organisation(), factories.make_organisation()
+    one, two = factories.make_location(first), factories.make_location(second)
+    client = signed_in(first, second, role="Practice manager")
+
+    listed = client.get(url("practice_location", "changelist")).context["cl"]
+    form = client.get(url("practice_location", "add")).context["adminform"].form
+
+    assert {row.pk for row in listed.result_list} == {one.pk, two.pk}
+    assert set(form.fields["organisation"].queryset) == {first, second}
+
+
+def test_relations_are_checked_to_be_of_the_same_practice():
+    first, second = factories.make_organisation(), factories.make_organisation()
+    elsewhere = factories.make_practitioner(second)
+    client = signed_in(first, second, role="Practice manager")
+    day = factories.tomorrow()
+
+    answer = client.post(
+        url("practice_closure", "add"),
+        {
+            "organisation": first.pk,
+            "kind": "sick",
+            "practitioner": elsewhere.pk,
+            "start_date": day.isoformat(),
+            "end_date": day.isoformat(),
+        },
+    )
+
+    assert "has no role at" in words(answer)
+    assert Organisation.objects.get(pk=first.pk).closures.count() == 0
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_no_page_fetches_anything_from_elsewhere(name):
+    make_one_of_each(factories.make_organisation())
+
+    page = words(superuser().get(url(name, "changelist")))
+
+    for attribute in ('src="http', 'href="http', "url(http", 'src="//'):
+        assert attribute not in page
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "appointment",
+        "slot",
+        "schedule",
+        "practitioner",
+        "location",
+        "patient",
+        "auditevent",
+        "organisation",
+        "generationrun",
+    ],
+)
+def test_history_is_never_deleted_not_even_by_a_superuser(name):
+    record = make_one_of_each(factories.make_organisation())[f"practice_{name}"]
+    client = superuser()
+
+    answer = client.post(url(f"practice_{name}", "delete", record.pk), {"post": "yes"})
+    client.post(
+        url(f"practice_{name}", "changelist"),
+        {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"},
+    )
+
+    assert answer.status_code == 403
+    assert type(record).objects.filter(pk=record.pk).exists()
+
+
+def test_every_menu_entry_leads_somewhere():
+    from config.admin_site import NAVIGATION
+
+    for group in NAVIGATION:
+        for item in group["items"]:
+            try:
+                assert str(item["link"]).startswith("/admin/")
+            except NoReverseMatch as error:
+                raise AssertionError(item["title"]) from error
