@@ -1,0 +1,51 @@
+"""Load practices from YAML files: arguments in, one service call, counts out."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from practice.management.operator import operator
+from practice.services.loading import FilesRefused, load_practices
+
+DONE, FILES_REFUSED, BAD_ARGUMENTS = 0, 1, 2
+
+
+class Command(BaseCommand):
+    help = "Load practices from YAML files, all or nothing. Loading again changes nothing."
+
+    def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:
+        return super().create_parser(
+            *arguments,
+            epilog=f"Exit codes: {DONE} loaded; {FILES_REFUSED} something in the files is wrong "
+            f"and nothing was loaded; {BAD_ARGUMENTS} a file cannot be read. What may stand in a "
+            "file: docs/practice_files.md.",
+            **options,
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            files = {str(path): path.read_text(encoding="utf-8") for path in options["files"]}
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"Cannot read a file: {error}", returncode=BAD_ARGUMENTS) from None
+        try:
+            loaded = load_practices(
+                files=files, actor=operator("load_practice"), now=timezone.now()
+            )
+        except FilesRefused as refusal:
+            raise CommandError(
+                f"{refusal}\nNothing was loaded.", returncode=FILES_REFUSED
+            ) from None
+        for practice in loaded:
+            self.stdout.write(f"{practice.organisation}")
+            self.stdout.write(f"  made: {_list(practice.created)}")
+            self.stdout.write(f"  changed: {_list(practice.changed)}")
+
+
+def _list(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} × {name}" for name, number in sorted(counts.items())) or "nothing"

@@ -1,0 +1,413 @@
+"""Loading practices from files: all of them or nothing, and as often as one likes.
+
+Records are found again by their natural keys (an ODS code, a name within the practice, an SDS user
+ID, an NHS number). What a file does not mention stays as it is, and nothing is ever deleted, except
+that a list within a record (a template's blocks, a patient's addresses) becomes what the file says.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+
+from practice import clock, terminology
+from practice.exceptions import PracticeError
+from practice.models import (
+    AccessProfile,
+    Closure,
+    Location,
+    Membership,
+    Organisation,
+    Patient,
+    Practitioner,
+    PractitionerRole,
+    SessionTemplate,
+)
+from practice.models.common import Versioned
+from practice.practice_file import Entry, Problem, read
+from practice.services import audit
+from practice.services.audit import Actor
+from practice.services.enablement import switch
+
+SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
+
+
+class FilesRefused(PracticeError):
+    """The files cannot be loaded."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A practice and what its file did: how many records of each kind it made and changed."""
+
+    organisation: Organisation
+    created: Counter[str]
+    changed: Counter[str]
+
+
+@transaction.atomic
+def load_practices(*, files: Mapping[str, str], actor: Actor, now: datetime) -> list[Loaded]:
+    """Load practices from files, given as name and content.
+
+    Raises FilesRefused with every problem of every file; then nothing is loaded.
+    """
+    loaded, problems = [], []
+    for file, content in files.items():
+        described, found = read(file, content, today=clock.today(now))
+        problems += found
+        loader = _Loader(file, described, actor, now)
+        if done := loader.load():
+            loaded.append(done)
+        problems += loader.problems
+    if problems:
+        raise FilesRefused(problems)
+    return loaded
+
+
+class _Loader:
+    """The loading of one file: what was found or made so far, and what is wrong."""
+
+    def __init__(self, file: str, described: Entry, actor: Actor, now: datetime) -> None:
+        self.file, self.described, self.actor, self.now = file, described, actor, now
+        self.problems: list[Problem] = []
+        self.created: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
+        # Records by what the file calls them; None: named, but not usable because of a problem.
+        self.locations: dict[str, Location | None] = {}
+        self.practitioners: dict[str, Practitioner | None] = {}
+        self.profiles: dict[str, AccessProfile | None] = {}
+
+    def load(self) -> Loaded | None:
+        described = self.described
+        practice = described.get("practice")
+        if not isinstance(practice, Entry) or not practice.get("ods_code"):
+            return None
+        organisation = self._organisation(practice)
+        if organisation is None:
+            return None
+        self.organisation = organisation
+        for section, load in (
+            ("locations", self._location),
+            ("practitioners", self._practitioner),
+            ("access_profiles", self._profile),
+            ("templates", self._template),
+            ("closures", self._closure),
+            ("patients", self._patient),
+            ("staff", self._member),
+        ):
+            seen: set[Any] = set()
+            for entry in described.get(section) or ():
+                if isinstance(entry, Entry):
+                    load(entry, seen)
+        audit.record(
+            organisation=organisation,
+            actor=self.actor,
+            event="practice.load",
+            outcome="ok",
+            now=self.now,
+            resource=f"Organization/{organisation.pk}",
+            detail={
+                "file": self.file,
+                "created": dict(self.created),
+                "changed": dict(self.changed),
+            },
+        )
+        return Loaded(organisation, self.created, self.changed)
+
+    # ------------------------------------------------------------ the sections
+
+    def _organisation(self, entry: Entry) -> Organisation | None:
+        values = _plain(entry, without=(*SWITCHES, "ods_code"))
+        found = Organisation.objects.filter(ods_code=entry["ods_code"]).first()
+        # What a person switched off stays off, however often the file is loaded.
+        switches = {} if found else {name: bool(entry.get(name)) for name in SWITCHES}
+        organisation = self._save(found or Organisation(ods_code=entry["ods_code"]), values, entry)
+        if organisation and any(switches.values()):
+            switch(organisation=organisation, actor=self.actor, now=self.now, **switches)
+        return organisation
+
+    def _location(self, entry: Entry, seen: set[Any]) -> None:
+        name: Any = entry.get("name")
+        if self._is_unusable(entry, name, seen, self.locations):
+            return
+        of_practice = Location.objects.filter(organisation=self.organisation)
+        location = of_practice.filter(name=name).first()
+        location = location or Location(organisation=self.organisation, name=name)
+        if entry.get("is_main") and of_practice.filter(is_main=True).exclude(name=name).exists():
+            self._problem(entry, "is_main", "the practice has another main surgery.")
+            return
+        self.locations[name] = self._save(location, _plain(entry, without=["name"]), entry)
+
+    def _practitioner(self, entry: Entry, seen: set[Any]) -> None:
+        sds_user_id: Any = entry.get("sds_user_id")
+        if self._is_unusable(entry, sds_user_id, seen, self.practitioners):
+            return
+        practitioner = Practitioner.objects.filter(sds_user_id=sds_user_id).first()
+        practitioner = practitioner or Practitioner(sds_user_id=sds_user_id)
+        languages = terminology.value_set("human_language").codes
+        for code in entry.get("languages") or ():
+            if code not in languages:
+                self._problem(entry, "languages", f"{code} is not a code of the published list.")
+        saved = self._save(practitioner, _plain(entry, without=["sds_user_id", "roles"]), entry)
+        self.practitioners[sds_user_id] = saved
+        if saved is None:
+            return
+        roles: set[Any] = set()
+        for role in entry["roles"]:
+            if self._is_unusable(role, role.get("role"), roles):
+                continue
+            mine = {"organisation": self.organisation, "practitioner": saved, "role": role["role"]}
+            found = PractitionerRole.objects.filter(**mine).first()
+            self._save(found or PractitionerRole(**mine), _plain(role, without=["role"]), role)
+
+    def _profile(self, entry: Entry, seen: set[Any]) -> None:
+        name: Any = entry.get("name")
+        if self._is_unusable(entry, name, seen, self.profiles):
+            return
+        known = terminology.value_set("organisation_type").codes
+        for code in entry.get("organisation_types") or ():
+            if code not in known:
+                words = f"{code} is none of {', '.join(known)}."
+                self._problem(entry, "organisation_types", words)
+        mine = {"organisation": self.organisation, "name": name}
+        found = AccessProfile.objects.filter(**mine).first()
+        values = _plain(entry, without=["name"])
+        if entry.get("ods_codes"):
+            values["ods_codes"] = [code.upper() for code in entry["ods_codes"]]
+        self.profiles[name] = self._save(found or AccessProfile(**mine), values, entry)
+
+    def _template(self, entry: Entry, seen: set[Any]) -> None:
+        key = tuple(entry.get(n) for n in ("session_name", "session_holder", "effective_from"))
+        if self._is_unusable(entry, key, seen):
+            return
+        values = _plain(entry, without=["session_name", "effective_from", "blocks"])
+        if not self._refer(entry, values):
+            return
+        mine = {
+            "organisation": self.organisation,
+            "session_name": entry["session_name"],
+            "session_holder": values.pop("session_holder", None),
+            "effective_from": entry["effective_from"],
+        }
+        found = SessionTemplate.objects.filter(**mine).first()
+        values["weekdays"] = sorted(set(entry["weekdays"]))
+        template = self._save(found or SessionTemplate(**mine), values, entry)
+        if template is None:
+            return
+        blocks = []
+        for position, block in enumerate(entry["blocks"]):
+            fields = _plain(block)
+            if self._refer(block, fields):
+                blocks.append((block, {"position": position, **fields}))
+        if not entry["blocks"]:
+            self._problem(entry, "blocks", "a template needs blocks.")
+        self._replace(template.blocks, blocks, order="position")
+
+    def _closure(self, entry: Entry, seen: set[Any]) -> None:
+        names = ("kind", "location", "practitioner", "start_date", "start_time")
+        if self._is_unusable(entry, tuple(entry.get(name) for name in names), seen):
+            return
+        values = _plain(entry)
+        values["end_date"] = values.get("end_date") or entry["start_date"]
+        if not self._refer(entry, values):
+            return
+        mine = {"organisation": self.organisation, **{n: values.pop(n, None) for n in names}}
+        found = Closure.objects.filter(**mine).first()
+        self._save(found or Closure(**mine), values, entry)
+
+    def _patient(self, entry: Entry, seen: set[Any]) -> None:
+        lists = ("other_names", "addresses", "telecoms", "contacts", "languages")
+        number = (entry.get("nhs_number") or "").replace(" ", "")
+        if self._is_unusable(entry, number, seen):
+            return
+        values = _plain(entry, without=("nhs_number", *lists))
+        if not self._refer(entry, values):
+            return
+        mine = {"organisation": self.organisation, "nhs_number": number}
+        found = Patient.objects.filter(**mine).first()
+        saved = self._save(found or Patient(**mine), values, entry)
+        if saved is None:
+            return
+        before = self.created + self.changed
+        for name in lists:
+            if entry.get(name) is not None:
+                records = [(item, _plain(item)) for item in entry[name]]
+                self._replace(getattr(saved, name), records)
+        if found and self.created + self.changed != before:
+            Patient.objects.filter(pk=saved.pk).update(version=models.F("version") + 1)
+
+    def _member(self, entry: Entry, seen: set[Any]) -> None:
+        username: Any = entry.get("username")
+        if self._is_unusable(entry, username, seen):
+            return
+        groups = list(Group.objects.filter(name__in=entry["roles"]))
+        for name in sorted(set(entry["roles"]) - {group.name for group in groups}):
+            known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
+            self._problem(entry, "roles", f"there is no role {name}; known are {known}.")
+        if entry.get("password") and not self.described.get("demo"):
+            words = "passwords stand only in files that say demo: true."
+            self._problem(entry, "password", words)
+            return
+        user = User.objects.filter(username=username).first()
+        is_new = user is None
+        user = user or User(username=username)
+        if is_new:
+            user.is_staff = True
+            # The password of somebody who is there already is their own.
+            if entry.get("password"):
+                user.set_password(entry["password"])
+            else:
+                user.set_unusable_password()
+        saved = self._save(user, _plain(entry, without=("username", "roles", "password")), entry)
+        if saved is None:
+            return
+        saved.groups.add(*groups)
+        Membership.objects.get_or_create(user=saved, organisation=self.organisation)
+
+    # ------------------------------------------------------------ what they share
+
+    def _problem(self, entry: Entry, field: str | None, reason: str) -> None:
+        line = entry.lines.get(field or "", entry.line)
+        words = f"{field}: {reason}" if field in entry.lines else reason
+        self.problems.append(Problem(self.file, line, words))
+
+    def _is_unusable(
+        self, entry: Entry, key: Any, seen: set[Any], named: dict[str, Any] | None = None
+    ) -> bool:
+        """Whether an entry has problems already, or is in the file twice; remember its name."""
+        if named is not None and key is not None:
+            named.setdefault(key, None)
+        if entry.broken:
+            return True
+        if key in seen:
+            self._problem(entry, None, "this stands in the file twice.")
+            return True
+        seen.add(key)
+        return False
+
+    def _refer(self, entry: Entry, values: dict[str, Any]) -> bool:
+        """Put records in place of the names that an entry refers to them by."""
+        usable = True
+        references: dict[str, tuple[dict[str, Any], type[models.Model], str]] = {
+            "location": (self.locations, Location, "name"),
+            "preferred_branch": (self.locations, Location, "name"),
+            "session_holder": (self.practitioners, Practitioner, "sds_user_id"),
+            "practitioner": (self.practitioners, Practitioner, "sds_user_id"),
+            "general_practitioner": (self.practitioners, Practitioner, "sds_user_id"),
+            "access_profile": (self.profiles, AccessProfile, "name"),
+        }
+        for field, (named, model, key) in references.items():
+            name = values.get(field)
+            if name is None:
+                continue
+            if name not in named:
+                named[name] = self._stored(model, key, name)
+                if named[name] is None:
+                    what = model._meta.verbose_name
+                    self._problem(entry, field, f"there is no {what} {name} at this practice.")
+            values[field] = named[name]
+            usable = usable and named[name] is not None
+        return usable
+
+    def _stored(self, model: type[models.Model], key: str, name: str) -> Any:
+        of_practice: dict[str, Any] = {"organisation": self.organisation}
+        if model is Practitioner:
+            of_practice = {"roles__organisation": self.organisation}
+        return model._default_manager.filter(**of_practice, **{key: name}).first()
+
+    def _save(self, record: Any, values: Mapping[str, Any], entry: Entry) -> Any:
+        """Give a record its values and store it if they differ; None when it is not valid."""
+        values = _without_none(record, values)
+        different = {n: v for n, v in values.items() if getattr(record, n, None) != v}
+        for name, value in different.items():
+            setattr(record, name, value)
+        if self._find_faults(record, entry):
+            return None
+        kind = str(record._meta.verbose_name)
+        if record._state.adding:
+            self.created[kind] += 1
+        elif different:
+            self.changed[kind] += 1
+            if isinstance(record, Versioned):
+                record.version += 1
+        else:
+            return record
+        record.save()
+        return record
+
+    def _find_faults(self, record: models.Model, entry: Entry) -> bool:
+        """Note what the model itself says against a record, each with the line of its field."""
+        faults: list[tuple[str | None, str]] = []
+        try:
+            record.full_clean(validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            faults = [
+                (field, words) for field, all_ in error.message_dict.items() for words in all_
+            ]
+        if not faults:
+            for constraint in record._meta.constraints:
+                try:
+                    constraint.validate(type(record), record)
+                except ValidationError:
+                    rule = constraint.name.replace("_", " ")
+                    faults.append((None, f"it breaks the rule “{rule}”."))
+        for field, words in faults:
+            name = "address" if field and field.startswith("address_line") else field
+            self._problem(entry, name, words)
+        return bool(faults)
+
+    def _replace(
+        self, manager: Any, wanted: Iterable[tuple[Entry, dict[str, Any]]], order: str = "pk"
+    ) -> None:
+        """Make the records below another one what the file says, and leave those that are so."""
+        there = list(manager.order_by(order))
+        wanted = list(wanted)
+        owner = {manager.field.name: manager.instance}
+        for number, (entry, values) in enumerate(wanted):
+            if entry.broken:
+                continue
+            record = there[number] if number < len(there) else manager.model(**owner)
+            fresh = manager.model(**owner)
+            defaults = {
+                field.name: getattr(fresh, field.name)
+                for field in manager.model._meta.concrete_fields
+                if not field.primary_key and field.name not in owner and not field.is_relation
+            }
+            relations = {
+                field.name: None
+                for field in manager.model._meta.concrete_fields
+                if field.is_relation and field.name not in owner
+            }
+            self._save(record, {**defaults, **relations, **_without_none(fresh, values)}, entry)
+        for record in there[len(wanted) :]:
+            self.changed[str(record._meta.verbose_name)] += 1
+            record.delete()
+
+
+def _plain(entry: Entry, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The values of an entry by the names of the model's fields: an address in its columns."""
+    values = {name: value for name, value in entry.items() if name not in without}
+    address = values.pop("address", None) or {}
+    lines = values.pop("lines", None) or address.get("lines")
+    values |= {name: value for name, value in address.items() if name != "lines"}
+    if lines:
+        values |= {f"address_line_{n}": line for n, line in enumerate([*lines, "", ""][:3], 1)}
+    return values
+
+
+def _without_none(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file leaves empty is the column's own default where the column cannot be empty."""
+    fields = {field.name: field for field in record._meta.concrete_fields}
+    return {
+        name: fields[name].get_default() if value is None and not fields[name].null else value
+        for name, value in values.items()
+    }
