@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/stamp
 TRIAL := DJANGO_DEBUG=1
-DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3
+DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3 DEMOGRAPHICS_FILE=demo/demographics.yaml
 # As in production, with a secret of the moment; no check connects to the database.
 PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DATABASE_URL=postgresql://appointments@localhost/appointments \
@@ -56,7 +56,7 @@ test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
 	$(BIN)/python -m tests.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
 		$(BIN)/python -m pytest -n $(WORKERS)
 
-demo: setup ## Two practices to look at, with eight weeks of diary, in var/demo.sqlite3
+demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqlite3
 	@mkdir -p var
 	@$(DEMO) $(BIN)/python manage.py demo --port $(PORT)
 	@$(DEMO) $(BIN)/python manage.py runserver --noreload $(PORT)

@@ -12,13 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from fhirapi.jwt import LIFE_SECONDS
+from fhirapi.resources import organization
 from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
 from fhirapi.ssp import INTERACTION_ID, SENT_FROM, SENT_TO, TRACE_ID, Interaction
+from practice import terminology
 from practice.models import Organisation
 
 CONSUMER_ASID = "200000000115"
 CONSUMER_ODS_CODE = "A1001"
 CONSUMER_NAME = "Trial call centre"
+CONSUMER_TYPE = "urgent-care"
 
 
 def claims(*, scope: str, audience: str, now: datetime) -> dict[str, Any]:
@@ -61,6 +64,20 @@ def token(*, scope: str, audience: str, now: datetime) -> str:
     parts = ({"alg": "none", "typ": "JWT"}, claims(scope=scope, audience=audience, now=now))
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
     return ".".join(part.rstrip(b"=").decode() for part in encoded) + "."
+
+
+def booking_organisation() -> dict[str, Any]:
+    """The invented consumer as it describes itself in a booking: a contained Organization."""
+    type_system = terminology.value_set("organisation_type").system
+    return {
+        "resourceType": "Organization",
+        "id": "1",
+        "meta": {"profile": [organization.PROFILE]},
+        "identifier": [{"system": ODS_CODE, "value": CONSUMER_ODS_CODE}],
+        "type": [{"coding": [{"system": type_system, "code": CONSUMER_TYPE}]}],
+        "name": CONSUMER_NAME,
+        "telecom": [{"system": "phone", "value": "0113 496 0111"}],
+    }
 
 
 def curl(

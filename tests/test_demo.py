@@ -1,0 +1,87 @@
+"""What a newcomer does in the first five minutes works."""
+
+import re
+import shlex
+import socket
+from collections import Counter
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from fhirapi import trial
+from practice import clock
+from practice.models import Appointment, Organisation, Slot
+from tests import profiles
+from tests.consumer import as_dict
+from tests.shared import needs_shared
+
+ANY_PORT = 0
+
+
+def said(command, *arguments, **options):
+    out = StringIO()
+    call_command(command, *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def sent(command):
+    """What a curl command would send, given to Django's client; its token is made on the spot."""
+    words = shlex.split(command.replace("\\\n", " "))
+    given = {"--header": [], "--data-urlencode": []}
+    for name, value in zip(words, words[1:], strict=False):
+        if name in given:
+            given[name].append(value)
+    headers = dict(header.split(": ", 1) for header in given["--header"])
+    assert re.fullmatch(r"Bearer \$\(.* demo_token\)", headers["Authorization"])
+    headers["Authorization"] = f"Bearer {said('demo_token').strip()}"
+    query = [pair.split("=", 1) for pair in given["--data-urlencode"]]
+    path = next(word for word in words if word.startswith("http")).split(":0", 1)[1]
+    names = dict.fromkeys(name for name, _ in query)
+    data = {name: [value for each, value in query if each == name] for name in names}
+    return Client().get(path, data, headers=headers)
+
+
+@pytest.mark.django_db
+def test_the_demo_is_there_twice_the_same_and_its_curl_finds_free_slots():
+    """Practices, diary and bookings; running it again adds nothing."""
+    first = said("demo", port=ANY_PORT)
+    made = (Organisation.objects.count(), Slot.objects.count(), Appointment.objects.count())
+    again = said("demo", port=ANY_PORT)
+
+    answer = as_dict(sent(first[first.index("curl ") :].strip()))
+
+    assert (
+        Organisation.objects.count(),
+        Slot.objects.count(),
+        Appointment.objects.count(),
+    ) == made
+    assert first == again
+    found = Counter(entry["resource"]["resourceType"] for entry in answer["entry"])
+    assert found["Slot"] > 20
+    assert set(found) == {"Slot", "Schedule", "Practitioner", "Location", "Organization"}
+    assert {door for door, _ in Appointment.Door.choices} == set(
+        Appointment.objects.values_list("booked_via", flat=True)
+    )
+    days = Counter(
+        (patient, clock.local(start).date())
+        for patient, start in Appointment.objects.values_list("patient", "start")
+    )
+    assert max(days.values()) == 1, "nobody has two appointments on a day"
+
+
+def test_a_taken_port_is_said_before_anything_else():
+    """Instructions for a server that then does not start would be about somebody else's."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(CommandError, match=f"make demo PORT={port + 1}"):
+            call_command("demo", port=port)
+
+
+@needs_shared
+def test_the_trial_consumer_describes_itself_as_the_profile_wants():
+    assert profiles.check(trial.booking_organisation(), ordered=True) == []
