@@ -315,13 +315,7 @@ class SlotFilter(FilterSet):
         self.form.is_valid()
         values: dict[str, Any] = self.form.cleaned_data
         self.wanted = wanted_includes(self.data)
-        length = values["end"].wall - values["start"].wall
-        if values["end"].instant < values["start"].instant:
-            raise FHIRError(INVALID_PARAMETER, "The parameter end must not be before start.")
-        if length > LONGEST_RANGE:
-            raise FHIRError(
-                INVALID_PARAMETER, "The parameters start and end must be at most two weeks apart."
-            )
+        check_range(values["start"], values["end"])
         return values
 
     @classmethod
@@ -331,6 +325,21 @@ class SlotFilter(FilterSet):
         found = cls.base_filters["end"].filter(found, end)
         # Implied by the bound on the end; said again so that the index can stop there.
         return found.filter(start__lt=end)
+
+
+def check_range(start: Bound, end: Bound) -> None:
+    """Refuse an end before the start, and more than two weeks between the two (SLOT-025 to 027).
+
+    A day ends when the next one begins; that it is the day before, only the wall clock tells. Two
+    weeks are 14 days on the calendar or 14 times 24 hours, which a clock change makes two things:
+    a consumer that adds either to its start stays inside (DEC-012).
+    """
+    if (end.instant, end.wall) < (start.instant, start.wall):
+        raise FHIRError(INVALID_PARAMETER, "The parameter end must not be before start.")
+    if min(end.wall - start.wall, end.instant - start.instant) > LONGEST_RANGE:
+        raise FHIRError(
+            INVALID_PARAMETER, "The parameters start and end must be at most two weeks apart."
+        )
 
 
 def wanted_includes(parameters: Any) -> set[str]:
