@@ -1,0 +1,74 @@
+"""How the installation is: what health checks, metrics and check_diary ask. Small queries only."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Count, Max, OuterRef, Q, Subquery
+from django.db.models.functions import TruncDate
+
+from practice import clock
+from practice.models import GenerationRun, Organisation, Slot
+
+
+@dataclass(frozen=True)
+class DiaryEnd:
+    """On which London date a practice's diary ends, and how many days that is from today."""
+
+    practice: str
+    last: date
+    days_left: int
+
+
+def diary_ends(*, now: datetime, organisation: Organisation | None = None) -> list[DiaryEnd]:
+    """Return where each practice's diary ends; practices that never had one are left out."""
+    standing = Slot.objects.filter(
+        organisation=OuterRef("pk"), withdrawn=False, schedule__withdrawn=False
+    )
+    practices = Organisation.objects.annotate(
+        last=Subquery(standing.order_by("-start").values("start")[:1])
+    ).filter(last__isnull=False)
+    if organisation is not None:
+        practices = practices.filter(pk=organisation.pk)
+    today = clock.today(now)
+    ends = practices.order_by("ods_code").values_list("ods_code", "last")
+    return [
+        DiaryEnd(ods_code, day, max((day - today).days, 0))
+        for ods_code, last in ends
+        for day in [clock.local(last).date()]
+    ]
+
+
+def free_slots_by_day(*, now: datetime, days: int = 7) -> dict[int, int]:
+    """Return how many slots are free and yet to come, by days from today, 0 included; one query."""
+    today = clock.today(now)
+    last = today + timedelta(days=days - 1)
+    counted = (
+        Slot.objects.filter(
+            # Named, so that the index of each practice's slots by start is used.
+            organisation__in=Organisation.objects.values("pk"),
+            status=Slot.Status.FREE,
+            withdrawn=False,
+            schedule__withdrawn=False,
+            start__gt=now,
+            start__lt=clock.day_end(last),
+        )
+        .annotate(day=TruncDate("start", tzinfo=clock.LONDON))
+        .values_list("day")
+        .annotate(free=Count("pk"))
+        .order_by()
+    )
+    found = dict(counted)
+    return {number: found.get(today + timedelta(days=number), 0) for number in range(days)}
+
+
+def generation_ages(*, now: datetime) -> dict[str, float]:
+    """Return for how many seconds each practice's diary has not been generated, by ODS code."""
+    done = Max("generation_runs__finished_at", filter=Q(generation_runs__status=DONE))
+    finished = Organisation.objects.annotate(finished=done).filter(finished__isnull=False)
+    return {
+        ods_code: max((now - moment).total_seconds(), 0.0)
+        for ods_code, moment in finished.values_list("ods_code", "finished")
+    }
+
+
+DONE = GenerationRun.Status.DONE
