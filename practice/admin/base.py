@@ -7,20 +7,21 @@ its own transaction, with old and new values.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models, transaction
 from django.db.models import F, Model, QuerySet
 from django.forms.models import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSingleTimeWidget
@@ -42,6 +43,11 @@ from practice.models.common import Versioned
 from practice.services import audit
 from practice.services.audit import Actor
 
+if TYPE_CHECKING:  # What the mixin below is mixed into.
+    from django.contrib.admin.options import BaseModelAdmin
+else:
+    BaseModelAdmin = object
+
 # ---------------------------------------------------------------- whose records
 
 # How a record's practice is found where it has no ``organisation`` of its own.
@@ -60,28 +66,49 @@ PATHS: dict[type[Model], str] = {
 TO_MANY = {Practitioner, get_user_model()}
 
 
-def practice_ids(request: HttpRequest) -> list[int]:
-    """Return the practices that a member of staff works at; asked once for each request."""
-    if not hasattr(request, "practice_ids"):
-        memberships = request.user.memberships.values_list("organisation_id", flat=True)
-        request.practice_ids = list(memberships)
-    return request.practice_ids
+class Person:
+    """Somebody who has signed in; what is asked of the database is asked once for each request."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+
+    @cached_property
+    def practice_ids(self) -> list[int]:
+        return list(self.user.memberships.values_list("organisation_id", flat=True))
+
+    @cached_property
+    def practices(self) -> QuerySet[Organisation]:
+        if self.user.is_superuser:
+            return Organisation.objects.all()
+        return Organisation.objects.filter(pk__in=self.practice_ids)
+
+    @cached_property
+    def first_practices(self) -> list[Organisation]:
+        return list(self.practices[:2])
+
+    @cached_property
+    def role_names(self) -> str:
+        return ", ".join(self.user.groups.order_by("name").values_list("name", flat=True))
+
+
+def person(request: HttpRequest) -> Person:
+    """Return who asks; the site admits nobody who has not signed in."""
+    kept = vars(request)
+    if "person" not in kept:
+        kept["person"] = Person(request.user)
+    found: Person = kept["person"]
+    return found
 
 
 def own_practices(request: HttpRequest) -> QuerySet[Organisation]:
     """Return the practices in whose name this person may act: all of them for a superuser."""
-    if request.user.is_superuser:
-        return Organisation.objects.all()
-    return Organisation.objects.filter(pk__in=practice_ids(request))
+    return person(request).practices
 
 
 def sole_practice(request: HttpRequest) -> Organisation | None:
     """Return the practice if there is only one to choose from; then no form asks for it."""
-    if not hasattr(request, "sole_practice"):
-        found = list(own_practices(request)[:2])
-        request.sole_practice = found[0] if len(found) == 1 else None
-        request.works_somewhere = bool(found)
-    return request.sole_practice
+    found = person(request).first_practices
+    return found[0] if len(found) == 1 else None
 
 
 def practices_in_words(request: HttpRequest) -> str:
@@ -89,8 +116,8 @@ def practices_in_words(request: HttpRequest) -> str:
     if practice := sole_practice(request):
         return str(practice)
     if request.user.is_superuser:
-        return "All practices" if request.works_somewhere else "No practice yet"
-    count = len(practice_ids(request))
+        return "All practices" if person(request).first_practices else "No practice yet"
+    count = len(person(request).practice_ids)
     return f"{count} practices" if count else "No practice: ask for a membership"
 
 
@@ -105,9 +132,9 @@ def only_own(queryset: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     if path == "organisation" and not hasattr(model, "organisation"):
         raise ImproperlyConfigured(f"{model.__name__} needs an entry in practice.admin.base.PATHS.")
     if model in TO_MANY:
-        there = model._base_manager.filter(**{f"{path}__in": practice_ids(request)})
+        there = model._base_manager.filter(**{f"{path}__in": person(request).practice_ids})
         return queryset.filter(pk__in=there.values("pk"))
-    return queryset.filter(**{f"{path}__in": practice_ids(request)})
+    return queryset.filter(**{f"{path}__in": person(request).practice_ids})
 
 
 def practice_of(record: Any) -> Organisation | None:
@@ -140,17 +167,14 @@ def actor_of(request: HttpRequest, organisation: Organisation | None = None) -> 
 
     Staff have no smartcard here: the role is that of the site, the device what the browser says.
     """
-    user = request.user
-    if not hasattr(request, "role_names"):
-        names = user.groups.order_by("name").values_list("name", flat=True)
-        request.role_names = ", ".join(names)
+    user, roles = person(request).user, person(request).role_names
     forwarded = request.headers.get("X-Forwarded-For", "")
     connection = request.META.get("REMOTE_ADDR", "")
     return Actor(
         door=AuditEvent.Door.STAFF,
         user_id=user.get_username(),
         name=user.get_full_name() or user.get_username(),
-        role=request.role_names or ("superuser" if user.is_superuser else "unknown"),
+        role=roles or ("superuser" if user.is_superuser else "unknown"),
         organisation=str(organisation or sole_practice(request) or ""),
         device=request.headers.get("User-Agent", ""),
         address=", ".join(filter(None, [forwarded, connection])),
@@ -183,7 +207,7 @@ def form_changes(form: forms.ModelForm, *, change: bool) -> dict[str, dict[str, 
             continue
         try:
             field = form.instance._meta.get_field(name)
-        except models.FieldDoesNotExist:
+        except FieldDoesNotExist:
             continue
         old, new = form.initial.get(name), form.cleaned_data[name]
         if isinstance(field, models.ForeignKey) and old is not None:
@@ -194,7 +218,8 @@ def form_changes(form: forms.ModelForm, *, change: bool) -> dict[str, dict[str, 
 
 def formset_changes(formset: BaseModelFormSet) -> list[dict[str, Any]]:
     """Return what a saved formset added, changed and removed, one entry for each record."""
-    what = str(formset.model._meta.verbose_name)
+    model: Any = formset.model
+    what = str(model._meta.verbose_name)
     entries: list[dict[str, Any]] = []
     removed = getattr(formset, "deleted_forms", [])
     for form in formset.forms:
@@ -233,7 +258,7 @@ class PracticeForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         """Also check that names are unique in the practice when the form does not ask for it."""
-        return super()._get_validation_exclusions() - {"organisation"}
+        return super()._get_validation_exclusions() - {"organisation"}  # type: ignore[misc]
 
     @property
     def practice(self) -> Organisation | None:
@@ -272,7 +297,7 @@ class PracticeForm(forms.ModelForm):
 # ---------------------------------------------------------------- the ModelAdmins
 
 
-class OwnChoicesMixin:
+class OwnChoicesMixin(BaseModelAdmin):
     """Choices of related records come from the person's own practices; so do inline rows.
 
     ``empty_choices`` says what it means to choose nothing.
@@ -308,7 +333,7 @@ class OwnTabularInline(OwnChoicesMixin, TabularInline):
 class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
     """A ModelAdmin that keeps the three rules of this module."""
 
-    form = PracticeForm
+    form: Any = PracticeForm
     keeps_history = False  # Nothing of this kind is ever deleted.
     compressed_fields = False  # Labels above the fields, so that several fit into a row.
     list_per_page = 50
@@ -327,11 +352,11 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         named = any(field.name == "organisation" for field in self.opts.fields)
         return named and sole_practice(request) is None
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         columns = list(super().get_list_display(request))
         return [*columns, "organisation"] if self._asks_for_practice(request) else columns
 
-    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_filter(self, request: HttpRequest) -> Any:
         filters = list(super().get_list_filter(request))
         if self._asks_for_practice(request):
             filters.insert(0, ("organisation", OwnRelatedFilter))
@@ -344,7 +369,7 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         (name, options), *others = fieldsets
         return [(name, {**options, "fields": ["organisation", *options["fields"]]}), *others]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fixed = ["organisation"] if obj and self._asks_for_practice(request) else []
         return [*super().get_readonly_fields(request, obj), *fixed]
 

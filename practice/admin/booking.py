@@ -37,8 +37,8 @@ class HeldSlotInline(OwnTabularInline):
     """The slots that the appointment has, or had until it was cancelled."""
 
     model = AppointmentSlot
-    fields = ["times", "slot_link", "held"]
-    readonly_fields = fields
+    readonly_fields = ["times", "slot_link", "held"]
+    fields = [*readonly_fields]
     can_delete = False
     hide_title = True
     verbose_name_plural = "slots"

@@ -40,6 +40,7 @@ from practice.admin.base import (
     PracticeForm,
     actor_of,
     own_practices,
+    person,
     sole_practice,
     tones,
 )
@@ -66,7 +67,8 @@ from practice.services.diary import Outcome
 class ScheduleForm(PracticeForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        if "practitioner_role" in self.changed_data and not cleaned.get("practitioner_role"):
+        taken_away = not self.cleaned_data.get("practitioner_role")
+        if "practitioner_role" in self.changed_data and taken_away:
             offered = self.instance.slots.filter(gp_connect_bookable=True, withdrawn=False).count()
             if offered:
                 self.add_error(
@@ -79,8 +81,8 @@ class ScheduleForm(PracticeForm):
 
 class SlotInline(OwnTabularInline):
     model = Slot
-    fields = ["times", "state", "slot_type", "delivery_channel", "outside", "patient"]
-    readonly_fields = fields
+    readonly_fields = ["times", "state", "slot_type", "delivery_channel", "outside", "patient"]
+    fields = [*readonly_fields]
     can_delete = False
     show_change_link = True
     hide_title = True
@@ -237,7 +239,7 @@ class SessionForm(PageForm):
         return cleaned
 
     @property
-    def practice(self) -> Organisation | None:
+    def practice(self) -> Any:
         return self.cleaned_data.get("organisation") or sole_practice(self.request)
 
 
@@ -726,7 +728,7 @@ class SlotAdmin(PracticeAdmin):
                 comment=form.cleaned_data["comment"],
                 actor=actor_of(request, slot.organisation),
                 now=timezone.now(),
-                booked_by=request.user,
+                booked_by=person(request).user,
             )
             when = day_and_time(appointment.start, appointment.end)
             url = reverse("admin:practice_appointment_change", args=[appointment.pk])

@@ -48,14 +48,14 @@ from practice.models import (
 from practice.selectors import VERIFIED
 from practice.services import enablement
 
-ADDRESS = [
+ADDRESS: list[Any] = [
     "address_line_1",
     "address_line_2",
     "address_line_3",
     ("city", "district"),
     ("postal_code", "country"),
 ]
-OFFER_LIMITS = ["booking_window_days", "embargo_minutes", "minimum_notice_minutes"]
+OFFER_LIMITS: list[Any] = ["booking_window_days", "embargo_minutes", "minimum_notice_minutes"]
 
 # ---------------------------------------------------------------- the practice
 
@@ -300,7 +300,7 @@ class PractitionerAdmin(PracticeAdmin):
         concerned = Organisation.objects.filter(practitioner_roles__practitioner=obj).distinct()
         return list(concerned) or [None]
 
-    def autocomplete_label(self, practitioner: Practitioner) -> str:
+    def autocomplete_label(self, practitioner: Any) -> str:
         roles = ", ".join(role.get_role_display() for role in practitioner.own_roles)
         return f"{practitioner} ({roles})" if roles else str(practitioner)
 
@@ -309,7 +309,7 @@ class PractitionerAdmin(PracticeAdmin):
         return practitioner.full_name
 
     @display(description="Roles")
-    def roles_here(self, practitioner: Practitioner) -> str:
+    def roles_here(self, practitioner: Any) -> str:
         return ", ".join(
             role.get_role_display() + ("" if role.active else " (ended)")
             for role in practitioner.own_roles

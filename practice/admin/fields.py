@@ -43,10 +43,10 @@ class ODSCodesField(forms.CharField):
         kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
         super().__init__(**kwargs)
 
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: Any) -> Any:
         if isinstance(value, list):
             return value
-        codes = re.split(r"[\s,;]+", super().to_python(value).upper())
+        codes = re.split(r"[\s,;]+", (super().to_python(value) or "").upper())
         return list(dict.fromkeys(filter(None, codes)))
 
     def prepare_value(self, value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -21,6 +22,8 @@ from practice.exceptions import PracticeError
 
 class PageForm(forms.Form):
     """A form of such a page. ``request`` bounds what can be chosen."""
+
+    fields: dict[str, Any]
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         self.request = request
@@ -39,7 +42,7 @@ class OwnRecordField(forms.ModelChoiceField):
         """Offer the records of the person's practices that fulfil the conditions."""
         records = self.field.related_model._default_manager.filter(**conditions)  # type: ignore[union-attr]
         self.queryset = only_own(records, request)
-        self.widget = admin.widgets.AutocompleteSelect(self.field, site)
+        self.widget = AutocompleteSelect(self.field, site)
         self.widget.choices = self.choices
         self.widget.is_required = self.required
 

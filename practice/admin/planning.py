@@ -29,6 +29,7 @@ from practice.admin.base import (
     ReadOnlyAdmin,
     actor_of,
     own_practices,
+    person,
     sole_practice,
     tones,
 )
@@ -461,7 +462,7 @@ class SessionTemplateAdmin(PracticeAdmin):
                 to_date=form.cleaned_data["to_date"],
                 actor=actor_of(request, practice),
                 now=timezone.now(),
-                started_by=request.user,
+                started_by=person(request).user,
                 template_ids=None if templates is None else [template.pk for template in templates],
             )
             url = reverse("admin:practice_generationrun_change", args=[run.pk])

@@ -25,7 +25,7 @@ from practice.admin.base import (
     OwnTabularInline,
     PracticeAdmin,
     only_own,
-    practice_ids,
+    person,
     sole_practice,
 )
 from practice.admin.fields import Checkboxes
@@ -103,7 +103,7 @@ class UserAdmin(PracticeAdmin, DjangoUserAdmin):
     search_fields = ["username", "first_name", "last_name", "email"]
     search_help_text = "User name, name or e-mail"
     ordering = ["username"]
-    filter_horizontal: list[str] = []
+    filter_horizontal = ()
     inlines = [MembershipInline]
     fieldsets = [
         (None, {"fields": ["username", "password", ("first_name", "last_name"), "email"]}),
@@ -153,7 +153,7 @@ class UserAdmin(PracticeAdmin, DjangoUserAdmin):
             return True
         if obj.is_superuser:
             return False
-        elsewhere = obj.memberships.exclude(organisation__in=practice_ids(request))
+        elsewhere = obj.memberships.exclude(organisation__in=person(request).practice_ids)
         return not elsewhere.exists()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -163,7 +163,8 @@ class UserAdmin(PracticeAdmin, DjangoUserAdmin):
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """A new password is audited too, though not what it is."""
-        if request.resolver_match.url_name == "auth_user_password_change":
+        page = request.resolver_match
+        if page and page.url_name == "auth_user_password_change":
             self.audit(request, obj, "change-password", {})
         return super().log_change(request, obj, message)
 
@@ -203,7 +204,7 @@ class GroupAdmin(PracticeAdmin, DjangoGroupAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         people = User.groups.through.objects.filter(group=OuterRef("pk")).order_by()
-        number = people.values("group").annotate(number=Count("pk")).values("number")
+        number = people.values("group").annotate(number=Count("pk")).values_list("number")  # type: ignore[misc]
         return super().get_queryset(request).annotate(count=Coalesce(Subquery(number), 0))
 
     @display(description="People")

@@ -6,7 +6,7 @@ It stands outside practice.admin: that package registers its pages with the site
 from typing import Any
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import path
 from unfold.sites import UnfoldAdminSite
 
@@ -34,5 +34,5 @@ class StaffSite(UnfoldAdminSite):
         ]
         return [*pages, *super().get_urls()]
 
-    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+    def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocompleteView.as_view(admin_site=self)(request)
