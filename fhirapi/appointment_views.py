@@ -142,23 +142,23 @@ class AppointmentView(AppointmentResponder):
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
         found = selectors.appointment_for_reading(
             organisation=request.practice,
-            appointment_id=logical_id(appointment_id),
+            appointment_id=self.appointment_asked_for(appointment_id),
             now=request.now,
         )
         return self.appointment_response(found)
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
+        pk = self.appointment_asked_for(appointment_id)
         body = parse_body(request, expected="Appointment")
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
-        change = {"actor": request.actor, "now": request.now}
+        change: dict[str, Any] = {"actor": request.actor, "now": request.now}
         found = booking.appointment_for_change(
             organisation=request.practice,
-            appointment_id=logical_id(appointment_id),
+            appointment_id=pk,
             expected_version=expected_version(request.headers.get("If-Match")),
             **change,
         )
-        self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
         slots = appointment.slots_of([found.pk])[found.pk]
         stored = appointment.render(appointment.row_of(found), slots)
         if request.interaction is ssp.CANCEL_APPOINTMENT:
@@ -168,6 +168,15 @@ class AppointmentView(AppointmentResponder):
             texts = appointment.parse_amendment(body, stored)
             found = booking.amend_appointment(appointment=found, **texts, **change)
         return self.appointment_response(found)
+
+    def appointment_asked_for(self, appointment_id: str) -> int:
+        """The id in the address; the trail is told of it and of its patient, so that a refusal is
+        recorded with them too (AUD-003, AUD-007)."""
+        pk = logical_id(appointment_id)
+        asked_for = selectors.appointments(organisation=self.request.practice).filter(pk=pk)
+        for patient_id in asked_for.values_list("patient_id", flat=True):
+            self.about(patient_id=patient_id, resource=f"Appointment/{pk}")
+        return pk
 
 
 def expected_version(if_match: str | None) -> str | None:
