@@ -124,30 +124,26 @@ def book(
     now: datetime,
 ) -> Appointment | None:
     """Book for a patient, from outside if that is allowed and chance wants it, else by staff."""
-    words = {"description": chance.choice(REASONS), "comment": chance.choice(COMMENTS)}
-    common = {
-        "organisation": organisation,
-        "patient_id": patient.pk,
-        "slot_ids": [slot.pk for slot in slots],
-    }
-    outside = chance.random() < FROM_OUTSIDE and slots[0].start > now
-    # What lies earlier today was booked this morning.
-    booked_at = min(now, clock.day_start(clock.today(now))) if slots[0].start <= now else now
-    try:
-        if outside:
+    description, comment = chance.choice(REASONS), chance.choice(COMMENTS)
+    from_outside = chance.random() < FROM_OUTSIDE and slots[0].start > now
+    # What lies earlier today was booked before today began.
+    booked_at = now if slots[0].start > now else clock.day_start(clock.today(now))
+    for actor in (handler(), staff()) if from_outside else (staff(),):
+        outside = actor.door == AuditEvent.Door.GP_CONNECT
+        try:
             return book_appointment(
-                **common,
-                **words,
-                actor=handler(),
-                now=now,
-                booking_organisation=booking_organisation(),
+                organisation=organisation,
+                patient_id=patient.pk,
+                slot_ids=[slot.pk for slot in slots],
+                description=description,
+                comment=comment,
+                actor=actor,
+                now=booked_at,
+                booking_organisation=booking_organisation() if outside else None,
             )
-    except PracticeError:
-        pass  # not on offer to them: then reception books it
-    try:
-        return book_appointment(**common, **words, actor=staff(), now=booked_at)
-    except PracticeError:
-        return None
+        except PracticeError:
+            continue  # not on offer to other organisations, or for this patient
+    return None
 
 
 def happen(
