@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 
 from fhirapi import ssp
+from practice import clock
 from tests.consumer import as_dict, spine_code
-from tests.factories import make_location, make_organisation
-from tests.fhirapi.answers import in_both_formats, violations
+from tests.factories import make_location, make_organisation, make_schedule, make_slot
+from tests.fhirapi.answers import in_both_formats, resources, violations
 from tests.shared import needs_shared
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +92,38 @@ def test_every_surgery_of_a_practice_names_the_one_organisation(practice, consum
 
     managing = {each["managingOrganization"]["reference"] for each in sent}
     assert managing == {f"Organization/{practice.organisation.pk}"}
+
+
+@pytest.mark.req("LOC-031", "GEN-014", "GEN-025")
+def test_the_one_location_of_each_session_can_be_read(practice, consumer):
+    """A branch is reached through the practice; its sessions name it by the id that is read."""
+    branch = make_location(name="Chapel Branch")
+    slots = [make_slot(make_schedule(location=place)) for place in (practice.location, branch)]
+    day = clock.local(slots[0].start).date()
+    query = {"status": "free", "start": f"ge{day}", "end": f"le{day}", "_include": "Slot:schedule"}
+
+    found = resources(as_dict(consumer.search_slots(query)))
+
+    actors = [each["actor"] for each in found if each["resourceType"] == "Schedule"]
+    named = [
+        [actor["reference"] for actor in each if actor["reference"].startswith("Location/")]
+        for each in actors
+    ]
+    assert sorted(named) == sorted(
+        [[f"Location/{practice.location.pk}"], [f"Location/{branch.pk}"]]
+    )
+    sent = as_dict(consumer.read_location(branch.pk))
+    assert sent["name"] == "Chapel Branch"
+
+
+@pytest.mark.req("LOC-032")
+def test_a_room_is_a_location_with_the_address_that_a_patient_needs(practice, consumer):
+    room = make_location(name="Room 3, first floor", address_line_1="Village Hall")
+
+    sent = as_dict(consumer.read_location(room.pk))
+
+    assert sent["name"] == "Room 3, first floor"
+    assert sent["address"]["line"] == ["Village Hall"]
 
 
 @pytest.mark.req("LOC-035")

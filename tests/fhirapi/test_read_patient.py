@@ -227,6 +227,13 @@ def test_an_unknown_or_impossible_id_is_no_patient(consumer, pk):
     assert (response.status_code, spine_code(response)) == (404, "PATIENT_NOT_FOUND")
 
 
+@pytest.mark.req("PAT-031", "GEN-147")
+def test_an_id_is_known_in_one_spelling_only(practice, consumer):
+    response = consumer.read_patient(f"0{practice.patient.pk}")
+
+    assert (response.status_code, spine_code(response)) == (404, "PATIENT_NOT_FOUND")
+
+
 @pytest.mark.req("PAT-031")
 def test_a_patient_of_another_practice_is_not_found(consumer):
     elsewhere = make_patient(make_organisation())

@@ -49,13 +49,16 @@ FULL = {
 }
 
 
-def language(code: str = "bn", **parts) -> dict:
-    """The language extension; ``parts`` are further parts by url."""
-    coding = {"system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-HumanLanguage-1"}
+LANGUAGES = "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-HumanLanguage-1"
+
+
+def language(*codes: str, system: str = LANGUAGES, **parts) -> dict:
+    """The language extension, of Bengali if nothing is said; ``parts`` are further parts by url."""
+    concepts = [{"coding": [{"system": system, "code": code}]} for code in codes or ["bn"]]
     return {
         "url": LANGUAGE,
         "extension": [
-            {"url": "language", "valueCodeableConcept": {"coding": [{**coding, "code": code}]}},
+            *({"url": "language", "valueCodeableConcept": concept} for concept in concepts),
             *({"url": url, **value} for url, value in parts.items()),
         ],
     }
@@ -347,6 +350,7 @@ def test_another_envelope_is_refused(consumer, national_record, spoil, format):
 HOME = {"use": "home", "line": ["1 Withings Lane"]}
 PHONE = {"system": "phone", "value": "01454 587554", "use": "home"}
 NAME = {"use": "official", "family": "Jackson", "given": ["Jane"]}
+UNKNOWN = {"url": "https://x", "valueString": "y"}
 TOMORROW = clock.today(timezone.now()) + timedelta(days=2)
 
 
@@ -393,6 +397,12 @@ REFUSED = [
         case="another part",
         extension=[language(preferred={"valueBoolean": True})],
     ),
+    refused(
+        *("REG-012", "Patient.extension"),
+        case="two languages in one",
+        extension=[language("bn", "cy")],
+    ),
+    refused("REG-012", "Patient.extension", case="system", extension=[language(system="http://x")]),
     refused("REG-013", "Patient.address[1]", address=[{**HOME, "use": "temp"}] * 2),
     refused("REG-013", "Patient.address[0]", case="nowhere", address=[{"use": "temp"}]),
     refused("REG-014", "Patient.telecom[1]", telecom=[{**PHONE, "use": "temp"}] * 2),
@@ -443,7 +453,7 @@ REFUSED = [
     refused(
         *("REG-015", "Patient.extension"),
         case="an unknown extension",
-        extension=[{"url": "https://x", "valueString": "y"}],
+        extension=[UNKNOWN],
     ),
     refused(
         *("REG-015", "Patient.birthDate"),
@@ -464,9 +474,17 @@ REFUSED = [
             {
                 **NAME,
                 "given": [None],
-                "_given": [{"extension": [{"url": "https://x", "valueString": "y"}]}],
+                "_given": [{"extension": [UNKNOWN]}],
             }
         ],
+    ),
+    *(
+        refused("REG-015", f"{path}.extension", **overrides)
+        for path, overrides in {
+            "Patient.name": {"name": [{**NAME, "extension": [UNKNOWN]}]},
+            "Patient.telecom[0]": {"telecom": [{**PHONE, "extension": [UNKNOWN]}]},
+            "Patient.address[0]": {"address": [{**HOME, "extension": [UNKNOWN]}]},
+        }.items()
     ),
     refused("REG-015", "Patient.telecom[0].system", telecom=[{**PHONE, "system": "fax"}]),
     refused("REG-015", "Patient.telecom[0].use", telecom=[{**PHONE, "use": "old"}]),
@@ -500,7 +518,7 @@ REFUSED = [
             {
                 "system": SYSTEM,
                 "value": "9476719931",
-                "extension": [{"url": "https://x", "valueString": "y"}],
+                "extension": [UNKNOWN],
             }
         ],
     ),

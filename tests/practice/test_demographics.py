@@ -62,6 +62,16 @@ def test_short_names_compare_in_full_and_without_case(held, sent, confirmed):
     assert found is confirmed
 
 
+@pytest.mark.req("PAT-043")
+@pytest.mark.parametrize(("family_name", "given_names"), [("", "Jane"), ("Jackson", "")])
+def test_two_missing_names_do_not_agree(family_name, given_names):
+    nameless = Demographics("9476719931", family_name, given_names, date(1952, 5, 31))
+
+    assert not nameless.confirms(
+        family_name=family_name, given_names=given_names, birth_date=date(1952, 5, 30)
+    )
+
+
 @pytest.mark.req("PAT-044", "PAT-045")
 @pytest.mark.parametrize("flag", ["deceased", "sensitive", "superseded", "invalid"])
 def test_death_and_every_flag_forbid_sharing(flag):

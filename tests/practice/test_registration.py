@@ -419,13 +419,14 @@ def test_coming_back_replaces_the_like_and_what_was_for_the_time_being(practice,
     former.addresses.create(use="temp", address_line_1="Seaview Hotel", end=TODAY)
     former.addresses.create(use="work", address_line_1="The Mill")
     former.telecoms.create(system="phone", value="01262 496000", use="temp", end=TODAY)
+    former.telecoms.create(system="phone", value="07777 111222", use="mobile")
     former.telecoms.create(system="email", value="jane@example.org", use="home")
     former.languages.create(language="cy", interpreter_required=False)
 
     patient = register(
         practice,
         nhs_number,
-        telecoms=[{"system": "phone", "value": "07777 111222", "use": "mobile"}],
+        telecoms=[{"system": "phone", "value": "0113 496 0009", "use": "home"}],
         language={"language": "cy", "interpreter_required": True},
     )
 
@@ -433,11 +434,11 @@ def test_coming_back_replaces_the_like_and_what_was_for_the_time_being(practice,
         ("work", "The Mill"),
         ("home", "1 Withings Lane"),
     }
-    assert set(patient.telecoms.values_list("system", "use")) == {
-        ("phone", "home"),
-        ("phone", "mobile"),
-        ("email", "home"),
-    }
+    assert sorted(patient.telecoms.values_list("system", "use", "value")) == [
+        ("email", "home", "jane@example.org"),
+        ("phone", "home", "0113 496 0009"),
+        ("phone", "mobile", "07777 111222"),
+    ]
     assert patient.languages.get().interpreter_required is True
 
 
