@@ -1,12 +1,14 @@
 """All settings, read from the environment once. The README's table lists every variable."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from config import logs
 from config.admin_site import UNFOLD  # noqa: F401 - the admin site's settings stand on their own
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,6 +24,14 @@ def flag(name: str, default: bool = False) -> bool:
     if value in {"0", "false", "no", "off"}:
         return False
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def number(name: str, default: int) -> int:
+    """Read an environment variable as a whole number, nought or more; else the start stops."""
+    value = os.environ.get(name, "").strip() or str(default)
+    if not value.isascii() or not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
 
 
 def words(name: str, default: str = "") -> list[str]:
@@ -75,6 +85,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.observation.observe",  # first, so that it times and counts all the others
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -178,12 +189,29 @@ GPCONNECT_CHECK_AUDIENCE = flag("GPCONNECT_CHECK_AUDIENCE")
 # JWT-064: authorise by scope.
 GPCONNECT_ENFORCE_SCOPE = flag("GPCONNECT_ENFORCE_SCOPE", default=True)
 
-# ---------------------------------------------------------------- logs
+# SEC-009: only what nginx says came with the proxy's certificate (deploy/nginx).
+GPCONNECT_REQUIRE_CLIENT_CERTIFICATE = flag(
+    "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE", default=not DEBUG
+)
+# SEC-028: for each system and organisation that asks, at each practice, in each server process.
+GPCONNECT_QUERIES_PER_MINUTE = number("GPCONNECT_QUERIES_PER_MINUTE", 0 if DEBUG else 600)
+GPCONNECT_COMMANDS_PER_MINUTE = number("GPCONNECT_COMMANDS_PER_MINUTE", 0 if DEBUG else 120)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "WARNING")},
-}
+# ---------------------------------------------------------------- operations
+
+# The health check warns when a practice's diary ends sooner, or sealing lags further behind.
+DIARY_DAYS_WARNING = number("DIARY_DAYS_WARNING", default=14)
+AUDIT_LAG_WARNING_SECONDS = number("AUDIT_LAG_WARNING_SECONDS", default=300)
+
+# Who may read /metrics: whoever sends the token, or asks from one of these networks.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+try:
+    METRICS_NETWORKS = [ip_network(network) for network in words("METRICS_NETWORKS")]
+except ValueError as error:
+    raise ImproperlyConfigured(f"METRICS_NETWORKS: {error}.") from error
+PROMETHEUS_MULTIPROC_DIR = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+
+LOG_FORMAT = os.environ.get("DJANGO_LOG_FORMAT", "line")
+if LOG_FORMAT not in logs.FORMATTERS:
+    raise ImproperlyConfigured(f"DJANGO_LOG_FORMAT must be line or json, not {LOG_FORMAT!r}.")
+LOGGING = logs.configuration(format=LOG_FORMAT, level=os.environ.get("DJANGO_LOG_LEVEL", "WARNING"))

@@ -12,7 +12,7 @@ from django.utils.http import http_date
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from fhirapi import jwt, parsers, renderers, ssp
+from fhirapi import guards, jwt, parsers, renderers, ssp
 from fhirapi.errors import (
     ACCESS_DENIED,
     BAD_REQUEST,
@@ -74,6 +74,7 @@ class GPConnectView(APIView):
         """The checks that come before any data is touched; the first to fail decides (ERR-062)."""
         request.now = timezone.now()
         request.actor = actor(request, None)
+        guards.check_client(request.headers)
         request.practice = find_practice(ods_code)
         offered = self.offered(request.method or "")
         request.interaction = ssp.check(
@@ -85,6 +86,10 @@ class GPConnectView(APIView):
             jwt.check_audience(request.requester, self.service_root())
         if settings.GPCONNECT_ENFORCE_SCOPE:
             jwt.check_scope(request.requester, request.interaction)
+        guards.check_rate(
+            (request.practice.pk, request.headers[ssp.SENT_FROM], request.requester.ods_code),
+            is_command=request.interaction.is_command,
+        )
         check_enabled(request.practice, request.interaction)
         request.fhir_format = agreed_format(request)
         if request.method in {"POST", "PUT"}:

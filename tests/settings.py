@@ -9,12 +9,16 @@ import os
 import tempfile
 from pathlib import Path
 
+OURS = ("DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_", "METRICS_", "PROMETHEUS_", "DIARY_", "AUDIT_")
 KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED"}
 for name in list(os.environ):
-    if name.startswith(("DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_")) and name not in KEPT:
+    if name.startswith(OURS) and name not in KEPT:
         del os.environ[name]
 os.environ["DJANGO_SECRET_KEY"] = "for-tests-only-" + "x" * 50
 os.environ["DJANGO_ALLOWED_HOSTS"] = "localhost,127.0.0.1"
+# No nginx in front of most tests, and they ask as fast as they can.
+os.environ["GPCONNECT_REQUIRE_CLIENT_CERTIFICATE"] = "0"
+os.environ["GPCONNECT_QUERIES_PER_MINUTE"] = os.environ["GPCONNECT_COMMANDS_PER_MINUTE"] = "0"
 
 from config.settings import *  # noqa: E402, F403 - the environment above must come first
 from config.settings import DATABASES  # noqa: E402

@@ -1,0 +1,126 @@
+"""Who is listened to at all, and how often."""
+
+import pytest
+
+from fhirapi import guards, ssp
+from practice.models import Appointment, AuditEvent
+from tests.bodies import appointment_body
+from tests.consumer import Consumer, issues, make_claims, spine_code
+from tests.factories import make_organisation, make_slot
+
+VERIFIED = {"X-Client-Verify": "SUCCESS"}
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-009", "SEC-001", "SEC-025")
+@pytest.mark.parametrize("interaction", ssp.INTERACTIONS, ids=lambda each: each.name)
+@pytest.mark.parametrize("said", [None, "", "NONE", "FAILED:certificate has expired", "success"])
+def test_without_the_word_of_nginx_nothing_is_answered(consumer, settings, interaction, said):
+    settings.GPCONNECT_REQUIRE_CLIENT_CERTIFICATE = True
+    path = interaction.path.replace("[id]", "9")
+    headers = {} if said is None else {"X-Client-Verify": said}
+
+    response = consumer.send(interaction, path, headers=headers, body={"resourceType": "Basic"})
+
+    assert response.status_code == 403
+    assert spine_code(response) == "ACCESS_DENIED"
+    assert AuditEvent.objects.get().spine_code == "ACCESS_DENIED"
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-009")
+def test_with_the_word_of_nginx_requests_are_answered(consumer, settings):
+    settings.GPCONNECT_REQUIRE_CLIENT_CERTIFICATE = True
+
+    assert consumer.read_metadata(headers=VERIFIED).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-009")
+def test_who_may_not_ask_does_not_learn_which_practices_there_are(practice, settings):
+    settings.GPCONNECT_REQUIRE_CLIENT_CERTIFICATE = True
+    nowhere = Consumer(make_organisation())
+    nowhere.organisation.ods_code = "Z99999"
+
+    answers = [each.read_metadata() for each in (Consumer(practice.organisation), nowhere)]
+
+    assert len({answer.content for answer in answers}) == 1
+
+
+# ---------------------------------------------------------------- how often
+
+
+@pytest.fixture
+def limits(settings, monkeypatch):
+    """Two queries and one command in a minute, counted from nought."""
+    settings.GPCONNECT_QUERIES_PER_MINUTE, settings.GPCONNECT_COMMANDS_PER_MINUTE = 2, 1
+    monkeypatch.setattr(guards, "queries", guards.Allowance())
+    monkeypatch.setattr(guards, "commands", guards.Allowance())
+
+
+@pytest.mark.req("SEC-022")
+def test_an_allowance_is_earned_back():
+    allowance = guards.Allowance()
+
+    taken = [allowance.take("a", per_minute=2, at=at) for at in (0, 1, 2, 30, 31)]
+
+    assert taken[:2] == [0, 0]
+    assert taken[2] == pytest.approx(28)
+    assert taken[3] == 0
+    assert taken[4] == pytest.approx(29)
+    assert allowance.take("b", per_minute=2, at=31) == 0
+
+
+def test_an_allowance_does_not_grow_for_ever():
+    allowance = guards.Allowance()
+    allowance.MOST_KEYS = 10
+
+    for key in range(1000):
+        allowance.take(key, per_minute=1, at=0)
+
+    assert len(allowance.left) <= 10
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-022", "SEC-028")
+@pytest.mark.usefixtures("limits")
+def test_too_many_queries_are_asked_to_come_back(consumer, practice):
+    answers = [consumer.read_location(practice.location.pk) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 503]
+    assert spine_code(answers[-1]) == "INTERNAL_SERVER_ERROR"
+    assert 1 <= int(answers[-1]["Retry-After"]) <= 30
+    assert AuditEvent.objects.filter(outcome="503").count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-028")
+@pytest.mark.usefixtures("limits")
+def test_too_many_bookings_are_refused_and_book_nothing(consumer, practice):
+    bodies = [appointment_body(slots=[make_slot()], patient=practice.patient) for _ in range(2)]
+
+    first, second = [consumer.book(body) for body in bodies]
+
+    assert first.status_code == 201
+    assert (second.status_code, spine_code(second)) == (422, "INVALID_RESOURCE")
+    assert "More than 1 changes" in issues(second)[0]["diagnostics"]
+    assert Appointment.objects.count() == 1
+    assert consumer.read_location(practice.location.pk).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-028")
+@pytest.mark.usefixtures("limits")
+def test_one_consumer_does_not_use_up_the_share_of_another(consumer, practice):
+    for _ in range(3):
+        assert consumer.read_location(practice.location.pk).status_code in {200, 503}
+    organisation = make_claims(scope="")["requesting_organization"]
+    organisation["identifier"][0]["value"] = "B2002"
+    location = practice.location.pk
+
+    other_system = consumer.read_location(location, headers={"Ssp-From": "200000000116"})
+    other_organisation = consumer.read_location(
+        location, claims={"requesting_organization": organisation}
+    )
+
+    assert other_system.status_code == other_organisation.status_code == 200
