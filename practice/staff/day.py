@@ -1,0 +1,302 @@
+"""A stretch of the diary as staff see it: sessions by holder, and in each what fills its time.
+
+A constant number of queries, however many holders and slots. An entry is a slot that nobody has,
+or an appointment with all of its slots; both say their state in the words of reception.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db.models import Q
+
+from practice import clock
+from practice.bookability import effective_limit
+from practice.models import (
+    Appointment,
+    AppointmentSlot,
+    Location,
+    Organisation,
+    Practitioner,
+    PractitionerRole,
+    Schedule,
+    Slot,
+)
+
+# How each state is called, and the class that colours it.
+STATES = {
+    "free": "Free",
+    "booked": "Booked",
+    "arrived": "Arrived",
+    "seen": "Seen",
+    "dna": "Did not attend",
+    "blocked": "Blocked",
+    "embargoed": "Embargoed",
+    "orphaned": "Orphaned",
+    "withdrawn": "Withdrawn",
+    "cancelled": "Cancelled",
+}
+OF_APPOINTMENT = {
+    Appointment.Status.BOOKED: "booked",
+    Appointment.Status.ARRIVED: "arrived",
+    Appointment.Status.FULFILLED: "seen",
+    Appointment.Status.NO_SHOW: "dna",
+    Appointment.Status.CANCELLED: "cancelled",
+}
+CHANNELS = {"In-person": "", "Telephone": "Tel", "Video": "Video"}
+HIDDEN = {"cancelled", "withdrawn"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One block of a column. ``what`` and ``pk`` name it in addresses: appointment 9, slot 17."""
+
+    what: str
+    pk: int
+    start: datetime
+    end: datetime
+    state: str
+    heading: str
+    detail: str
+    gp_connect: bool
+    until: datetime | None = None
+    is_past: bool = False
+
+    @property
+    def state_in_words(self) -> str:
+        if self.state == "free" and self.is_past:
+            return "Not used"
+        return STATES[self.state]
+
+    @property
+    def minutes(self) -> int:
+        return int((self.end - self.start).total_seconds() // 60)
+
+
+@dataclass
+class Session:
+    """A session and what fills it, by time."""
+
+    schedule: Schedule
+    entries: list[Entry] = field(default_factory=list)
+
+
+@dataclass
+class Column:
+    """A session holder's time, or the sessions at one location that name nobody."""
+
+    holder: Practitioner | None
+    role: str
+    sessions: list[Session]
+    free: int = 0
+    waiting: int = 0
+
+    @property
+    def key(self) -> str:
+        first = self.sessions[0].schedule
+        return f"holder-{self.holder.pk}" if self.holder else f"location-{first.location_id}"
+
+    @property
+    def name(self) -> str:
+        return str(self.holder) if self.holder else str(self.sessions[0].schedule.location)
+
+    @property
+    def places(self) -> str:
+        """Every place of the column, once, in the order of the day."""
+        return ", ".join(dict.fromkeys(str(s.schedule.location) for s in self.sessions))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a reader wants to see of the diary; None: all of it."""
+
+    location: int | None = None
+    holder: int | None = None
+    schedule: int | None = None
+    show_hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Day:
+    """One London day of the diary."""
+
+    date: date
+    columns: list[Column]
+    hidden: int
+
+    @property
+    def begins(self) -> datetime:
+        """The full hour at or before the first entry, for the scale at the left."""
+        first = min(s.schedule.start for c in self.columns for s in c.sessions)
+        return first.replace(minute=0, second=0, microsecond=0)
+
+    @property
+    def ends(self) -> datetime:
+        last = max(s.schedule.end for c in self.columns for s in c.sessions)
+        full = last.replace(minute=0, second=0, microsecond=0)
+        return full if full == last else full + timedelta(hours=1)
+
+
+def days(
+    organisation: Organisation, first: date, last: date, choice: Choice, *, now: datetime
+) -> list[Day]:
+    """Return the days from the first to the last, each with its columns by name: six queries."""
+    schedules = sessions_between(organisation, first, last, choice)
+    entries, hidden = entries_of(organisation, schedules, choice, now=now)
+    roles = role_names(organisation, {s.session_holder_id for s in schedules})
+    found = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        todays = [schedule for schedule in schedules if schedule.date == day]
+        columns = columns_of(todays, entries, roles)
+        found.append(Day(day, columns, sum(hidden[schedule.pk] for schedule in todays)))
+    return found
+
+
+def sessions_between(
+    organisation: Organisation, first: date, last: date, choice: Choice
+) -> list[Schedule]:
+    """Return the sessions of these days; a withdrawn one while something is left in it."""
+    found = Schedule.objects.filter(organisation=organisation, date__range=(first, last))
+    if not choice.show_hidden:
+        live = Appointment.objects.filter(organisation=organisation).exclude(
+            status__in=[Appointment.Status.CANCELLED, Appointment.Status.ENTERED_IN_ERROR]
+        )
+        found = found.filter(Q(withdrawn=False) | Q(pk__in=live.values("schedule")))
+    for name, value in (
+        ("location", choice.location),
+        ("session_holder", choice.holder),
+        ("pk", choice.schedule),
+    ):
+        if value is not None:
+            found = found.filter(**{name: value})
+    return list(found.select_related("session_holder", "location").order_by("start", "pk"))
+
+
+def entries_of(
+    organisation: Organisation, schedules: list[Schedule], choice: Choice, *, now: datetime
+) -> tuple[dict[int, list[Entry]], dict[int, int]]:
+    """Return the entries of each session by start, and how many were left out of each."""
+    appointments = list(
+        Appointment.objects.filter(organisation=organisation, schedule__in=schedules)
+        .exclude(status=Appointment.Status.ENTERED_IN_ERROR)
+        .select_related("patient")
+    )
+    taken = set(
+        AppointmentSlot.objects.filter(
+            released=False, appointment__schedule__in=schedules
+        ).values_list("slot", flat=True)
+    )
+    by_session: dict[int, list[Entry]] = defaultdict(list)
+    hidden: dict[int, int] = defaultdict(int)
+    found: list[tuple[int, Entry]] = [
+        (appointment.schedule_id, entry_of_appointment(appointment, now=now))
+        for appointment in appointments
+    ]
+    at_home = {schedule.pk: schedule for schedule in schedules}
+    slots = Slot.objects.filter(organisation=organisation, schedule__in=schedules)
+    for slot in slots.exclude(status=Slot.Status.ENTERED_IN_ERROR):
+        if slot.pk not in taken:
+            slot.schedule = at_home[slot.schedule_id]
+            found.append((slot.schedule_id, entry_of_slot(slot, organisation, now=now)))
+    for schedule, entry in found:
+        if entry.state in HIDDEN and not choice.show_hidden:
+            hidden[schedule] += 1
+        else:
+            by_session[schedule].append(entry)
+    for entries in by_session.values():
+        entries.sort(key=lambda entry: (entry.start, entry.end, entry.what, entry.pk))
+    return by_session, hidden
+
+
+def entry_of_appointment(appointment: Appointment, *, now: datetime) -> Entry:
+    """Return an appointment as the diary shows it: who, how old, and what became of it."""
+    patient = appointment.patient
+    state = OF_APPOINTMENT.get(Appointment.Status(appointment.status), "booked")
+    if appointment.orphaned and state == "booked":
+        state = "orphaned"
+    return Entry(
+        what="appointment",
+        pk=appointment.pk,
+        start=appointment.start,
+        end=appointment.end,
+        state=state,
+        heading=f"{patient.given_names} {patient.family_name}, {age(patient.birth_date, now)}",
+        detail=kind(appointment.slot_type, appointment.delivery_channel),
+        gp_connect=appointment.booked_via == Appointment.Door.GP_CONNECT,
+        is_past=appointment.end <= now,
+    )
+
+
+def entry_of_slot(slot: Slot, organisation: Organisation, *, now: datetime) -> Entry:
+    """Return a slot that nobody has as the diary shows it."""
+    state, until = slot_state(slot, organisation, now=now)
+    return Entry(
+        what="slot",
+        pk=slot.pk,
+        start=slot.start,
+        end=slot.end,
+        state=state,
+        heading="",
+        detail=slot.note or kind(slot.slot_type, slot.delivery_channel),
+        gp_connect=slot.gp_connect_bookable and state in {"free", "embargoed"},
+        until=until,
+        is_past=slot.start <= now,
+    )
+
+
+def slot_state(
+    slot: Slot, organisation: Organisation, *, now: datetime
+) -> tuple[str, datetime | None]:
+    """Return the state of a slot that nobody has, and until when it is embargoed."""
+    if slot.withdrawn or slot.schedule.withdrawn:
+        return "withdrawn", None
+    if slot.status != Slot.Status.FREE:
+        return "blocked", None
+    embargo = effective_limit("embargo_minutes", slot, organisation)
+    if slot.gp_connect_bookable and embargo is not None:
+        until = slot.start - timedelta(minutes=embargo)
+        if now < until:
+            return "embargoed", until
+    return "free", None
+
+
+def columns_of(
+    schedules: Iterable[Schedule], entries: dict[int, list[Entry]], roles: dict[int, str]
+) -> list[Column]:
+    """Return a column for each holder, or place without one, by name."""
+    columns: dict[tuple[str, int | None], Column] = {}
+    for schedule in schedules:
+        holder = schedule.session_holder
+        key = ("holder", holder.pk) if holder else ("location", schedule.location_id)
+        role = roles.get(schedule.session_holder_id or 0, "")
+        column = columns.setdefault(key, Column(holder, role, []))
+        session = Session(schedule, entries.get(schedule.pk, []))
+        column.sessions.append(session)
+        column.free += sum(e.state == "free" and not e.is_past for e in session.entries)
+        column.waiting += sum(e.state == "arrived" for e in session.entries)
+    return sorted(columns.values(), key=lambda column: (column.holder is None, column.name))
+
+
+def role_names(organisation: Organisation, holders: Iterable[int | None]) -> dict[int, str]:
+    """Return the role of each holder at the practice, in words; one query."""
+    roles = PractitionerRole.objects.filter(organisation=organisation, practitioner__in=holders)
+    return {role.practitioner_id: role.get_role_display() for role in roles.order_by("-active")}
+
+
+def people_and_places(organisation: Organisation) -> tuple[list[Practitioner], list[Location]]:
+    """Return whom and where the diary can be narrowed to; two queries."""
+    people = Practitioner.objects.filter(roles__organisation=organisation, roles__active=True)
+    return list(people.distinct()), list(organisation.locations.filter(status="active"))
+
+
+def age(born: date, now: datetime) -> int:
+    """Return how many years old somebody born on a day is today."""
+    today = clock.today(now)
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def kind(slot_type: str, channel: str) -> str:
+    """Return a slot's type, and its channel unless people come in person."""
+    return " · ".join(filter(None, [slot_type, CHANNELS.get(channel, channel)]))
