@@ -15,6 +15,7 @@ from fhirapi.resources.common import (
     NO_SUCH_ID,
     ODS_CODE,
     STRUCTURES,
+    identifier,
     logical_id,
     meta,
     prune,
@@ -120,7 +121,8 @@ def render(row: tuple[Any, ...], slots: Sequence[int]) -> dict[str, Any]:
             "meta": meta(PROFILE, version),
             "contained": [contained],
             "extension": extensions,
-            "identifier": identifiers,
+            # Spelled out: PostgreSQL keeps the members of JSON in an order of its own.
+            "identifier": [identifier(each["system"], each["value"]) for each in identifiers],
             "status": status,
             "serviceCategory": {"text": session_name},
             "serviceType": [{"text": slot_type}],
@@ -299,12 +301,12 @@ def extensions(element: dict[str, Any], url: str) -> list[dict[str, Any]]:
 def identifiers_of(body: dict[str, Any]) -> list[dict[str, str]]:
     """Business identifiers: system and value, nothing else (BOOK-021, GEN-146)."""
     found = []
-    for index, identifier in enumerate(body.get("identifier", [])):
-        if not identifier.get("system") or not identifier.get("value"):
+    for index, sent in enumerate(body.get("identifier", [])):
+        if not sent.get("system") or not sent.get("value"):
             refuse(f"Appointment.identifier[{index}] needs a system and a value.")
-        if prohibited := {"use", "type", "period", "assigner"} & identifier.keys():
+        if prohibited := {"use", "type", "period", "assigner"} & sent.keys():
             refuse(f"Appointment.identifier[{index}].{min(prohibited)} must not be sent.")
-        found.append({"system": identifier["system"], "value": identifier["value"]})
+        found.append(identifier(sent["system"], sent["value"]))
     return found
 
 
@@ -372,11 +374,7 @@ def booking_organisation(body: dict[str, Any]) -> BookingOrganisation:
     if found is None:
         refuse("The extension with the booking organisation is required.")
     check_organisation(found)
-    ods_codes = [
-        identifier["value"]
-        for identifier in found["identifier"]
-        if identifier.get("system") == ODS_CODE
-    ]
+    ods_codes = [each["value"] for each in found["identifier"] if each.get("system") == ODS_CODE]
     codings = [coding for kind in found.get("type", []) for coding in kind.get("coding", [])]
     system = terminology.value_set("organisation_type").system
     return BookingOrganisation(
@@ -468,8 +466,8 @@ def changed_elements(body: dict[str, Any], stored: dict[str, Any]) -> Iterator[s
         if name in body and body[name] != stored.get(name):
             yield name
     for url, meaning in ((PRACTITIONER_ROLE, role_codes), (DELIVERY_CHANNEL, channel_codes)):
-        sent = extensions(body, url)
-        if sent and meaning(sent) != meaning(extensions(stored, url)):
+        given = extensions(body, url)
+        if given and meaning(given) != meaning(extensions(stored, url)):
             yield f"extension ({url})"
 
 
@@ -478,7 +476,7 @@ def references(elements: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def pairs(identifiers: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
-    return sorted((identifier["system"], identifier["value"]) for identifier in identifiers)
+    return sorted((each["system"], each["value"]) for each in identifiers)
 
 
 def same_participants(body: dict[str, Any], stored: dict[str, Any]) -> bool:
