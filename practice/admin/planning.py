@@ -93,6 +93,9 @@ class BlockForm(forms.ModelForm):
             )
         if not self.cleaned_data.get("slot_type"):
             self.add_error("slot_type", "Say what kind of slots these are, such as Routine.")
+        bookable = self.cleaned_data.get("gp_connect_bookable")
+        if bookable and not self.cleaned_data.get("delivery_channel"):
+            self.add_error("gp_connect_bookable", "It has no delivery channel: choose one first.")
 
     def _check_break(self, count: int | None) -> None:
         if self.cleaned_data.get("gp_connect_bookable"):
@@ -713,10 +716,14 @@ def closing_in_words(plan: Any) -> str:
     """Return what closing did to the diary, with the numbers first."""
     counts = plan.counts
     done_to_diary = [
-        (counts["slots_withdrawn"], "slots withdrawn"),
-        (counts["appointments_orphaned"], "appointments orphaned"),
+        (counts["slots_withdrawn"], "slot", "withdrawn"),
+        (counts["appointments_orphaned"], "appointment", "orphaned"),
     ]
-    said = [f"{count} {what}" for count, what in done_to_diary if count]
+    said = [
+        f"{count} {what}{'' if count == 1 else 's'} {became}"
+        for count, what, became in done_to_diary
+        if count
+    ]
     return ", ".join(said) or "No session was planned in this time"
 
 

@@ -36,6 +36,14 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class MembershipForm(forms.ModelForm):
+    """A practice that is proposed is meant, though nobody touched it."""
+
+    def has_changed(self) -> bool:
+        proposed = self.fields["organisation"].initial is not None and not self.instance.pk
+        return proposed or super().has_changed()
+
+
 class MembershipFormSet(PaginationInlineFormSet):
     """Somebody who signs in works somewhere; only a superuser needs no practice."""
 
@@ -54,6 +62,7 @@ class MembershipFormSet(PaginationInlineFormSet):
 
 class MembershipInline(OwnTabularInline):
     model = Membership
+    form = MembershipForm
     formset = MembershipFormSet
     verbose_name = "practice"
     verbose_name_plural = "works at"

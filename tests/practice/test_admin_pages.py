@@ -1,7 +1,10 @@
 """Every page of the admin site answers, finds, stays fast, and keeps to one's own practice."""
 
+from importlib import import_module
+
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import NoReverseMatch, reverse
 
 from practice import nhs_number
@@ -136,6 +139,15 @@ def test_a_list_makes_as_many_queries_for_thirty_rows_as_for_three(
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_each_role_has_every_permission_that_its_migration_names():
+    """A misspelt name would grant nothing, and nobody would be told."""
+    module = import_module("practice.migrations.0004_roles_of_staff")
+
+    for name, codenames in module.ROLES.items():
+        granted = Group.objects.get(name=name).permissions.values_list("codename", flat=True)
+        assert set(granted) == set(codenames), name
 
 
 # ---------------------------------------------------------------- one's own practice
