@@ -1,12 +1,20 @@
-"""Where the two doors are: the admin site for staff, the FHIR base for other organisations."""
+"""Where the two doors are: the admin site for staff, the FHIR base for other organisations.
+
+And a hatch for operators' machines, before the FHIR base, which answers for every other address.
+"""
 
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from config import operations
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("health/live", operations.live),
+    path("health/ready", operations.ready),
+    path("metrics", operations.prometheus),
     path("", include("fhirapi.urls")),
 ]
 

@@ -16,7 +16,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -126,19 +126,19 @@ def seal_batch(organisation_id: int | None, *, now: datetime, after: int = 0) ->
     The same queries however many events. ``after``: the last id of the batch before; what was
     committed late with a lower one is for the next round. Nothing when another sealer is at it.
     """
-    AuditHead.objects.get_or_create(organisation_id=organisation_id)
+    mine: dict[str, Any] = {"organisation_id": organisation_id}
+    AuditHead.objects.get_or_create(**mine)
     with transaction.atomic():
-        mine = AuditHead.objects.filter(organisation_id=organisation_id)
-        head = mine.select_for_update(skip_locked=True, no_key=True).first()
+        rows = AuditHead.objects.filter(**mine)
+        head = rows.select_for_update(skip_locked=True, no_key=True).first()
         if head is None:
             return Batch(is_full=False)
-        waiting = AuditWaiting.objects.filter(organisation_id=organisation_id, pk__gt=after)
+        waiting = AuditWaiting.objects.filter(**mine, pk__gt=after)
         ids = list(waiting.order_by("pk").values_list("pk", flat=True)[:BATCH])
         # What was removed while it waited, moved to another trail, or queued a second time is left
         # out, and stays in the queue as evidence for the check.
-        intact = {"organisation_id": organisation_id, "seal__isnull": True}
-        found = AuditEvent.objects.filter(pk__in=ids, **intact).order_by("pk")
-        events = list(found.values(*FORMATS[FORMAT]))
+        intact = AuditEvent.objects.filter(**mine, pk__in=ids, seal__isnull=True)
+        events = list(intact.order_by("pk").values(*FORMATS[FORMAT]))
         seals = []
         for event in events:
             head.sequence += 1
@@ -369,7 +369,9 @@ def _walk(
         trail.warnings.append(f"{early} events are dated earlier than one before them.")
 
 
-def _sealed_events(mine: Mapping[str, Any]) -> Iterable[tuple[dict[str, Any], dict | None]]:
+def _sealed_events(
+    mine: Mapping[str, Any],
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
     """Each seal of a trail by number, with its event or None: two queries a page."""
     seals = AuditSeal.objects.filter(**mine).order_by("sequence")
     columns = {name for names in FORMATS.values() for name in names}

@@ -1,0 +1,73 @@
+"""A middleware that watches each request: a line in the log, counts and times for Prometheus."""
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from config import logs, metrics
+from fhirapi import ssp
+from fhirapi.errors import trace_id_of
+
+logger = logging.getLogger("config.requests")
+
+INTERACTIONS = {each.id: each.id.removeprefix(ssp.PREFIX) for each in ssp.INTERACTIONS}
+UNOBSERVED = ("/health/", "/metrics", settings.STATIC_URL)
+
+
+def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
+    """Watch every request but those of probes and for static files."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(UNOBSERVED):
+            return get_response(request)
+        started = perf_counter()
+        token = logs.context.set({"trace_id": trace_id_of(request)})
+        try:
+            response = get_response(request)
+            note(request, response, perf_counter() - started)
+        finally:
+            logs.context.reset(token)
+        return response
+
+    return middleware
+
+
+def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """Log and count an answered request. Its address is left out: it may name a patient."""
+    match = request.resolver_match
+    practice = match.kwargs.get("ods_code", "") if match else ""
+    interaction = interaction_of(request, is_fhir=bool(practice))
+    refusal = getattr(response, "refusal", None)
+    code = refusal.error.code if refusal else ""
+    status = response.status_code
+    logger.log(
+        logging.ERROR if status >= 500 else logging.INFO,
+        "%s %s",
+        request.method,
+        status,
+        extra={
+            "fields": {
+                "practice": practice,
+                "interaction": interaction,
+                "status": status,
+                "code": code,
+                "duration_ms": round(seconds * 1000, 1),
+            }
+        },
+    )
+    metrics.REQUESTS.labels(interaction, str(status), code).inc()
+    metrics.DURATION.labels(interaction).observe(seconds)
+    if status == 201 and interaction == INTERACTIONS[ssp.BOOK_APPOINTMENT.id]:
+        metrics.BOOKINGS.inc()
+    if status == 409:
+        metrics.CONFLICTS.labels(interaction).inc()
+
+
+def interaction_of(request: HttpRequest, *, is_fhir: bool) -> str:
+    """Name what was asked for, in few words: whatever is sent makes no new time series."""
+    if is_fhir:
+        return INTERACTIONS.get(request.headers.get(ssp.INTERACTION_ID, "").strip(), "unknown")
+    return "admin" if request.path.startswith("/admin/") else "other"

@@ -1,0 +1,124 @@
+"""What operators' machines ask: is it alive, may it be sent requests, how is it doing?
+
+Not behind the guards of the FHIR door, and without a word about any patient. The proxy does not
+pass these on (deploy/nginx); docs/runbook.md says what each alarm means.
+"""
+
+import hmac
+from datetime import datetime
+from functools import cache
+from ipaddress import ip_address
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from config import metrics
+from practice import monitoring
+from practice.services import sealing
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """The process answers. If it does not, start it again."""
+    return JsonResponse({"status": OK})
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> HttpResponse:
+    """Whether this process may be sent requests: 503 when it could not answer them.
+
+    A short diary or a late sealer are warnings: no other process would do better, and taking all of
+    them out would turn an inconvenience into an outage.
+    """
+    now = timezone.now()
+    try:
+        checks = {
+            "database": database(),
+            "migrations": migrations(),
+            "diary": diary(now),
+            "audit": audit(now),
+        }
+    except DatabaseError:
+        checks = {"database": {"status": FAILED}}
+    found = {check["status"] for check in checks.values()}
+    worst = next(status for status in (FAILED, WARNING, OK) if status in found)
+    return JsonResponse({"status": worst, "checks": checks}, status=503 if worst == FAILED else 200)
+
+
+def database() -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"status": OK}
+
+
+@cache
+def wanted_migrations() -> frozenset[tuple[str, str]]:
+    """The migrations that this version of the program brings; they do not change while it runs."""
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def migrations() -> dict[str, Any]:
+    missing = wanted_migrations() - MigrationRecorder(connection).applied_migrations().keys()
+    names = [f"{app}.{name}" for app, name in sorted(missing)]
+    return {"status": FAILED if names else OK, "unapplied": names}
+
+
+def diary(now: datetime) -> dict[str, Any]:
+    """How far ahead the shortest of the practices' diaries reaches."""
+    days = [end.days_left for end in monitoring.diary_ends(now=now)]
+    short = [left for left in days if left < settings.DIARY_DAYS_WARNING]
+    return {
+        "status": WARNING if short else OK,
+        "fewest_days_left": min(days, default=None),
+        "practices_running_out": len(short),
+    }
+
+
+def audit(now: datetime) -> dict[str, Any]:
+    """How far sealing the audit trail is behind."""
+    lag = sealing.lag()
+    seconds = lag.seconds(now)
+    return {
+        "status": WARNING if seconds > settings.AUDIT_LAG_WARNING_SECONDS else OK,
+        "waiting": lag.waiting,
+        "lag_seconds": round(seconds, 1),
+    }
+
+
+@require_safe
+@never_cache
+def prometheus(request: HttpRequest) -> HttpResponse:
+    """The metrics, for whoever knows the token or asks from an allowed network."""
+    if not may_read_metrics(request):
+        return HttpResponse("Not allowed.\n", status=403, content_type="text/plain")
+    return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def may_read_metrics(request: HttpRequest) -> bool:
+    """Closed unless a token or a network is configured; open in a trial."""
+    if not (settings.METRICS_TOKEN or settings.METRICS_NETWORKS):
+        return bool(settings.DEBUG)
+    sent = request.headers.get("Authorization", "").encode()
+    expected = f"Bearer {settings.METRICS_TOKEN}".encode()
+    if settings.METRICS_TOKEN and hmac.compare_digest(sent, expected):
+        return True
+    # What a proxy passed on comes from the proxy's address, whoever asked.
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a socket without addresses
+        return False
+    return any(address in network for network in settings.METRICS_NETWORKS)
