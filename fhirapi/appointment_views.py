@@ -32,7 +32,7 @@ from practice import selectors
 from practice.bookability import OfferedRows
 from practice.models import Appointment, Organisation, Schedule
 from practice.models.prepared import Numbers, Parameter, Prepared
-from practice.services import booking
+from practice.services import booking, registration
 
 
 class SlotSearchView(GPConnectView):
@@ -171,11 +171,21 @@ class AppointmentView(AppointmentResponder):
 
     def appointment_asked_for(self, appointment_id: str) -> int:
         """The id in the address; the trail is told of it and of its patient, so that a refusal is
-        recorded with them too (AUD-003, AUD-007)."""
-        pk = logical_id(appointment_id)
-        asked_for = selectors.appointments(organisation=self.request.practice).filter(pk=pk)
-        for patient_id in asked_for.values_list("patient_id", flat=True):
+        recorded with them too (AUD-003, AUD-007). A patient whose number was never verified is
+        verified now, as by a find: their appointments are shown only then (visibility matrix)."""
+        request, pk = self.request, logical_id(appointment_id)
+        asked_for = selectors.appointments(organisation=request.practice).filter(pk=pk)
+        for patient_id, nhs_number, verification in asked_for.values_list(
+            "patient_id", "patient__nhs_number", "patient__nhs_number_verification"
+        ):
             self.about(patient_id=patient_id, resource=f"Appointment/{pk}")
+            if verification != selectors.VERIFIED:
+                registration.verify_patient(
+                    organisation=request.practice,
+                    nhs_number=nhs_number,
+                    actor=request.actor,
+                    now=request.now,
+                )
         return pk
 
 
