@@ -594,6 +594,43 @@ def test_a_refusal_says_in_london_time_since_or_until_when(fields, words):
 # ---------------------------------------------------------------- around the rule
 
 
+@pytest.mark.req("AVAIL-042", "AVAIL-070", "AVAIL-071", "AVAIL-072")
+@pytest.mark.parametrize(
+    ("code", "types", "is_booked"),
+    [
+        ("B11111", ["urgent-care"], True),
+        ("B11111", ["gp-practice", "urgent-care"], True),
+        ("C22222", ["urgent-care"], False),
+        ("B11111", ["gp-practice"], False),
+        ("B11111", [], False),
+    ],
+)
+def test_a_booking_is_held_to_the_code_and_type_of_its_booking_organisation(code, types, is_booked):
+    profile = make_access_profile(organisation_types=["urgent-care"], ods_codes=["B11111"])
+    slot = slot_at(NOW + HOUR, access_profile=profile)
+    who = make_booking_organisation(code, organisation_types=types)
+
+    try:
+        make_appointment([slot], now=NOW, booking_organisation=who)
+    except NotOffered:
+        is_refused = True
+    else:
+        is_refused = False
+
+    slot.refresh_from_db()
+    assert is_refused != is_booked
+    assert slot.status == ("busy" if is_booked else "free")
+
+
+@pytest.mark.req("AVAIL-060")
+def test_no_session_is_without_a_place():
+    schedule = make_schedule()
+    schedule.location = None
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        schedule.save()
+
+
 @pytest.mark.req("AVAIL-002")
 def test_new_slots_are_not_bookable_until_somebody_says_so():
     assert Slot().gp_connect_bookable is False

@@ -100,7 +100,7 @@ def starts(now: datetime):
 
 PROFILES = st.builds(
     lambda *parts: {name: value for part in parts for name, value in part.items()},
-    mostly({}, *RESTRICTIONS, one_in=3),
+    mostly({}, *RESTRICTIONS, one_in=4),
     mostly({}, *SHARES, one_in=2),
 )
 PRACTICES = st.builds(
@@ -125,11 +125,12 @@ PROFILE_NUMBERS = st.sampled_from([None, 0, 1])
 
 @st.composite
 def schedules(draw, now: datetime):
-    """A session on one of a few days, so that several share a day or a week."""
+    """A session on one of a few days: today, tomorrow, the week's Sunday, the next one's Monday."""
+    to_sunday = 6 - clock.today(now).weekday()
     return {
-        "start": now + timedelta(days=draw(st.sampled_from([0, 1, 2, 4, -8]))),
-        "practitioner_role": draw(mostly("R0260", "", one_in=20)),
-        "withdrawn": draw(mostly(False, True, one_in=20)),
+        "start": now + timedelta(days=draw(st.sampled_from([0, 1, to_sunday, to_sunday + 1]))),
+        "practitioner_role": draw(mostly("R0260", "", one_in=10)),
+        "withdrawn": draw(mostly(False, True, one_in=10)),
         "access_profile": draw(PROFILE_NUMBERS),
         **draw(mostly({}, *LIMITS, one_in=4)),
     }
@@ -156,7 +157,7 @@ def slots(draw, now: datetime, number_of_schedules: int):
 def worlds(draw):
     """A moment, who asks then, and what a practice has in its book, as arguments for factories."""
     now = draw(st.sampled_from(NOWS))
-    sessions = draw(st.lists(schedules(now), min_size=1, max_size=4))
+    sessions = draw(st.lists(schedules(now), min_size=2, max_size=4))
     return {
         "now": now,
         "requester": draw(REQUESTERS),
