@@ -15,12 +15,13 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import logs, metrics
-from practice.models import AuditEvent
+from practice.models import AuditEvent, GenerationRun
 from practice.services import audit, sealing
 from tests.bodies import appointment_body
 from tests.consumer import Consumer
 from tests.factories import make_actor, make_appointment, make_slot, make_slots
 from tests.servers import NetworkClient, gunicorn
+from tests.shared import ROOT
 
 NHS_NUMBER = "9476719931"
 
@@ -252,6 +253,30 @@ def test_the_counts_of_all_processes_are_added_up(practice, monkeypatch):
     found = scraped(answer.content.decode())
     assert found["gpconnect_requests_total", "", "200", "rest:read:metadata-1"] == 40
     assert processes == 2, "one process answered everything: nothing was added up"
+
+
+@pytest.mark.django_db
+def test_the_runbook_names_metrics_and_files_that_exist(practice):
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    make_slot()
+    GenerationRun.objects.create(
+        organisation=practice.organisation,
+        status="done",
+        from_date=timezone.now().date(),
+        to_date=timezone.now().date(),
+        started_at=timezone.now(),
+        finished_at=timezone.now(),
+    )
+    exposed = metrics.exposition().decode()
+
+    named = set(re.findall(r"gpconnect_\w+", runbook))
+    if connection.vendor == "sqlite":
+        named.remove("gpconnect_lock_waits")
+    assert {
+        name for name in named if f"\n# TYPE {name.removesuffix('_total')}" not in exposed
+    } == set()
+    for path in re.findall(r"`((?:deploy|tests)/[\w/.]+)`", runbook):
+        assert (ROOT / path).exists(), path
 
 
 # ---------------------------------------------------------------- logs

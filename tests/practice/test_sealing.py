@@ -1,12 +1,16 @@
 """The trail is numbered without gaps, chained, and nothing can be done to it unseen."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting
@@ -14,6 +18,8 @@ from practice.services import audit, sealing
 from practice.services.sealing import Kind
 from tests.append_only import unprotected
 from tests.factories import make_actor, make_organisation
+from tests.servers import database_url
+from tests.shared import ROOT
 
 
 def record(organisation, number=1, **overrides):
@@ -266,6 +272,34 @@ def test_protection_that_was_switched_off_is_noticed():
             cursor.execute(on[0])
 
 
+@pytest.mark.req("AUD-010", "AUD-017")
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_the_serving_role_can_do_its_work_without_a_right_to_change_the_trail():
+    """As deploy/postgresql/rights.sql gives it; what it lacks is refused before any trigger."""
+    rights = (ROOT / "deploy" / "postgresql" / "rights.sql").read_text(encoding="utf-8")
+    organisation = make_organisation()
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE appointments; {rights}")
+        cursor.execute("SET LOCAL ROLE appointments")
+
+        record(organisation, 2)
+        assert seal() == {organisation.pk: 2}
+        assert check(organisation).faults == []
+        for table in ("practice_auditevent", "practice_auditseal", "practice_audithead"):
+            for statement in (
+                "DELETE FROM {}",
+                "TRUNCATE {}",
+                "ALTER TABLE {} DISABLE TRIGGER ALL",
+            ):
+                with pytest.raises(ProgrammingError), transaction.atomic():
+                    cursor.execute(statement.format(table))
+        for table in ("practice_auditevent", "practice_auditseal"):
+            with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+                cursor.execute(f"UPDATE {table} SET organisation_id = NULL")
+        cursor.execute("RESET ROLE")
+
+
 # ---------------------------------------------------------------- what is done to it is found
 
 
@@ -294,7 +328,7 @@ def test_protection_that_was_switched_off_is_noticed():
         ("organisation_id", "NULL"),
     ],
 )
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_an_altered_event_is_named(column, value):
     organisation = sealed_trail()
     pk = event_id(organisation, 3)
@@ -573,6 +607,38 @@ def test_published_heads_are_read_from_logs_of_any_format():
 
 
 # ---------------------------------------------------------------- the commands
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_seal_audit_goes_on_until_it_is_told_to_stop_and_publishes_the_end():
+    organisation = make_organisation()
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    sealer = subprocess.Popen(
+        [sys.executable, "manage.py", "seal_audit", "--loop", "0.05"],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for number in (1, 2):
+            record(organisation)
+            deadline = time.monotonic() + 60
+            while AuditSeal.objects.count() < number and time.monotonic() < deadline:
+                time.sleep(0.05)
+    finally:
+        sealer.terminate()
+        _, log = sealer.communicate(timeout=60)
+
+    assert sealer.returncode == 0
+    assert AuditSeal.objects.count() == 2
+    published = sealing.published_in(log.splitlines())
+    assert published[-1] == sealing.heads()[0]
 
 
 @pytest.mark.django_db

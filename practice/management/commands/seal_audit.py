@@ -24,8 +24,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--loop",
             type=float,
+            nargs="?",
+            const=1.0,
             metavar="SECONDS",
-            help="go on until stopped, and look again after so many seconds",
+            help="go on until stopped, and look again after so many seconds (1)",
         )
 
     def handle(self, *args: Any, loop: float | None = None, **options: Any) -> None:

@@ -1,0 +1,34 @@
+"""Fill an empty database from a backup, and prove that it is whole."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from practice.management.operator import operator
+from practice.services import backup
+from practice.services.backup import BackupRefused
+
+
+class Command(BaseCommand):
+    help = (
+        "Restore a backup into the empty database of DATABASE_URL, bring it up to this version,"
+        " and check trail and diary. Exit code 0: restored and whole."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        try:
+            backup.restore(file)
+        except BackupRefused as error:
+            raise CommandError(str(error)) from error
+        call_command("migrate", verbosity=0, interactive=False)
+        backup.record_restore(file, actor=operator("restore"), now=timezone.now())
+        call_command("seal_audit", stdout=self.stdout)
+        call_command("verify_audit", stdout=self.stdout)
+        call_command("check_diary", stdout=self.stdout)

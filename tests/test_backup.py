@@ -1,0 +1,128 @@
+"""What was backed up can be had again elsewhere, whole, and goes on from there."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from practice.models import Appointment, AuditEvent, AuditSeal, Slot
+from practice.services import sealing
+from tests.bodies import appointment_body, cancelled
+from tests.consumer import as_dict
+from tests.factories import make_appointment, make_slots
+from tests.servers import database_url
+from tests.shared import ROOT
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+COUNT = (
+    "from practice.models import *;"
+    "print([m.objects.count() for m in (Appointment, Slot, Patient, AuditSeal)])"
+)
+BREAK_THE_TRAIL = "from practice.models import AuditEvent; AuditEvent.objects.update(outcome='')"
+
+
+@contextmanager
+def another_database(tmp_path):
+    """An empty database on the same server, or another SQLite file: its URL."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{tmp_path / 'restored.sqlite3'}"
+        return
+    name = f"restored_{os.getpid()}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield database_url().rsplit("/", 1)[0] + f"/{name}"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def manage(url, *arguments):
+    """Run manage.py on a database in a process of its own, as an operator does."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SECRET_KEY": settings.SECRET_KEY,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def history(consumer, practice):
+    """Bookings through both doors, one cancelled, all sealed."""
+    body = appointment_body(slots=make_slots(2), patient=practice.patient)
+    booked = as_dict(consumer.book(body))
+    consumer.cancel(booked["id"], cancelled(booked))
+    make_appointment(make_slots(1), practice.patient, door="staff")
+    sealing.seal_everything(now=timezone.now())
+    return practice
+
+
+@pytest.mark.req("PERF-030")
+def test_a_backup_restored_elsewhere_is_whole_and_goes_on(history, tmp_path, capsys):
+    file, log = tmp_path / "backup", tmp_path / "log"
+    log.write_text("".join(f"{head}\n" for head in sealing.heads()))
+
+    call_command("backup", file)
+
+    printed = capsys.readouterr().out
+    assert re.fullmatch(rf"{file}: {file.stat().st_size} bytes, SHA-256 [0-9a-f]{{64}}\n", printed)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert AuditEvent.objects.latest("pk").event == "database.backup"
+    counts = [Appointment, Slot, type(history.patient), AuditSeal]
+    counts = [model.objects.count() for model in counts]
+    with another_database(tmp_path) as url:
+        restored = manage(url, "restore", str(file))
+        assert restored.returncode == 0, restored.stderr
+        assert "no faults" in restored.stdout
+        # The restore found what waited when the backup was made, and added its own event.
+        counts[-1] += 2
+        assert manage(url, "shell", "--no-imports", "-c", COUNT).stdout.strip() == str(counts)
+        held = manage(url, "verify_audit", "--heads", str(log))
+        assert held.returncode == 0, held.stderr
+        broken = manage(url, "shell", "--no-imports", "-c", BREAK_THE_TRAIL)
+        assert "append-only" in broken.stderr
+        again = manage(url, "restore", str(file))
+        assert (again.returncode, "not empty" in again.stderr) == (1, True)
+
+
+def test_a_backup_overwrites_nothing(practice, tmp_path):
+    file = tmp_path / "backup"
+    file.write_text("an older one")
+
+    with pytest.raises(CommandError, match="there already"):
+        call_command("backup", file)
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("backup", tmp_path / "nowhere" / "backup")
+
+    assert file.read_text() == "an older one"
+    assert not AuditEvent.objects.exists()
+
+
+def test_what_is_no_backup_is_not_restored(tmp_path):
+    file = tmp_path / "backup"
+    file.write_text("something else entirely" * 100)
+
+    with another_database(tmp_path) as url:
+        refused = manage(url, "restore", str(file))
+        missing = manage(url, "restore", str(tmp_path / "nothing"))
+
+    assert refused.returncode == missing.returncode == 1
+    assert "Traceback" not in refused.stderr + missing.stderr
