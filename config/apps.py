@@ -1,5 +1,6 @@
-"""Which admin site this installation has."""
+"""Which admin site this installation has, and what it calls the accounts of staff."""
 
+from django.apps import apps
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -7,3 +8,8 @@ class StaffSiteConfig(AdminConfig):
     """django.contrib.admin with our own site, to which the day-to-day pages belong too."""
 
     default_site = "practice.staff.site.StaffSite"
+
+    def ready(self) -> None:
+        # Above the lists of users and roles stands what the menu says, not "Authentication".
+        apps.get_app_config("auth").verbose_name = "Staff"
+        super().ready()

@@ -158,7 +158,10 @@ class SessionForm(PageForm):
     """One session by hand, filled with slots of one kind."""
 
     organisation = forms.ModelChoiceField(
-        Organisation.objects.none(), label="Practice", widget=UnfoldAdminSelectWidget()
+        Organisation.objects.none(),
+        label="Practice",
+        empty_label="Select value",
+        widget=UnfoldAdminSelectWidget(),
     )
     session_name = forms.CharField(
         label="Session name",
@@ -171,7 +174,10 @@ class SessionForm(PageForm):
         Schedule._meta.get_field("session_holder"), label="Session holder", required=False
     )
     location = forms.ModelChoiceField(
-        Location.objects.none(), label="Location", widget=UnfoldAdminSelectWidget()
+        Location.objects.none(),
+        label="Location",
+        empty_label="Select value",
+        widget=UnfoldAdminSelectWidget(),
     )
     practitioner_role = forms.ChoiceField(
         label="Role",
@@ -375,7 +381,7 @@ class ScheduleAdmin(PracticeAdmin):
             form_class=SessionForm,
             site=self.admin_site,
             title="Add a session",
-            facts=[("For one date", "What repeats belongs into a template.")],
+            facts=[("For one date", "What repeats belongs in a template.")],
             button="Create the session and its slots",
             act=act,
             back=reverse("admin:practice_schedule_changelist"),
@@ -614,8 +620,7 @@ class SlotAdmin(PracticeAdmin):
         "delivery_channel",
         "holder",
         "place",
-        "outside",
-        "profile",
+        "offered_to",
         "patient",
     ]
     list_display_links = ["day", "time"]
@@ -931,15 +936,14 @@ class SlotAdmin(PracticeAdmin):
     def place(self, slot: Slot) -> str:
         return str(slot.schedule.location)
 
-    @display(description="GP Connect", ordering="gp_connect_bookable", label={"Yes": "primary"})
-    def outside(self, slot: Slot) -> str:
-        return "Yes" if slot.gp_connect_bookable else "No"
-
-    @display(description="Access profile")
-    def profile(self, slot: Slot) -> str:
+    @display(
+        description="GP Connect", ordering="gp_connect_bookable", label=tones(offered="primary")
+    )
+    def offered_to(self, slot: Slot) -> tuple[str, str]:
         if not slot.gp_connect_bookable:
-            return ""
-        return str(slot.access_profile or slot.schedule.access_profile or "Everybody")
+            return "no", "No"
+        profile = slot.access_profile or slot.schedule.access_profile
+        return "offered", str(profile) if profile else "Everybody"
 
     @display(description="Patient")
     def patient(self, slot: Slot) -> str:

@@ -253,6 +253,7 @@ class PractitionerRoleInline(OwnTabularInline):
     formset = PractitionerRoleFormSet
     fields = ["organisation", "role", "sds_role_profile_id", "active"]
     can_delete = False
+    hide_title = True
     verbose_name = "role"
     verbose_name_plural = "roles: untick a role that has ended, as old sessions name it"
 

@@ -258,7 +258,10 @@ class GenerateForm(PageForm):
     """From when to when; at which practice, where there are several."""
 
     organisation = forms.ModelChoiceField(
-        Organisation.objects.none(), label="Practice", widget=UnfoldAdminSelectWidget()
+        Organisation.objects.none(),
+        label="Practice",
+        empty_label="Select value",
+        widget=UnfoldAdminSelectWidget(),
     )
     from_date = date_field("From")
     to_date = date_field("To", help_text="The last day.")

@@ -123,7 +123,7 @@ class UserAdmin(PracticeAdmin, DjangoUserAdmin):
         (
             "Whole site",
             {
-                "fields": [("is_staff", "is_superuser"), "user_permissions"],
+                "fields": [("is_staff", "is_superuser")],
                 "description": "A superuser sees and may do everything, at every practice.",
             },
         ),
@@ -151,6 +151,7 @@ class UserAdmin(PracticeAdmin, DjangoUserAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
             kwargs["widget"] = Checkboxes()
+            kwargs["label"] = "Roles"
             kwargs["help_text"] = "What this person may see and do."
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
