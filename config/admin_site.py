@@ -74,6 +74,13 @@ NAVIGATION = [
         "title": "Today",
         "items": [
             {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
+            page(
+                "Book an appointment",
+                "edit_calendar",
+                "book",
+                "practice.appointment",
+                "Find the patient, find the time",
+            ),
             page("Clinic list", "list_alt", "clinic_list", "practice.appointment", "To be printed"),
             entry(
                 "Appointments", "event_available", "practice.appointment", "Who comes, who booked"
@@ -150,7 +157,17 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "config.admin_site.environment",
     "COLORS": {"primary": NHS_BLUE},
-    "STYLES": [lambda request: static("practice/admin.css")],
-    "SCRIPTS": [lambda request: static("practice/staff.js")],
+    "ACCOUNT": {
+        "navigation": [{"title": "Second factor", "link": reverse_lazy("admin:second_factor")}]
+    },
+    "STYLES": [
+        lambda request: static("practice/colours.css"),
+        lambda request: static("practice/sign_in.css"),
+        lambda request: static("practice/admin.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("practice/security.js"),
+        lambda request: static("practice/staff.js"),
+    ],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
 }
