@@ -386,12 +386,12 @@ def _offset_seconds(moment: datetime) -> int:
     return int((clock.local(moment).utcoffset() or timedelta()).total_seconds())
 
 
+PROFILE_FIELDS: list[str] = [field.attname for field in AccessProfile._meta.concrete_fields]
 ALL_PROFILES = Prepared(
     lambda: AccessProfile.objects.filter(
         organisation=Parameter("organisation", BigIntegerField())
     ).values_list(*PROFILE_FIELDS)
 )
-PROFILE_FIELDS = [field.attname for field in AccessProfile._meta.concrete_fields]
 
 
 def _profiles_of(organisation: Organisation) -> list[AccessProfile]:

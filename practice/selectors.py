@@ -1,6 +1,5 @@
 """Every question a visitor asks. Each begins with the practice whose door was knocked at."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -37,11 +36,6 @@ def bookable_slots(
     return bookability.offered(organisation=organisation, requester=requester, now=now).order_by(
         "start", "pk"
     )
-
-
-def schedules(*, organisation: Organisation, ids: Iterable[int]) -> QuerySet[Schedule]:
-    """Sessions of the practice by their ids."""
-    return Schedule.objects.filter(organisation=organisation, pk__in=ids)
 
 
 # ---------------------------------------------------------------- patients
