@@ -137,3 +137,7 @@ class PlanChanged(PracticeError):
 
 class DiaryRefused(PracticeError):
     """The diary cannot be changed in this way."""
+
+
+class CodeNotAccepted(PracticeError):
+    """The code is wrong, used or too old. After several wrong ones, wait a little."""

@@ -32,3 +32,5 @@ if DATABASES["default"]["ENGINE"] == "config.sqlite":
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 # Passwords of tests protect nothing, and a slow hash costs a quarter of a second each.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Tests of signing in turn it on: others sign in without a request to judge.
+AXES_ENABLED = False

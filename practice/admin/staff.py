@@ -29,6 +29,7 @@ from practice.admin.base import (
     sole_practice,
 )
 from practice.admin.fields import Checkboxes
+from practice.admin.second_factor import RemovesSecondFactor
 from practice.models import Membership, Organisation
 
 User = get_user_model()
@@ -96,7 +97,7 @@ class SignsInFilter(DropdownFilter):
 
 
 @admin.register(User)
-class UserAdmin(PracticeAdmin, DjangoUserAdmin):
+class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
     """Staff accounts. They are made inactive rather than deleted: the trail names them.
 
     Somebody who is not a superuser can neither make one nor change one, and can change only

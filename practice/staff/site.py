@@ -24,6 +24,10 @@ class StaffSite(UnfoldAdminSite):
 
     index_title = "Front page"
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """The colours come from practice/colours.css, not from a style inside each page (CSP)."""
+        return {**super().each_context(request), "colors": {}}
+
     def get_urls(self) -> list[Any]:
         """The day-to-day pages, behind the same sign-in as the rest, before the catch-all."""
         from practice.staff.urls import urlpatterns  # the pages use models, which load later
@@ -33,6 +37,25 @@ class StaffSite(UnfoldAdminSite):
             for page in urlpatterns
         ]
         return [*pages, *super().get_urls()]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Sign in; each try is audited, right or wrong."""
+        from practice.staff import sign_in
+
+        tried = request.method == "POST"
+        response = super().login(request, extra_context)
+        if tried:
+            note = sign_in.signed_in if response.status_code == 302 else sign_in.not_signed_in
+            note(request)
+        return response
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Sign out, which is audited too."""
+        from practice.staff import sign_in
+
+        if request.method == "POST" and request.user.is_authenticated:
+            sign_in.signed_out(request)
+        return super().logout(request, extra_context)
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocompleteView.as_view(admin_site=self)(request)

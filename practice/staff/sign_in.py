@@ -1,0 +1,161 @@
+"""Signing in and out: who tried is audited, who tries too often waits, who is idle is signed out.
+
+A password is the first step. Whoever has a second factor (or must have one) reaches nothing but its
+page until the session says that it was passed: ``guard`` sees to that for every address of the
+site, also for those not yet written.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import get_user_model, logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from practice.admin.base import actor_of
+from practice.models import AuditEvent, Organisation
+from practice.services import audit, second_factor
+from practice.services.audit import Actor
+
+ADMIN = "/admin/"
+
+# What the session remembers. PENDING holds "code" or "set-up" until the second factor is passed.
+PENDING = "second_factor_pending"
+SEEN_AT = "seen_at"
+SEEN_EVERY_SECONDS = 60
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that nginx saw, or that of the connection when there is no nginx (a trial).
+
+    nginx writes X-Forwarded-For for staff anew, so its last entry is not the client's own word.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded or request.META.get("REMOTE_ADDR", "")
+
+
+# ---------------------------------------------------------------- in and out
+
+
+def signed_in(request: HttpRequest) -> None:
+    """What follows a right password: an event in the trail, and the second factor."""
+    if second_factor.is_on(request.user):  # type: ignore[arg-type]
+        request.session[PENDING] = "code"
+    elif settings.STAFF_SECOND_FACTOR_REQUIRED:
+        request.session[PENDING] = "set-up"
+    request.session[SEEN_AT] = timezone.now().timestamp()
+    record(request.user, "sign-in", "ok", actor_of(request))
+
+
+def not_signed_in(request: HttpRequest) -> None:
+    """Audit a wrong password. A name that nobody has is not kept: it may be a mistyped password."""
+    typed = request.POST.get("username", "")[:150]
+    user = get_user_model().objects.filter(username=typed).first()
+    locked = bool(getattr(request, "axes_locked_out", False))
+    actor = Actor(
+        door=AuditEvent.Door.STAFF,
+        user_id=typed if user else "",
+        role="unknown",
+        device=request.headers.get("User-Agent", ""),
+        address=client_address(request),
+    )
+    record(user, "sign-in", "refused", actor, locked_out=locked)
+
+
+def signed_out(request: HttpRequest) -> None:
+    """Audit that somebody leaves; to be called while it is known who."""
+    record(request.user, "sign-out", "ok", actor_of(request))
+
+
+def record(user: Any, event: str, outcome: str, actor: Actor, **detail: Any) -> None:
+    """Tell the trail of every practice where the person works, or that of none."""
+    practices: Iterable[Organisation | None] = [None]
+    if user is not None:
+        practices = list(Organisation.objects.filter(memberships__user=user).distinct()) or [None]
+    for organisation in practices:
+        audit.record(
+            organisation=organisation,
+            actor=actor,
+            event=event,
+            outcome=outcome,
+            now=timezone.now(),
+            resource=f"User/{user.pk}" if user else "",
+            detail=detail,
+        )
+
+
+def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """The page of whoever has given too many wrong passwords (django-axes asks for it)."""
+    minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
+    return render(request, "staff/sign_in/locked_out.html", {"minutes": minutes}, status=429)
+
+
+# ---------------------------------------------------------------- every request
+
+
+def guard(get_response: Handler) -> Handler:
+    """Middleware of the admin site: idle people are signed out, half signed-in ones held back."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith(ADMIN):
+            return get_response(request)
+        response = held_back(request) or get_response(request)
+        # Pages hold patients' data (SEC-029).
+        response.headers.pop("Expires", None)
+        response.headers.pop("Cache-Control", None)
+        patch_cache_control(response, no_store=True, private=True)
+        return response
+
+    return middleware
+
+
+def held_back(request: HttpRequest) -> HttpResponse | None:
+    """The answer for somebody who may not go on, or None."""
+    open_to_all = {reverse("admin:login"), reverse("admin:logout"), reverse("admin:jsi18n")}
+    if request.path in open_to_all or not request.user.is_authenticated:
+        return None
+    if is_idle(request, timezone.now()):
+        record(request.user, "sign-out", "ok", actor_of(request), reason="idle")
+        logout(request)
+        messages.info(request, "You were signed out, as nothing had been done for a while.")
+        return away(request, redirect_to_login(request.get_full_path(), reverse("admin:login")))
+    page = reverse("admin:second_factor")
+    if request.session.get(PENDING) and request.path != page:
+        response = redirect(f"{page}?next={request.path}" if request.method == "GET" else page)
+        return away(request, response)
+    return None
+
+
+def is_idle(request: HttpRequest, now: datetime) -> bool:
+    """Whether a session was left alone for too long; notes that it is being used."""
+    limit = timedelta(minutes=settings.STAFF_IDLE_MINUTES)
+    seen = request.session.get(SEEN_AT)
+    if seen is not None and now.timestamp() - seen > limit.total_seconds():
+        return True
+    if seen is not None and now.timestamp() - seen > SEEN_EVERY_SECONDS:
+        request.session[SEEN_AT] = now.timestamp()
+    return False
+
+
+def away(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A redirect of the whole page, also when only a part of it was asked for."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": response["Location"]})
+    return response
+
+
+def way_on(request: HttpRequest) -> str:
+    """Where somebody wanted to go before they were held back."""
+    wanted = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if safe and wanted.startswith(ADMIN) else reverse("admin:index")
