@@ -74,6 +74,7 @@ NAVIGATION = [
         "title": "Today",
         "items": [
             {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
+            page("Diary", "calendar_month", "diary", "practice.appointment", "The day as it goes"),
             page(
                 "Book an appointment",
                 "edit_calendar",
@@ -110,6 +111,13 @@ NAVIGATION = [
     {
         "title": "Who may book",
         "items": [
+            page(
+                "Visibility",
+                "visibility",
+                "visibility",
+                "practice.accessprofile",
+                "What an organisation is offered, and why not more",
+            ),
             entry(
                 "Access profiles",
                 "key",

@@ -2,14 +2,22 @@
 
 from django.urls import path
 
-from practice.staff import book, clinic_list, move, page, second_factor
+from practice.staff import book, clinic_list, diary, move, page, second_factor, visibility
 
 urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
     path("practice/choose/", page.ChoosePractice.as_view(), name="choose_practice"),
+    path("diary/", diary.Diary.as_view(), name="diary"),
+    path(
+        "diary/appointment/<int:pk>/",
+        diary.AppointmentDetail.as_view(),
+        name="diary_appointment",
+    ),
+    path("diary/slot/<int:pk>/", diary.SlotDetail.as_view(), name="diary_slot"),
     path("book/", book.Book.as_view(), name="book"),
     path("book/done/<int:pk>/", book.Booked.as_view(), name="booked"),
     path("book/extra-slot/", book.ExtraSlot.as_view(), name="extra_slot"),
     path("move/<int:pk>/", move.Move.as_view(), name="move"),
+    path("visibility/", visibility.Visibility.as_view(), name="visibility"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
 ]

@@ -26,3 +26,10 @@ def day_in_words(moment: datetime) -> str:
 def spaced(number: str) -> str:
     """999 012 3456."""
     return nhs_number.spaced(number)
+
+
+@register.filter
+def short_day(moment: datetime) -> str:
+    """Thu 19 Nov."""
+    local = clock.local(moment)
+    return f"{local:%a} {local.day} {local:%b}"

@@ -1,0 +1,150 @@
+"""The visibility page says what the API does, and why, and leads to the fix."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from practice import clock
+from practice.bookability import Reason, Requester
+from practice.staff.visibility import explain
+from tests.consumer import as_dict
+from tests.factories import (
+    make_access_profile,
+    make_appointment,
+    make_organisation,
+    make_patient,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
+from tests.staff import MANAGER, make_staff
+
+pytestmark = pytest.mark.django_db
+
+ODS = "https://fhir.nhs.uk/Id/ods-organization-code|"
+TYPE = "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1|"
+
+
+@pytest.fixture
+def mixed_diary(practice):
+    """A diary with something of everything, for three days from today."""
+    hub = make_access_profile(name="Hub", ods_codes=["X9X01"])
+    urgent = make_access_profile(name="Urgent care", organisation_types=["urgent-care"])
+    open_slots = make_slots(4)
+    make_slots(2, make_schedule(access_profile=hub))
+    make_slots(2, make_schedule(access_profile=urgent))
+    make_slot(gp_connect_bookable=False)
+    make_slot(embargo_minutes=5)
+    make_slot(make_schedule(practitioner_role=""))
+    make_appointment(slots=[open_slots[0]], patient=make_patient())
+    make_slot(make_schedule(make_organisation()))
+    return practice
+
+
+def days() -> tuple:
+    today = clock.today(timezone.now())
+    return today, today + timedelta(days=3)
+
+
+@pytest.mark.req("AVAIL-041")
+@pytest.mark.parametrize(
+    ("ods_code", "organisation_type"),
+    [("", ""), ("X9X01", ""), ("", "urgent-care"), ("X9X01", "urgent-care"), ("Q1", "gp-practice")],
+)
+def test_the_page_offers_what_the_api_offers_in_its_order(
+    mixed_diary, consumer, ods_code, organisation_type
+):
+    first, last = days()
+    filters = [ODS + ods_code] * bool(ods_code) + [TYPE + organisation_type] * bool(
+        organisation_type
+    )
+
+    shown = explain(
+        organisation=mixed_diary.organisation,
+        requester=Requester(
+            frozenset(filter(None, [ods_code])), frozenset(filter(None, [organisation_type]))
+        ),
+        first=first,
+        last=last,
+        now=timezone.now(),
+    )
+    sent = as_dict(
+        consumer.search_slots(
+            {
+                "status": "free",
+                "start": f"ge{first}",
+                "end": f"le{last}",
+                "_include": "Slot:schedule",
+                "searchFilter": filters,
+            }
+        )
+    )
+
+    resources = [entry["resource"] for entry in sent["entry"]]
+    assert [str(slot.pk) for slot in shown.offered] == [
+        each["id"] for each in resources if each["resourceType"] == "Slot"
+    ]
+    assert shown.offered
+    assert all(each.reasons for each in shown.hidden)
+
+
+def test_every_slot_is_either_offered_or_has_its_reasons(mixed_diary):
+    first, last = days()
+
+    shown = explain(
+        organisation=mixed_diary.organisation,
+        requester=Requester(),
+        first=first,
+        last=last,
+        now=timezone.now(),
+    )
+
+    assert shown.total == 11
+    assert {count.reason for count in shown.counts} == {
+        Reason.OTHER_CODES,
+        Reason.OTHER_TYPES,
+        Reason.NOT_BOOKABLE,
+        Reason.EMBARGOED,
+        Reason.NO_ROLE,
+        Reason.NOT_FREE,
+    }
+    assert sum(count.first for count in shown.counts) == len(shown.hidden)
+    assert shown.sentence.startswith("3 of 11 slots are offered;")
+
+
+def test_each_reason_leads_to_where_it_is_changed(mixed_diary, client):
+    client.force_login(make_staff(mixed_diary.organisation, role=MANAGER))
+    no_role = mixed_diary.organisation.schedules.get(practitioner_role="")
+    hub = mixed_diary.organisation.access_profiles.get(name="Hub")
+
+    page = client.get(reverse("admin:visibility")).content.decode()
+
+    for name, pk in (("practice_schedule", no_role.pk), ("practice_accessprofile", hub.pk)):
+        assert f'href="{reverse(f"admin:{name}_change", args=[pk])}"' in page
+
+
+def test_a_range_that_no_search_could_have_is_refused_in_words(practice, client):
+    client.force_login(make_staff(practice.organisation, role=MANAGER))
+    first, _ = days()
+
+    response = client.get(
+        reverse("admin:visibility"), {"first": first, "last": first + timedelta(days=15)}
+    )
+
+    assert "two weeks at most" in response.content.decode()
+
+
+def test_the_page_makes_as_many_queries_for_300_slots_as_for_10(
+    practice, client, django_assert_max_num_queries
+):
+    client.force_login(make_staff(practice.organisation, role=MANAGER))
+
+    def queries(count: int) -> int:
+        make_slots(count, gp_connect_bookable=False)
+        with django_assert_max_num_queries(60) as made:
+            client.get(reverse("admin:visibility"))
+        return len(made.captured_queries)
+
+    assert queries(10) == queries(290)
