@@ -37,13 +37,15 @@ run: setup ## Serve your own database (DATABASE_URL, else db.sqlite3) for develo
 	$(TRIAL) $(BIN)/python manage.py migrate --verbosity 0
 	$(TRIAL) $(BIN)/python manage.py runserver $(PORT)
 
-check: setup ## Format, lint, types, Django's checks, missing migrations, deployment settings
+check: setup ## Format, lint, types, Django's checks, migrations, deployment settings, weaknesses
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(TRIAL) $(BIN)/mypy .
 	$(TRIAL) $(BIN)/python manage.py check --fail-level WARNING
 	$(TRIAL) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/bandit --quiet --recursive config deploy fhirapi practice -ll -ii
+	$(BIN)/python -m tests.advisories
 
 fix: setup ## Put right what ruff can put right
 	$(BIN)/ruff check --fix .

@@ -118,7 +118,9 @@ def stored(code: str) -> str:
 
 def record(user: Any, event: str, actor: Actor, now: datetime) -> None:
     """Tell the trail of every practice where the person works."""
-    practices = list(Organisation.objects.filter(memberships__user=user).distinct())
+    practices: list[Organisation | None] = [
+        *Organisation.objects.filter(memberships__user=user).distinct()
+    ]
     for organisation in practices or [None]:
         audit.record(
             organisation=organisation,
