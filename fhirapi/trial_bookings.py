@@ -7,10 +7,11 @@ import json
 from datetime import date, datetime, timedelta
 from random import Random
 
-from fhirapi import trial
+from fhirapi import ssp, trial
 from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, AuditEvent, Organisation, Patient, Slot
+from practice.services import audit
 from practice.services.attendance import mark
 from practice.services.audit import Actor
 from practice.services.booking import (
@@ -50,6 +51,7 @@ def handler() -> Actor:
         role="444555666777",
         organisation=trial.CONSUMER_ODS_CODE,
         device="Trial 1",
+        interaction=ssp.BOOK_APPOINTMENT.id,
     )
 
 
@@ -131,7 +133,7 @@ def book(
     for actor in (handler(), staff()) if from_outside else (staff(),):
         outside = actor.door == AuditEvent.Door.GP_CONNECT
         try:
-            return book_appointment(
+            booked = book_appointment(
                 organisation=organisation,
                 patient_id=patient.pk,
                 slot_ids=[slot.pk for slot in slots],
@@ -143,7 +145,23 @@ def book(
             )
         except PracticeError:
             continue  # not on offer to other organisations, or for this patient
+        if outside:
+            record_request(booked, actor, now=booked_at)
+        return booked
     return None
+
+
+def record_request(booked: Appointment, actor: Actor, *, now: datetime) -> None:
+    """Record a booking from outside as the API does, which this one did not pass."""
+    audit.record(
+        organisation=booked.organisation,
+        actor=actor,
+        event=ssp.BOOK_APPOINTMENT.id,
+        outcome="201",
+        now=now,
+        patient_id=booked.patient_id,
+        resource=f"Appointment/{booked.pk}",
+    )
 
 
 def happen(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any, TextIO
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 
 from practice import clock
 from practice.exceptions import PatientNotFound
@@ -52,10 +52,35 @@ def events(
     return found
 
 
-def patient_events(*, organisation: Organisation, patient: Patient) -> QuerySet[AuditEvent]:
-    """Return the events that concern a patient, requests that only named their number included."""
-    concerned = Q(patient_id=patient.pk) | Q(detail__url__icontains=patient.nhs_number)
-    return AuditEvent.objects.filter(concerned, organisation=organisation).order_by("pk")
+class _Shows(Func):
+    """Whether ``detail`` lists a patient among those whom a page of the staff's showed."""
+
+    output_field = BooleanField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="EXISTS (SELECT 1 FROM json_each(%(expressions)s))",
+            arg_joiner=", '$.patients') AS shown WHERE shown.value = (",
+        )
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="COALESCE(%(expressions)s::bigint), FALSE)",
+            arg_joiner="->'patients' @> to_jsonb(",
+        )
+
+
+def concerns(patient: Patient) -> Q:
+    """Say which events concern a patient: pages of many and requests by number included."""
+    return (
+        Q(patient_id=patient.pk)
+        | Q(_Shows(F("detail"), Value(patient.pk)))
+        | Q(detail__url__icontains=patient.nhs_number)
+    )
 
 
 def export(
@@ -81,8 +106,7 @@ def export(
         patient = Patient.objects.filter(organisation=organisation, nhs_number=nhs_number).first()
         if patient is None:
             raise PatientNotFound
-        concerned = patient_events(organisation=organisation, patient=patient)
-        found = found & concerned
+        found = found.filter(concerns(patient))
     last = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     audit.record(
         organisation=organisation,

@@ -300,8 +300,8 @@ INTERACTIONS = {
     ":update:appointment-": "amended",
     ":cancel:appointment-": "cancelled",
 }
-# Done to an appointment without a new version, or possibly without any change.
-NO_CHANGE = {"amended", "orphan", "unorphan"}
+# What always leaves an entry in the provenance; an amendment need not have changed anything.
+STEPS = {"booked", "cancelled", "marked", "undone", "closed"}
 
 
 def action_of(event: str, outcome: str) -> str | None:
@@ -373,7 +373,7 @@ def _contradictions(
     for (door, action), number in (told - audited).items():
         yield f"{action} through {door}: {number} × in no audit event"
     for (door, action), number in (audited - told).items():
-        if action not in NO_CHANGE:
+        if action in STEPS:
             yield f"{action} through {door}: {number} × audited, but not in its provenance"
 
 

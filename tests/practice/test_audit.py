@@ -230,6 +230,9 @@ def test_a_patients_access_history_holds_what_concerns_them_and_nobody_else(cons
     tomorrow = factories.tomorrow()
     consumer.retrieve(patient.pk, start=tomorrow, end=tomorrow)
     make_appointment(make_slots(1), patient, door="staff")
+    shown = {"event": "diary.viewed", "actor": STAFF}
+    record(practice.organisation, **shown, detail={"patients": [other.pk, patient.pk]})
+    record(practice.organisation, **shown, detail={"patients": [other.pk, patient.pk + 10**6]})
 
     rows = exported_rows(practice=practice.organisation.ods_code, patient=patient.nhs_number)
 
@@ -238,8 +241,9 @@ def test_a_patients_access_history_holds_what_concerns_them_and_nobody_else(cons
         "patient-1",
         "patient_appointments-1",
         "appointment.booked",
+        "diary.viewed",
     ]
-    assert [row["outcome"][0] for row in rows] == ["2", "4", "2", "o"]
+    assert [row["outcome"][0] for row in rows] == ["2", "4", "2", "o", "o"]
 
 
 @pytest.mark.req("AUD-001")

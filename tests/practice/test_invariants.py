@@ -97,6 +97,14 @@ def test_a_diary_in_which_everything_happened_has_no_faults(consumer, practice):
     attendance.undo(now=during, **change)
     attendance.mark(status="fulfilled", now=during, **change)
     consumer.book(appointment_body(slots=make_slots(1), patient=make_patient()))
+    audit.record(
+        organisation=organisation,
+        actor=STAFF,
+        event="appointment.viewed",
+        outcome="ok",
+        now=now,
+        resource=f"Appointment/{moved.pk}",
+    )
 
     assert faults() == {}
     assert faults(organisation) == {}
