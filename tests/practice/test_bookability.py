@@ -3,6 +3,7 @@
 ``reasons`` asks every form of the rule, so that each test here also holds them to each other.
 """
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from practice import bookability
 from practice.bookability import ANYBODY, OfferedRows, Reason, Refusal, Requester
-from practice.exceptions import NotOffered
+from practice.exceptions import NotOffered, SlotsNotAdjacent
 from practice.models import AccessProfile, Slot
 from practice.services.booking import cancel_appointment
 from tests.factories import (
@@ -459,7 +460,7 @@ def test_the_organisations_of_a_profile_share_its_limit():
 @pytest.mark.req("AVAIL-006", "AVAIL-007")
 def test_a_limit_touches_no_other_profile_and_no_slot_without_one():
     schedule = make_schedule(start=NOW + DAY)
-    limited, other = make_access_profile(slots_per_session=1), make_access_profile()
+    limited, other = (make_access_profile(slots_per_session=1) for _ in range(2))
     first, second = make_slots(2, schedule, access_profile=limited)
     of_another = make_slot(schedule, access_profile=other)
     of_none = make_slot(schedule)
@@ -620,6 +621,19 @@ def test_a_booking_is_held_to_the_code_and_type_of_its_booking_organisation(code
     slot.refresh_from_db()
     assert is_refused != is_booked
     assert slot.status == ("busy" if is_booked else "free")
+
+
+@pytest.mark.req("AVAIL-076")
+@pytest.mark.parametrize(("gap", "is_booked"), [(timedelta(), True), (SECOND, False)])
+def test_a_gap_keeps_two_slots_from_being_booked_as_one(gap, is_booked):
+    schedule = make_schedule(start=NOW + DAY)
+    first = make_slot(schedule)
+    second = make_slot(schedule, start=first.end + gap)
+
+    outcome = nullcontext() if is_booked else pytest.raises(SlotsNotAdjacent)
+
+    with outcome:
+        make_appointment([first, second], now=NOW)
 
 
 @pytest.mark.req("AVAIL-060")
