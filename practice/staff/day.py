@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from django.db.models import Q
-
 from practice import clock
 from practice.bookability import effective_limit
 from practice.models import (
@@ -62,6 +60,11 @@ class Entry:
     gp_connect: bool
     until: datetime | None = None
     is_past: bool = False
+    patient: int | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.what}-{self.pk}"
 
     @property
     def state_in_words(self) -> str:
@@ -84,13 +87,17 @@ class Session:
 
 @dataclass
 class Column:
-    """A session holder's time, or the sessions at one location that name nobody."""
+    """A session holder's time, or the sessions at one location that name nobody.
+
+    ``hidden`` counts what was left out: cancelled appointments and withdrawn slots.
+    """
 
     holder: Practitioner | None
     role: str
     sessions: list[Session]
     free: int = 0
     waiting: int = 0
+    hidden: int = 0
 
     @property
     def key(self) -> str:
@@ -105,6 +112,16 @@ class Column:
     def places(self) -> str:
         """Every place of the column, once, in the order of the day."""
         return ", ".join(dict.fromkeys(str(s.schedule.location) for s in self.sessions))
+
+    @property
+    def names(self) -> str:
+        """What the sessions of the column are called, once each."""
+        names = dict.fromkeys(s.schedule.session_name for s in self.sessions)
+        return ", ".join(filter(None, names))
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [entry for session in self.sessions for entry in session.entries]
 
 
 @dataclass(frozen=True)
@@ -125,23 +142,14 @@ class Day:
     columns: list[Column]
     hidden: int
 
-    @property
-    def begins(self) -> datetime:
-        """The full hour at or before the first entry, for the scale at the left."""
-        first = min(s.schedule.start for c in self.columns for s in c.sessions)
-        return first.replace(minute=0, second=0, microsecond=0)
-
-    @property
-    def ends(self) -> datetime:
-        last = max(s.schedule.end for c in self.columns for s in c.sessions)
-        full = last.replace(minute=0, second=0, microsecond=0)
-        return full if full == last else full + timedelta(hours=1)
-
 
 def days(
     organisation: Organisation, first: date, last: date, choice: Choice, *, now: datetime
 ) -> list[Day]:
-    """Return the days from the first to the last, each with its columns by name: six queries."""
+    """Return the days from the first to the last, each with its columns by name: five queries.
+
+    A withdrawn session has a column only while something is left in it.
+    """
     schedules = sessions_between(organisation, first, last, choice)
     entries, hidden = entries_of(organisation, schedules, choice, now=now)
     roles = role_names(organisation, {s.session_holder_id for s in schedules})
@@ -149,7 +157,8 @@ def days(
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         todays = [schedule for schedule in schedules if schedule.date == day]
-        columns = columns_of(todays, entries, roles)
+        shown = [s for s in todays if not s.withdrawn or entries.get(s.pk)]
+        columns = columns_of(shown, entries, roles, hidden)
         found.append(Day(day, columns, sum(hidden[schedule.pk] for schedule in todays)))
     return found
 
@@ -157,13 +166,8 @@ def days(
 def sessions_between(
     organisation: Organisation, first: date, last: date, choice: Choice
 ) -> list[Schedule]:
-    """Return the sessions of these days; a withdrawn one while something is left in it."""
+    """Return the sessions of these days, withdrawn ones too, by time; one query."""
     found = Schedule.objects.filter(organisation=organisation, date__range=(first, last))
-    if not choice.show_hidden:
-        live = Appointment.objects.filter(organisation=organisation).exclude(
-            status__in=[Appointment.Status.CANCELLED, Appointment.Status.ENTERED_IN_ERROR]
-        )
-        found = found.filter(Q(withdrawn=False) | Q(pk__in=live.values("schedule")))
     for name, value in (
         ("location", choice.location),
         ("session_holder", choice.holder),
@@ -226,6 +230,7 @@ def entry_of_appointment(appointment: Appointment, *, now: datetime) -> Entry:
         detail=kind(appointment.slot_type, appointment.delivery_channel),
         gp_connect=appointment.booked_via == Appointment.Door.GP_CONNECT,
         is_past=appointment.end <= now,
+        patient=appointment.patient_id,
     )
 
 
@@ -242,7 +247,7 @@ def entry_of_slot(slot: Slot, organisation: Organisation, *, now: datetime) -> E
         detail=slot.note or kind(slot.slot_type, slot.delivery_channel),
         gp_connect=slot.gp_connect_bookable and state in {"free", "embargoed"},
         until=until,
-        is_past=slot.start <= now,
+        is_past=slot.end <= now,  # staff may book a slot until then
     )
 
 
@@ -263,7 +268,10 @@ def slot_state(
 
 
 def columns_of(
-    schedules: Iterable[Schedule], entries: dict[int, list[Entry]], roles: dict[int, str]
+    schedules: Iterable[Schedule],
+    entries: dict[int, list[Entry]],
+    roles: dict[int, str],
+    hidden: dict[int, int],
 ) -> list[Column]:
     """Return a column for each holder, or place without one, by name."""
     columns: dict[tuple[str, int | None], Column] = {}
@@ -276,6 +284,7 @@ def columns_of(
         column.sessions.append(session)
         column.free += sum(e.state == "free" and not e.is_past for e in session.entries)
         column.waiting += sum(e.state == "arrived" for e in session.entries)
+        column.hidden += hidden[schedule.pk]
     return sorted(columns.values(), key=lambda column: (column.holder is None, column.name))
 
 

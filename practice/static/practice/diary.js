@@ -1,0 +1,327 @@
+// The diary by keyboard, and details beside it. Without this script every block is a link to a
+// page of its own, and everything can be done there.
+
+(() => {
+  const diary = document.querySelector("[data-diary]");
+  const grid = diary?.querySelector("[data-grid]");
+  const panel = document.getElementById("diary-panel");
+  const keys = document.getElementById("diary-keys");
+  const said = document.getElementById("diary-said");
+  const wide = window.matchMedia("(min-width: 1024px)");
+  const LETTERS = "diary-letters"; // in localStorage: "off" once a person switched them off
+
+  let opened = ""; // the id of the block whose details are open
+  let pressed = ""; // the letter to act on when the details have come
+  let following = false; // whether the focus goes into the details when they have come
+  let returning = null; // where the focus was in a column that is being exchanged
+
+  // ---------------------------------------------------------------- blocks and columns
+
+  const columns = () =>
+    [...(grid?.querySelectorAll(".diary-column") ?? [])]
+      .map((column) => [...column.querySelectorAll(".entry > a")])
+      .filter((blocks) => blocks.length);
+
+  const middle = (block) => {
+    const box = block.getBoundingClientRect();
+    return box.top + box.height / 2;
+  };
+
+  const nearest = (blocks, y) =>
+    blocks.reduce((best, block) =>
+      Math.abs(middle(block) - y) < Math.abs(middle(best) - y) ? block : best,
+    );
+
+  // One block can be reached by Tab: the last one that had the focus, else the first from now on.
+  const rove = (block) => {
+    for (const other of grid.querySelectorAll('.entry > a:not([tabindex="-1"])')) {
+      other.tabIndex = -1;
+    }
+    if (block) {
+      block.tabIndex = 0;
+    }
+  };
+
+  const start = () => {
+    const blocks = columns().flat();
+    const line = grid.querySelector(".now-line");
+    const now = line?.getBoundingClientRect().top;
+    const coming = wide.matches && line ? blocks.find((block) => middle(block) >= now) : null;
+    return document.getElementById(location.hash.slice(1))?.closest(".entry > a") ?? coming ?? blocks[0];
+  };
+
+  const step = (block, key) => {
+    const all = columns();
+    const column = all.findIndex((blocks) => blocks.includes(block));
+    const blocks = all[column];
+    const at = blocks.indexOf(block);
+    const beside = { ArrowLeft: all[column - 1], ArrowRight: all[column + 1] }[key];
+    const targets = {
+      ArrowUp: blocks[at - 1],
+      ArrowDown: blocks[at + 1],
+      Home: blocks[0],
+      End: blocks[blocks.length - 1],
+    };
+    return beside ? nearest(beside, middle(block)) : targets[key];
+  };
+
+  // ---------------------------------------------------------------- details beside the diary
+
+  const show = (address) => htmx.ajax("GET", address, { target: panel, swap: "innerHTML" });
+
+  const mark = () => {
+    for (const other of grid.querySelectorAll("[aria-current]")) {
+      other.removeAttribute("aria-current");
+    }
+    const block = document.getElementById(opened);
+    block?.setAttribute("aria-current", "true");
+    block?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
+
+  const open = (block, { focus = true, letter = "" } = {}) => {
+    opened = block.id;
+    following = focus;
+    pressed = letter;
+    show(block.href);
+  };
+
+  const close = () => {
+    panel.hidden = true;
+    panel.replaceChildren();
+    grid.parentElement.classList.remove("with-details");
+    const block = document.getElementById(opened) ?? grid.querySelector('.entry > a[tabindex="0"]');
+    opened = "";
+    mark();
+    block?.focus();
+  };
+
+  // What a letter does here; B books in general where there is no free slot.
+  const act = (letter, place) => {
+    const general = letter === "b" ? diary?.querySelector('.diary-links [data-key="b"]') : null;
+    const control = place?.querySelector(`[data-key="${letter}"]`) ?? general;
+    control?.click();
+    if (!control && said) {
+      said.textContent = "That cannot be done here.";
+    }
+    return Boolean(control);
+  };
+
+  if (grid && panel) {
+    diary.classList.add("by-keyboard");
+    rove(start());
+
+    // A long day opens where it is now.
+    const line = grid.querySelector(".now-line");
+    if (wide.matches && line && !location.hash) {
+      const top = line.getBoundingClientRect().top - grid.getBoundingClientRect().top;
+      grid.scrollTop = Math.max(0, top - grid.clientHeight / 2);
+    }
+
+    grid.addEventListener("focusin", (event) => {
+      if (event.target.matches(".entry > a")) {
+        rove(event.target);
+      }
+    });
+
+    grid.addEventListener("click", (event) => {
+      const block = event.target.closest(".entry > a");
+      const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+      if (block && wide.matches && plain && event.button === 0) {
+        event.preventDefault();
+        open(block);
+      }
+    });
+
+    panel.addEventListener("click", (event) => {
+      if (event.target.closest("[data-close]")) {
+        event.preventDefault();
+        close();
+      }
+      const part = event.target.closest("[data-part]");
+      if (part && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+        event.preventDefault();
+        following = true;
+        show(part.href);
+      }
+    });
+
+    // What the server answered is about to be put in place.
+    document.body.addEventListener("htmx:beforeSwap", (event) => {
+      if (event.detail.xhr.responseURL.includes("/login/")) {
+        event.detail.shouldSwap = false; // signed out meanwhile: sign in, and come back here
+        window.location.reload();
+      }
+    });
+
+    document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+      const old = event.detail.target;
+      if (!old.classList.contains("diary-column")) {
+        return;
+      }
+      const total = diary.querySelector("[data-hidden-total]");
+      const fresh = event.detail.fragment.querySelector?.(`#${CSS.escape(old.id)}`);
+      if (total && fresh) {
+        total.textContent = Number(total.textContent) + Number(fresh.dataset.hidden) - Number(old.dataset.hidden);
+      }
+      if (old.contains(document.activeElement)) {
+        returning = { id: document.activeElement.id, column: old.id, y: middle(document.activeElement) };
+      }
+    });
+
+    document.body.addEventListener("htmx:oobAfterSwap", (event) => {
+      if (!event.detail.target.classList?.contains("diary-column")) {
+        return;
+      }
+      const blocks = columns();
+      if (returning) {
+        const column = document.getElementById(returning.column);
+        const mine = blocks.find((each) => column?.contains(each[0]));
+        const block = document.getElementById(returning.id) ?? (mine && nearest(mine, returning.y));
+        returning = null;
+        rove(block);
+        block?.focus();
+      } else if (!grid.querySelector('.entry > a[tabindex="0"]')) {
+        rove(document.getElementById(opened) ?? start());
+      } else {
+        rove(grid.querySelector('.entry > a[tabindex="0"]'));
+      }
+      mark();
+    });
+
+    panel.addEventListener("htmx:afterSettle", (event) => {
+      if (event.target !== panel) {
+        return;
+      }
+      const within = panel.contains(document.activeElement) || document.activeElement === document.body;
+      opened = panel.querySelector("[data-of]")?.dataset.of ?? opened;
+      panel.hidden = false;
+      panel.scrollTop = 0;
+      grid.parentElement.classList.add("with-details");
+      mark();
+      if (pressed) {
+        const letter = pressed;
+        pressed = "";
+        if (act(letter, panel)) {
+          return;
+        }
+      }
+      if (following || within) {
+        (panel.querySelector("[data-focus]") ?? panel.querySelector("#detail-title"))?.focus();
+      }
+      following = false;
+    });
+
+    for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+      document.body.addEventListener(failure, () => {
+        pressed = "";
+        said.textContent = "The server could not be reached, or could not answer. Try again.";
+      });
+    }
+  }
+
+  // ---------------------------------------------------------------- letters
+
+  const remembered = () => {
+    try {
+      return localStorage.getItem(LETTERS) !== "off";
+    } catch {
+      return true; // a window that remembers nothing
+    }
+  };
+  let lettersWork = remembered();
+
+  const letter = (key, target) => {
+    const block = grid?.contains(target) ? target.closest(".entry > a") : null;
+    if (key === "?") {
+      keys?.showModal();
+    } else if (key === "t") {
+      diary?.querySelector('[data-key="t"]').click();
+    } else if (!block) {
+      act(key, target.closest(".diary-panel, [data-detail]"));
+    } else if (!wide.matches) {
+      block.click();
+    } else if (opened === block.id && panel.querySelector("[data-of]")) {
+      act(key, panel);
+    } else {
+      open(block, { focus: false, letter: key });
+    }
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target instanceof Element ? event.target : document.body;
+    const inGrid = grid?.contains(target) && target.matches(".entry > a");
+    const inDetail = target.closest(".diary-panel, [data-detail]");
+    if (keys?.open || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    }
+    if (inGrid && ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
+      event.preventDefault();
+      step(target, event.key)?.focus();
+    } else if (event.key === "Escape" && panel && !panel.hidden && (inGrid || inDetail)) {
+      event.preventDefault();
+      close();
+    } else if ((inGrid || inDetail) && lettersWork && !target.matches("input, textarea, select")) {
+      const key = event.key.toLowerCase();
+      if ("tbadmc?".includes(key) && key.length === 1) {
+        event.preventDefault();
+        letter(key, target);
+      }
+    }
+  });
+
+  const letters = keys?.querySelector("[data-letters]");
+  if (letters) {
+    const say = () => diary.classList.toggle("without-letters", !lettersWork);
+    letters.checked = lettersWork;
+    say();
+    letters.addEventListener("change", () => {
+      lettersWork = letters.checked;
+      say();
+      try {
+        localStorage.setItem(LETTERS, lettersWork ? "on" : "off");
+      } catch {
+        // The switch works on this page all the same.
+      }
+    });
+    const button = diary.querySelector("[data-keys]");
+    button.hidden = false;
+    button.addEventListener("click", () => keys.showModal());
+  }
+
+  // ---------------------------------------------------------------- the list of a narrow window
+
+  document.getElementById("diary-go")?.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const title = document.getElementById(`title-${document.getElementById("diary-go").value}`);
+    title.scrollIntoView({ block: "start" });
+    title.focus({ preventScroll: true });
+  });
+
+  // Back at the block from which a page was opened.
+  const block = document.getElementById(location.hash.slice(1));
+  if (grid && block?.matches(".entry > a")) {
+    block.focus();
+  }
+
+  // ---------------------------------------------------------------- now
+
+  const clock = new Intl.DateTimeFormat("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZone: "Europe/London",
+  });
+  let minute = Math.floor(Date.now() / 60_000);
+  setInterval(() => {
+    const passed = Math.floor(Date.now() / 60_000) - minute;
+    minute += passed;
+    for (const mark of passed ? document.querySelectorAll("[data-now]") : []) {
+      mark.className = mark.className.replace(/\bh(\d+) m(\d+)\b/, (_, hours, minutes) => {
+        const at = Number(hours) * 60 + Number(minutes) + passed;
+        return `h${Math.floor(at / 60)} m${at % 60}`;
+      });
+      if (mark.textContent) {
+        mark.textContent = clock.format(new Date());
+      }
+    }
+  }, 15_000);
+})();
