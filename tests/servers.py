@@ -27,6 +27,9 @@ from tests.shared import ROOT
 ENOUGH_SECONDS = 60  # for anything here; nothing comes near it unless it hangs
 
 
+Address = tuple[str, int]
+
+
 @dataclass(frozen=True)
 class Answer:
     """As much of Django's response as the readers of tests.consumer need."""
@@ -40,11 +43,12 @@ class Answer:
 
 
 class NetworkClient:
-    """Stands in for Django's test client: one connection, opened before the race begins."""
+    """Stands in for Django's test client. ``ready``: connected before the race begins."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: Address, *, ready: bool = False) -> None:
         self.connection = http.client.HTTPConnection(*address, timeout=ENOUGH_SECONDS)
-        self.connection.connect()
+        if ready:
+            self.connection.connect()
 
     def generic(
         self, verb: str, path: str, *, data: bytes, content_type: str, headers: Mapping[str, str]
@@ -87,7 +91,7 @@ def database_url() -> str:
 class Gunicorn:
     """gunicorn as in production, on the test database; ``served`` counts requests by process."""
 
-    def __init__(self, address: tuple[str, int], process: subprocess.Popen, log: Any) -> None:
+    def __init__(self, address: Address, process: subprocess.Popen, log: Any) -> None:
         self.address, self.process, self.log = address, process, log
 
     def output(self) -> list[str]:
