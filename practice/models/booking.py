@@ -9,6 +9,7 @@ from practice.models.access import AccessProfile
 from practice.models.common import Versioned
 from practice.models.diary import Schedule, Slot
 from practice.models.directory import Location, Organisation, Patient
+from practice.models.planning import Closure
 
 
 class Appointment(Versioned):
@@ -81,6 +82,14 @@ class Appointment(Versioned):
     )
     to_be_told = models.BooleanField(
         default=False, help_text="The patient does not know yet what has become of it."
+    )
+    affected_by = models.ForeignKey(
+        Closure,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="appointments",
+        help_text="The closure because of which it was orphaned, cancelled or moved.",
     )
     moved_from = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="moved_to"

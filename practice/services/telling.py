@@ -1,0 +1,202 @@
+"""Whom a closure meets, what is decided for each, and who has told them.
+
+The decisions are made once the closure stands: an appointment that could not be moved as decided is
+left as orphaned, never lost, and the one who decided is told why.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from practice.exceptions import AppointmentNotFound, PracticeError
+from practice.models import Appointment, Closure, ContactAttempt, Organisation, Slot
+from practice.services import audit
+from practice.services.audit import Actor
+from practice.services.booking import appointment_for_change, cancel_appointment
+from practice.services.moving import move_appointment
+from practice.services.plans import Plan
+
+DAYS_FOR_A_REPLACEMENT = 4
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one appointment: moved to a slot, cancelled, or left as orphaned."""
+
+    what: str
+    slot_id: int | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of all of them; ``failed`` says of which, and why it was left."""
+
+    moved: list[Appointment] = field(default_factory=list)
+    cancelled: list[Appointment] = field(default_factory=list)
+    left: list[Appointment] = field(default_factory=list)
+    failed: list[tuple[Appointment, str]] = field(default_factory=list)
+
+
+def carry_out(
+    *,
+    closure: Closure,
+    decisions: Mapping[int, Decision],
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    booked_by: AbstractBaseUser | None = None,
+) -> Outcome:
+    """Do for each appointment that a closure met what was decided; without a word it is left.
+
+    ``reason`` is the cancellation reason, which other organisations can read. Everybody concerned
+    is marked as still to be told.
+    """
+    outcome = Outcome()
+    organisation = closure.organisation
+    found = Appointment.objects.filter(organisation=organisation, pk__in=decisions)
+    for appointment in found.order_by("start", "pk"):
+        decision = decisions[appointment.pk]
+        try:
+            with transaction.atomic():
+                changed = _carry_out(
+                    appointment, decision, reason=reason, actor=actor, now=now, booked_by=booked_by
+                )
+                _to_be_told(changed, closure)
+        except PracticeError as refusal:
+            outcome.failed.append((appointment, str(refusal)))
+            _to_be_told(appointment, closure)
+            continue
+        {"move": outcome.moved, "cancel": outcome.cancelled}.get(
+            decision.what, outcome.left
+        ).append(changed)
+    return outcome
+
+
+def _carry_out(
+    appointment: Appointment,
+    decision: Decision,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    **who: Any,
+) -> Appointment:
+    if decision.what == "move" and decision.slot_id:
+        return move_appointment(
+            organisation=appointment.organisation,
+            appointment_id=appointment.pk,
+            slot_ids=[decision.slot_id],
+            actor=actor,
+            now=now,
+            **who,
+        )
+    if decision.what == "cancel":
+        locked = appointment_for_change(
+            organisation=appointment.organisation,
+            appointment_id=appointment.pk,
+            actor=actor,
+            now=now,
+        )
+        return cancel_appointment(appointment=locked, reason=reason, actor=actor, now=now)
+    return appointment
+
+
+def _to_be_told(appointment: Appointment, closure: Closure) -> None:
+    Appointment.objects.filter(pk=appointment.pk).update(to_be_told=True, affected_by=closure)
+
+
+# ---------------------------------------------------------------- another time for each
+
+
+def replacements(
+    plan: Plan, appointments: Iterable[Appointment], closure: Closure, *, now: datetime
+) -> dict[int, Slot]:
+    """Return the first suitable free slot for each appointment, none twice: one query.
+
+    Of the same type and channel and at least as long, at the same place first, until a few days
+    after the closure; never one that the closure takes away.
+    """
+    wanted = list(appointments)
+    first, last = closure.period
+    going = {row.id for session in plan.sessions for row in session.withdraw}
+    free = [
+        slot
+        for slot in Slot.objects.filter(
+            organisation=closure.organisation,
+            status=Slot.Status.FREE,
+            withdrawn=False,
+            schedule__withdrawn=False,
+            slot_type__in={appointment.slot_type for appointment in wanted},
+            start__gt=max(first, now),
+            start__lt=last + timedelta(days=DAYS_FOR_A_REPLACEMENT),
+        )
+        .select_related("schedule__session_holder", "schedule__location")
+        .order_by("start", "pk")
+        if slot.pk not in going
+    ]
+    found: dict[int, Slot] = {}
+    for appointment in wanted:
+        suitable = [
+            slot
+            for slot in free
+            if (slot.slot_type, slot.delivery_channel)
+            == (appointment.slot_type, appointment.delivery_channel)
+            and slot.end - slot.start >= appointment.end - appointment.start
+        ]
+        at_home = [s for s in suitable if s.schedule.location_id == appointment.location_id]
+        if best := (at_home or suitable)[:1]:
+            found[appointment.pk] = best[0]
+            free.remove(best[0])
+    return found
+
+
+# ---------------------------------------------------------------- who has told them
+
+
+@transaction.atomic
+def record_contact(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    reached: bool,
+    note: str,
+    by: AbstractBaseUser,
+    actor: Actor,
+    now: datetime,
+) -> ContactAttempt:
+    """Note that somebody rang or wrote; once reached, the patient is no longer to be told.
+
+    Raises AppointmentNotFound.
+    """
+    appointment = (
+        Appointment.objects.select_for_update(no_key=True, of=("self",))
+        .filter(organisation=organisation, pk=appointment_id)
+        .first()
+    )
+    if appointment is None:
+        raise AppointmentNotFound
+    attempt = ContactAttempt.objects.create(
+        appointment=appointment,
+        at=now,
+        by=by,
+        by_name=actor.name[:200],
+        reached=reached,
+        note=note[:200],
+    )
+    if reached:
+        Appointment.objects.filter(pk=appointment.pk).update(to_be_told=False)
+    audit.record(
+        organisation=organisation,
+        actor=actor,
+        event="appointment.patient_contacted",
+        outcome="ok",
+        now=now,
+        patient_id=appointment.patient_id,
+        resource=f"Appointment/{appointment.pk}",
+        detail={"reached": reached, "note": note},
+    )
+    return attempt
