@@ -1,0 +1,275 @@
+"""What the database itself refuses, whoever writes: every constraint is broken once.
+
+By INSERT or UPDATE, past all services and forms, as a shell or another program would.
+"""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connection, models, transaction
+from django.utils import timezone
+
+from practice.models import (
+    AppointmentSlot,
+    CalendarFeed,
+    GenerationRun,
+    Location,
+    Organisation,
+    Patient,
+    Practitioner,
+    Schedule,
+    Slot,
+    TemplateBlock,
+)
+from tests.factories import (
+    make_access_profile,
+    make_appointment,
+    make_closure,
+    make_location,
+    make_organisation,
+    make_patient,
+    make_practitioner,
+    make_schedule,
+    make_slot,
+    make_slots,
+    make_template,
+    the_location,
+    the_organisation,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def update(record: models.Model, **fields: Any) -> Callable[[], Any]:
+    """An UPDATE of one record, nothing in between."""
+    return lambda: type(record).objects.filter(pk=record.pk).update(**fields)
+
+
+def another(record: models.Model, **fields: Any) -> Callable[[], Any]:
+    """An INSERT of the same record once more, with some fields of its own."""
+    names = [field.attname for field in record._meta.concrete_fields if not field.primary_key]
+    values = {name: getattr(record, name) for name in names}
+    copy = type(record)(**{**values, **fields})
+    return lambda: type(record).objects.bulk_create([copy])
+
+
+def ends_when_it_starts(record: Any) -> Callable[[], Any]:
+    return update(record, end=record.start)
+
+
+def a_feed() -> CalendarFeed:
+    return CalendarFeed.objects.create(
+        organisation=the_organisation(),
+        practitioner=make_practitioner(),
+        secret="x",
+        created_at=timezone.now(),
+    )
+
+
+def a_run() -> GenerationRun:
+    today = date(2027, 1, 4)
+    return GenerationRun.objects.create(
+        organisation=the_organisation(), from_date=today, to_date=today, started_at=timezone.now()
+    )
+
+
+def a_member() -> models.Model:
+    user = get_user_model().objects.create(username="rita")
+    return user.memberships.create(organisation=the_organisation())
+
+
+def booked_twice() -> Callable[[], Any]:
+    first = make_appointment()
+    second = make_appointment()
+    held = AppointmentSlot.objects.get(appointment=first)
+    return another(held, appointment_id=second.pk)
+
+
+def a_block(**fields: Any) -> TemplateBlock:
+    return make_template(blocks=[fields]).blocks.get()
+
+
+def planned_schedule() -> Schedule:
+    template = make_template()
+    return make_schedule(template=template)
+
+
+# constraint: what prepares a statement that breaks it
+BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
+    # what has been taken
+    "slot_booked_once": booked_twice,
+    "appointment_holds_a_slot_once": lambda: another(
+        AppointmentSlot.objects.get(appointment=make_appointment()), released=True
+    ),
+    "appointment_ends_after_it_starts": lambda: ends_when_it_starts(make_appointment()),
+    "appointment_status_is_a_code": lambda: update(make_appointment(), status="Booked"),
+    "appointment_has_a_description": lambda: update(make_appointment(), description=""),
+    # which time is on offer
+    "schedule_ends_after_it_starts": lambda: ends_when_it_starts(make_schedule()),
+    "template_once_on_a_date": lambda: another(planned_schedule(), session_holder_id=None),
+    "slot_ends_after_it_starts": lambda: ends_when_it_starts(make_slot()),
+    "schedule_has_one_slot_at_a_start": lambda: another(make_slot()),
+    "slot_status_is_a_code": lambda: update(make_slot(), status="taken"),
+    "bookable_slot_has_channel_and_type": lambda: update(make_slot(), delivery_channel=""),
+    "booked_slot_not_withdrawn": lambda: update(make_appointment().slots.get(), withdrawn=True),
+    # what repeats
+    "template_ends_after_it_starts": lambda: update(make_template(), effective_to=date(2000, 1, 1)),
+    "template_repeats_every_week_or_more": lambda: update(make_template(), every_n_weeks=0),
+    "template_nth_of_month_is_a_code": lambda: update(make_template(), nth_of_month=6),
+    "block_slots_have_a_length": lambda: update(a_block(gp_connect_bookable=False), slot_minutes=0),
+    "bookable_block_has_channel_and_type": lambda: update(a_block(), slot_type=""),
+    "closure_ends_after_it_starts": lambda: update(make_closure(), end_date=date(2000, 1, 1)),
+    "closure_kind_is_a_code": lambda: update(make_closure(), kind="party"),
+    "generation_run_status_is_a_code": lambda: update(a_run(), status="stuck"),
+    # to whom
+    "access_profile_name_once_in_practice": lambda: another(make_access_profile()),
+    "access_profile_limits_leave_something": lambda: update(
+        make_access_profile(), slots_per_week=0
+    ),
+    # who and where
+    "member_once": lambda: another(a_member()),
+    "location_name_once_in_practice": lambda: another(make_location(), is_main=False),
+    "one_main_location": lambda: another(the_location(the_organisation()), name="Another"),
+    "location_status_is_a_code": lambda: update(make_location(), status="haunted"),
+    "role_once_in_practice": lambda: another(make_practitioner().roles.get()),
+    "one_calendar_feed_at_a_time": lambda: another(a_feed(), secret="y"),
+    "patient_once_in_practice": lambda: another(make_patient()),
+    "registration_ends_after_it_starts": lambda: update(
+        make_patient(), registration_end=date(2000, 1, 1)
+    ),
+}
+
+
+def constraints() -> dict[str, models.BaseConstraint]:
+    return {
+        constraint.name: constraint
+        for model in apps.get_app_config("practice").get_models()
+        if not model.__name__.startswith("Audit")
+        for constraint in model._meta.constraints
+    }
+
+
+def test_every_constraint_is_broken_here():
+    assert BREACHES.keys() == constraints().keys()
+
+
+@pytest.mark.req("BOOK-073", "AVAIL-060", "GEN-035")
+@pytest.mark.parametrize("name", BREACHES)
+def test_the_database_refuses(practice, name):
+    """Each statement fails because of its own constraint and no other."""
+    breach = BREACHES[name]()
+
+    with pytest.raises(IntegrityError) as refused, transaction.atomic():
+        breach()
+
+    said = str(refused.value)
+    unnamed = connection.vendor == "sqlite" and isinstance(
+        constraints()[name], models.UniqueConstraint
+    )
+    if unnamed:  # SQLite says which columns are not unique
+        columns = {column.rsplit(".", 1)[-1] for column in said.partition(": ")[2].split(", ")}
+        assert columns == columns_of(name)
+    else:
+        assert name in said
+
+
+def columns_of(name: str) -> set[str]:
+    """The columns that a constraint keeps unique."""
+    for model in apps.get_app_config("practice").get_models():
+        for constraint in model._meta.constraints:
+            if constraint.name == name:
+                return {model._meta.get_field(field).column for field in constraint.fields}
+    raise LookupError(name)
+
+
+ALLOWED: dict[str, Callable[[], Callable[[], Any]]] = {
+    "a slot in a cancelled and in a live appointment": lambda: another(
+        AppointmentSlot.objects.get(appointment=make_appointment()),
+        appointment_id=make_appointment().pk,
+        released=True,
+    ),
+    "an extra slot at the start of another": lambda: another(
+        make_slot(), overbooked=True, gp_connect_bookable=False
+    ),
+    "the same start in another session": lambda: another(
+        make_slot(), schedule_id=make_schedule().pk
+    ),
+    "a slot that nobody outside can book, without channel": lambda: update(
+        make_slot(gp_connect_bookable=False), delivery_channel=""
+    ),
+    "two sessions made by hand on one date": lambda: another(
+        make_schedule(), session_holder_id=None
+    ),
+    "a break": lambda: update(a_block(gp_connect_bookable=False), slot_minutes=None),
+    "a second surgery": lambda: another(make_location(), name="Another", is_main=False),
+    "the same person at two practices": lambda: another(
+        make_patient(), organisation_id=make_organisation().pk
+    ),
+    "a new feed after the old one was revoked": lambda: another(
+        a_feed(), secret="y", revoked_at=timezone.now()
+    ),
+    "a registration that ends on the day it began": lambda: update(
+        make_patient(), registration_start=date(2026, 1, 1), registration_end=date(2026, 1, 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("prepare", ALLOWED.values(), ids=ALLOWED.keys())
+def test_the_database_allows(practice, prepare):
+    """The constraints go no further than the truth that they keep."""
+    prepare()()
+
+
+UNIQUE_COLUMNS = {
+    "ODS code": lambda: another(make_organisation()),
+    "SDS user id": lambda: another(make_practitioner()),
+}
+
+
+@pytest.mark.parametrize("prepare", UNIQUE_COLUMNS.values(), ids=UNIQUE_COLUMNS.keys())
+def test_business_identifiers_are_unique(practice, prepare):
+    breach = prepare()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        breach()
+
+
+@pytest.mark.parametrize("kind", [Organisation, Location, Patient, Practitioner, Schedule, Slot])
+def test_what_an_appointment_needs_cannot_be_deleted(practice, kind):
+    """Logical ids stay what they are; a place, a person or a slot is ended, not removed."""
+    make_appointment(make_slots(2), practice.patient)
+
+    with pytest.raises(models.ProtectedError):
+        kind.objects.all().delete()
+
+
+# ---------------------------------------------------------------- one person in one place
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("minutes_later", "fields", "is_refused"),
+    [
+        pytest.param(0, {}, True, id="at the same time"),
+        pytest.param(179, {}, True, id="overlapping by a minute"),
+        pytest.param(180, {}, False, id="one after the other"),
+        pytest.param(0, {"withdrawn": True}, False, id="withdrawn"),
+        pytest.param(0, {"session_holder_id": None}, False, id="of nobody"),
+    ],
+)
+def test_a_holder_is_in_one_session_at_a_time(practice, minutes_later, fields, is_refused):
+    """Held by PostgreSQL; on SQLite the services see to it under the lock of the whole database."""
+    schedule = make_schedule()
+    later = timedelta(minutes=minutes_later)
+    moved = {"start": schedule.start + later, "end": schedule.end + later, **fields}
+    insert = another(schedule, **moved)
+
+    if not is_refused:
+        insert()
+        return
+    with pytest.raises(IntegrityError, match="holder_in_one_session_at_a_time"):
+        insert()
