@@ -82,6 +82,13 @@ NAVIGATION = [
                 "practice.appointment",
                 "Find the patient, find the time",
             ),
+            page(
+                "Worklist",
+                "checklist",
+                "worklist",
+                "practice.appointment",
+                "Orphaned appointments, people to be told",
+            ),
             page("Clinic list", "list_alt", "clinic_list", "practice.appointment", "To be printed"),
             entry(
                 "Appointments", "event_available", "practice.appointment", "Who comes, who booked"
@@ -98,6 +105,13 @@ NAVIGATION = [
                 "calendar_view_week",
                 "practice.sessiontemplate",
                 "Sessions that repeat",
+            ),
+            page(
+                "Close a time",
+                "sick",
+                "close",
+                "practice.closure",
+                "Off sick, leave: see whom it meets before it does",
             ),
             entry("Closures", "event_busy", "practice.closure", "Bank holidays, leave, sickness"),
             entry(

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from practice.staff import book, clinic_list, diary, move, page, second_factor, visibility
+from practice.staff import (
+    book,
+    calls,
+    clinic_list,
+    closing,
+    diary,
+    move,
+    page,
+    second_factor,
+    visibility,
+)
 
 urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
@@ -18,6 +28,10 @@ urlpatterns = [
     path("book/done/<int:pk>/", book.Booked.as_view(), name="booked"),
     path("book/extra-slot/", book.ExtraSlot.as_view(), name="extra_slot"),
     path("move/<int:pk>/", move.Move.as_view(), name="move"),
+    path("close/", closing.Close.as_view(), name="close"),
+    path("calls/<int:closure>/", calls.Calls.as_view(), name="calls"),
+    path("contacted/<int:pk>/", calls.Contacted.as_view(), name="contacted"),
+    path("worklist/", calls.Worklist.as_view(), name="worklist"),
     path("visibility/", visibility.Visibility.as_view(), name="visibility"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
 ]

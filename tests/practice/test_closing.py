@@ -1,0 +1,213 @@
+"""Off sick, from the impact to the last call: nothing happens unseen, and nobody is forgotten."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from practice import clock
+from practice.models import Appointment, AuditEvent, Closure, ContactAttempt, Slot
+from tests.factories import (
+    make_appointment,
+    make_organisation,
+    make_patient,
+    make_practitioner,
+    make_schedule,
+    make_slots,
+    tomorrow,
+)
+from tests.staff import MANAGER, make_staff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def manager(practice, client):
+    user = make_staff(practice.organisation, role=MANAGER)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def sick(practice):
+    """A GP with four slots tomorrow, two of them booked: one patient has no telephone."""
+    gp = make_practitioner()
+    slots = make_slots(4, make_schedule(session_holder=gp))
+    with_number = make_appointment(slots=[slots[0]], patient=make_patient())
+    without = make_appointment(slots=[slots[1]], patient=make_patient(telephone=""))
+    return gp, slots, with_number, without
+
+
+def values(gp) -> dict:
+    return {
+        "kind": "sick",
+        "name": "Clinician unwell",
+        "practitioner": gp.pk,
+        "location": "",
+        "start_date": f"{tomorrow()}",
+        "start_time": "",
+        "end_date": f"{tomorrow()}",
+        "end_time": "",
+    }
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def close(client, gp, **decisions):
+    shown = client.get(reverse("admin:close"), values(gp))
+    digest = shown.context_data["plan"].digest
+    return client.post(reverse("admin:close"), {**values(gp), "digest": digest, **decisions})
+
+
+def test_the_impact_is_shown_before_anything_happens(practice, client, manager, sick):
+    gp, slots, with_number, without = sick
+
+    page = text(client.get(reverse("admin:close"), values(gp)))
+
+    assert "Nothing has changed yet" in page
+    assert page.index(without.patient.full_name) < page.index(with_number.patient.full_name)
+    assert not Closure.objects.exclude(kind="bank-holiday").exists()
+    assert Slot.objects.filter(status="free", withdrawn=False).count() == 2
+
+
+def test_each_appointment_becomes_what_was_decided_for_it(practice, client, manager, sick):
+    gp, slots, moved, cancelled = sick
+    replacement = make_slots(1, make_schedule())[0]
+
+    response = close(
+        client,
+        gp,
+        **{
+            f"what-{moved.pk}": "move",
+            f"slot-{moved.pk}": replacement.pk,
+            f"what-{cancelled.pk}": "cancel",
+        },
+    )
+
+    closure = Closure.objects.get(kind="sick")
+    assert response.url == reverse("admin:calls", args=[closure.pk])
+    new = Appointment.objects.get(moved_from=moved)
+    assert (new.start, new.to_be_told, new.affected_by) == (replacement.start, True, closure)
+    cancelled.refresh_from_db()
+    assert (cancelled.status, cancelled.cancellation_reason) == ("cancelled", "Clinician unwell")
+    assert cancelled.to_be_told
+    assert not Slot.objects.filter(schedule=slots[0].schedule, withdrawn=False).exists()
+
+
+def test_an_appointment_without_a_word_is_left_as_orphaned(practice, client, manager, sick):
+    gp, _, one, other = sick
+
+    close(client, gp)
+
+    for appointment in (one, other):
+        appointment.refresh_from_db()
+        assert (appointment.status, appointment.orphaned) == ("booked", True)
+    worklist = text(client.get(reverse("admin:worklist")))
+    assert "Orphaned appointments (2)" in worklist
+
+
+def test_a_replacement_that_was_taken_meanwhile_leaves_the_patient_on_the_worklist(
+    practice, client, manager, sick
+):
+    gp, _, one, _ = sick
+    replacement = make_slots(1, make_schedule())[0]
+    make_appointment(slots=[replacement], patient=make_patient())
+
+    response = close(client, gp, **{f"what-{one.pk}": "move", f"slot-{one.pk}": replacement.pk})
+
+    one.refresh_from_db()
+    assert (one.status, one.orphaned, one.to_be_told) == ("booked", True, True)
+    assert "could not be helped as decided" in text(client.get(response.url))
+
+
+def test_a_diary_that_changed_since_the_impact_was_shown_is_not_closed(
+    practice, client, manager, sick
+):
+    gp, slots, *_ = sick
+    digest = client.get(reverse("admin:close"), values(gp)).context_data["plan"].digest
+    make_appointment(slots=[slots[2]], patient=make_patient(family_name="Latecomer"))
+
+    response = client.post(reverse("admin:close"), {**values(gp), "digest": digest})
+
+    assert response.status_code == 409
+    assert "Nothing was closed" in text(response)
+    assert "Latecomer" in text(response)
+    assert not Closure.objects.filter(kind="sick").exists()
+
+
+def test_the_suggested_time_is_of_the_same_kind_and_suggested_once(practice, client, manager, sick):
+    gp, _, one, other = sick
+    make_slots(1, make_schedule(), slot_type="Urgent")
+    fitting = make_slots(1, make_schedule())[0]
+
+    page = client.get(reverse("admin:close"), values(gp))
+
+    suggested = [a.replacement for a in page.context_data["affected"]]
+    assert [slot for slot in suggested if slot] == [fitting]
+
+
+def test_the_call_list_is_worked_through(practice, client, manager, sick):
+    gp, *_ = sick
+    close(client, gp)
+    closure = Closure.objects.get(kind="sick")
+    calls = reverse("admin:calls", args=[closure.pk])
+    first = Appointment.objects.filter(affected_by=closure).first()
+
+    client.post(
+        reverse("admin:contacted", args=[first.pk]),
+        {"reached": "no", "note": "No answer", "back": calls},
+    )
+    client.post(reverse("admin:contacted", args=[first.pk]), {"reached": "yes", "back": calls})
+
+    first.refresh_from_db()
+    assert not first.to_be_told
+    assert [a.reached for a in ContactAttempt.objects.order_by("pk")] == [False, True]
+    page = text(client.get(calls))
+    assert "1 of 2 still to be told" in page
+    assert manager.get_username() in page
+    assert AuditEvent.objects.filter(event="appointment.patient_contacted").count() == 2
+
+
+def test_another_practice_is_out_of_reach(practice, client, manager):
+    there = make_organisation()
+    closure = Closure.objects.create(
+        organisation=there, kind="closed", start_date=tomorrow(), end_date=tomorrow()
+    )
+    theirs = make_appointment(
+        slots=make_slots(1, make_schedule(there)), patient=make_patient(there)
+    )
+    gp = make_practitioner(there)
+
+    assert client.get(reverse("admin:calls", args=[closure.pk])).status_code == 404
+    assert client.post(reverse("admin:contacted", args=[theirs.pk])).status_code == 404
+    assert "Select a valid choice" in text(client.get(reverse("admin:close"), values(gp)))
+
+
+def test_a_closure_that_ends_before_it_starts_is_refused_in_words(practice, client, manager):
+    gp = make_practitioner()
+    wrong = {**values(gp), "end_date": f"{tomorrow() - timedelta(days=1)}"}
+
+    assert "ends before it starts" in text(client.get(reverse("admin:close"), wrong))
+
+
+def test_the_impact_makes_as_many_queries_for_30_patients_as_for_3(
+    practice, client, manager, django_assert_max_num_queries
+):
+    gp = make_practitioner()
+
+    def queries(count: int, day) -> int:
+        start = clock.instant(
+            day, timezone.now().time().replace(hour=8, minute=0, second=0, microsecond=0)
+        )
+        session = make_schedule(session_holder=gp, start=start, end=start + timedelta(hours=8))
+        for slot in make_slots(count, session):
+            make_appointment(slots=[slot], patient=make_patient())
+        asked = {**values(gp), "start_date": f"{day}", "end_date": f"{day}"}
+        with django_assert_max_num_queries(80) as made:
+            client.get(reverse("admin:close"), asked)
+        return len(made.captured_queries)
+
+    assert queries(3, tomorrow()) == queries(30, tomorrow() + timedelta(days=1))
