@@ -107,7 +107,7 @@ def book_appointment(
     asked for the door ``gp-connect`` only; staff may take any free slot of theirs that is not over,
     and may leave out the description: it is the slot type then (DEC-055).
 
-    Raises the refusals of ``check_booking``. Source: GP Connect, "Book an appointment".
+    Raises the refusals of the checks below. Source: GP Connect, "Book an appointment".
     """
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     undescribed = not through_gp_connect and not description.strip()
