@@ -5,6 +5,7 @@ Which way the doors open, what no room may hold, and that the README tells the t
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,12 @@ def sources():
 SOURCES = dict(sources())
 
 
+@cache
 def tree(name):
     return ast.parse(SOURCES[name].read_text(encoding="utf-8"))
 
 
+@cache
 def imports(name):
     """Every module that a module imports, also inside functions: ``a`` and ``a.b`` of a.b."""
     found = set()
