@@ -218,6 +218,17 @@ class Closure(models.Model):
         return f"{self.name or self.get_kind_display()}, {self.start_date:%d %b %Y}"
 
     @property
+    def when(self) -> str:
+        """The time as people say it: Thu 26 Nov to Fri 27 Nov, all day."""
+        days = f"{self.start_date:%a %d %b}"
+        if self.end_date != self.start_date:
+            days += f" to {self.end_date:%a %d %b}"
+        if not self.start_time and not self.end_time:
+            return f"{days}, all day"
+        first, last = (clock.local(edge) for edge in self.period)
+        return f"{first:%a %d %b %H:%M} to {last:%a %d %b %H:%M}"
+
+    @property
     def period(self) -> tuple[datetime, datetime]:
         """The instants between which the closure holds: from the first, before the second."""
         return closure_period(self.start_date, self.start_time, self.end_date, self.end_time)

@@ -20,6 +20,7 @@ from practice.models import Appointment, Patient, Schedule, Slot
 from practice.services import audit, booking, diary
 from practice.staff import finding
 from practice.staff.clinic_list import number
+from practice.staff.inputs import time_input
 from practice.staff.page import StaffPage
 
 TAKEN = "Somebody else has just taken this time. Nothing was booked: choose another."
@@ -189,7 +190,7 @@ class ExtraSlotForm(forms.Form):
     """An extra slot beside those of a session."""
 
     session = forms.ModelChoiceField(queryset=Schedule.objects.none())
-    at = forms.TimeField(label="At", widget=forms.TimeInput(attrs={"type": "time"}))
+    at = forms.TimeField(label="At", widget=time_input())
     minutes = forms.IntegerField(label="Minutes", min_value=1, max_value=240, initial=10)
     slot_type = forms.CharField(label="Slot type", max_length=100, initial="Extra")
     reason = forms.CharField(max_length=200)

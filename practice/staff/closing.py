@@ -16,6 +16,7 @@ from practice.services import closures, telling
 from practice.services.plans import Plan
 from practice.services.telling import Decision
 from practice.staff.clinic_list import number, telephones
+from practice.staff.inputs import date_input, time_input
 from practice.staff.page import StaffPage
 
 CHANGED = (
@@ -39,10 +40,10 @@ class ClosureForm(forms.ModelForm):
             "end_time",
         )
         widgets = {
-            "start_date": forms.DateInput(attrs={"type": "date"}),
-            "end_date": forms.DateInput(attrs={"type": "date"}),
-            "start_time": forms.TimeInput(attrs={"type": "time"}),
-            "end_time": forms.TimeInput(attrs={"type": "time"}),
+            "start_date": date_input(),
+            "end_date": date_input(),
+            "start_time": time_input(),
+            "end_time": time_input(),
         }
         labels = {"name": "Reason, shown to patients and other organisations"}
 
@@ -50,6 +51,8 @@ class ClosureForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.instance.organisation = organisation
         fields: dict[str, Any] = self.fields
+        # Bank holidays come by themselves.
+        fields["kind"].choices = [c for c in Closure.Kind.choices if c[0] != "bank-holiday"]
         fields["practitioner"].queryset = Practitioner.objects.filter(
             roles__organisation=organisation
         ).distinct()

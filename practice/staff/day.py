@@ -307,5 +307,7 @@ def age(born: date, now: datetime) -> int:
 
 
 def kind(slot_type: str, channel: str) -> str:
-    """Return a slot's type, and its channel unless people come in person."""
-    return " · ".join(filter(None, [slot_type, CHANNELS.get(channel, channel)]))
+    """Return a slot's type, and its channel unless people come in person or the type says it."""
+    words = CHANNELS.get(channel, channel)
+    said = words.lower() in slot_type.lower()
+    return slot_type if said else " · ".join(filter(None, [slot_type, words]))

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from practice import clock, nhs_number, terminology
 from practice.models import Appointment, Location, Organisation, Patient, Practitioner, Slot
+from practice.staff.inputs import date_input
 
 MOST_PATIENTS = 50
 MOST_SLOTS = 200
@@ -28,9 +29,7 @@ class PatientSearch(forms.Form):
         help_text="999 012 3456, or family name and first letters: fauxley e",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    born = forms.DateField(
-        label="Date of birth", required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    born = forms.DateField(label="Date of birth", required=False, widget=date_input())
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -104,13 +103,11 @@ def warnings(patient: Patient, days: Iterable[date], *, now: datetime) -> list[s
 class SlotSearch(forms.Form):
     """Which free times somebody could have."""
 
-    first = forms.DateField(
-        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    first = forms.DateField(label="From", required=False, widget=date_input())
     last = forms.DateField(
         label="To",
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=date_input(),
         help_text="Empty: the next free ones.",
     )
     slot_type = forms.ChoiceField(label="Slot type", required=False)

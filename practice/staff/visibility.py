@@ -17,6 +17,7 @@ from django.urls import reverse
 from practice import bookability, clock, terminology
 from practice.bookability import Reason, Refusal, Requester
 from practice.models import Organisation, Slot
+from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
 
 LONGEST = timedelta(days=14)
@@ -30,10 +31,8 @@ class VisibilityForm(forms.Form):
         label="ODS code", required=False, max_length=20, help_text="Empty: none is sent."
     )
     organisation_type = forms.ChoiceField(label="Organisation type", required=False)
-    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    last = forms.DateField(
-        label="To", widget=forms.DateInput(attrs={"type": "date"}), help_text="At most two weeks."
-    )
+    first = forms.DateField(label="From", widget=date_input())
+    last = forms.DateField(label="To", widget=date_input(), help_text="At most two weeks.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
