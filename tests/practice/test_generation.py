@@ -375,6 +375,35 @@ def test_what_a_person_did_stays_done(practice, template):
     assert counts(run) == {"slots_left": 5}
 
 
+def test_a_slot_that_was_withdrawn_in_whichever_way_is_not_resurrected(practice, template):
+    """Also one without the mark that the services leave."""
+    generate(practice.organisation)
+    Slot.objects.filter(start=at("09:00")).update(withdrawn=True)
+
+    run = generate(practice.organisation)
+
+    assert slot_at("09:00").withdrawn
+    assert counts(run) == {"slots_left": 5}
+
+
+def test_a_free_slot_changed_by_hand_that_is_no_longer_planned_stays_and_is_named(
+    practice, template
+):
+    generate(practice.organisation)
+    diary.make_not_bookable(
+        organisation=practice.organisation,
+        slot_ids=[slot_at("09:50").pk],
+        actor=OPERATOR,
+        now=NOW,
+    )
+    change_block(template, end=time(9, 30))
+
+    run = generate(practice.organisation)
+
+    assert times() == ["09:00-09:10", "09:10-09:20", "09:20-09:30", "09:50-10:00"]
+    assert reasons(run) == ["1 free slots are not planned, but were changed by hand."]
+
+
 def test_hand_changed_slots_of_a_session_that_is_no_longer_planned_stay_and_are_named(
     practice, template
 ):
@@ -660,6 +689,14 @@ def test_bank_holidays_are_seeded_once_from_the_start_of_the_year(practice):
     assert set(Closure.objects.values_list("kind", flat=True)) == {"bank-holiday"}
 
 
+def test_a_bank_holiday_that_is_there_already_is_not_added_again(practice):
+    make_closure(start_date=date(2027, 1, 1), kind="bank-holiday", name="New Year")
+
+    seed_bank_holidays(organisation=practice.organisation, through=date(2027, 1, 1), now=NOW)
+
+    assert Closure.objects.get().name == "New Year"
+
+
 # ---------------------------------------------------------------- one holder, one place
 
 
@@ -778,6 +815,31 @@ def test_a_night_session_reaches_into_the_next_week_of_the_plan(practice):
     assert len(run.skipped) == 1
 
 
+def test_a_night_session_that_ends_in_the_plan_leaves_room_in_the_next_week_of_it(practice):
+    sunday = MONDAY - timedelta(days=1)
+    night = make_template(
+        session_holder=practice.practitioner,
+        weekdays=[6],
+        effective_from=sunday,
+        blocks=[{"start": time(22), "end": time(6)}],
+    )
+    first = sunday - timedelta(days=6)
+    generate(practice.organisation, first, MONDAY)
+    SessionTemplate.objects.filter(pk=night.pk).update(weekdays=[5])
+    make_template(
+        session_holder=practice.practitioner,
+        weekdays=[0],
+        effective_from=MONDAY,
+        blocks=[{"start": time(5), "end": time(7)}],
+    )
+
+    shown = plan(practice.organisation, first, MONDAY)
+    run = generate(practice.organisation, first, MONDAY)
+
+    assert shown.counts["sessions_created"] == run.sessions_created == 1
+    assert [item.as_json() for item in shown.skipped] == run.skipped == []
+
+
 # ---------------------------------------------------------------- plan, then apply
 
 
@@ -793,6 +855,28 @@ def test_a_plan_writes_nothing_and_says_what_generating_does(practice, template)
 
     assert {name: n for name, n in shown.counts.items() if n} == counts(run)
     assert [item.as_json() for item in shown.skipped] == run.skipped
+
+
+def test_a_plan_knows_bank_holidays_that_are_not_in_the_closures_yet(practice):
+    make_template(weekdays=[4], effective_from=MONDAY)
+
+    shown = plan(practice.organisation, GOOD_FRIDAY, GOOD_FRIDAY)
+    run = generate(practice.organisation, GOOD_FRIDAY, GOOD_FRIDAY)
+
+    assert [item.as_json() for item in shown.skipped] == run.skipped
+    assert len(run.skipped) == 1
+
+
+def test_a_plan_is_applied_whole_or_not_at_all_when_a_later_week_has_changed(practice, template):
+    last = MONDAY + timedelta(days=13)
+    shown = plan(practice.organisation, MONDAY, last)
+    make_closure(start_date=MONDAY + timedelta(days=7))
+
+    with pytest.raises(PlanChanged):
+        generation.apply(shown, actor=OPERATOR, now=NOW)
+
+    assert not Schedule.objects.exists()
+    assert not GenerationRun.objects.exists()
 
 
 def test_the_plan_that_was_shown_is_applied(practice, template):
