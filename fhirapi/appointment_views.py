@@ -59,7 +59,7 @@ OFFERED = OfferedRows(
 )
 
 
-HERE = {"organisation": Parameter("organisation", BigIntegerField())}
+HERE: dict[str, Any] = {"organisation": Parameter("organisation", BigIntegerField())}
 NAMED = {"pk__among": Numbers("ids")}
 SCHEDULES = Prepared(lambda: schedule.rows_of(Schedule.objects.filter(**HERE, **NAMED)))
 PRACTITIONERS = Prepared(

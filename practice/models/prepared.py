@@ -21,7 +21,7 @@ class Parameter(Expression):
         super().__init__(output_field=output_field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         if connection.vendor == "postgresql":
             # Without its type, a null or a number could be taken for a text.
             return f"%s::{self.output_field.rel_db_type(connection)}", [self]
@@ -38,7 +38,7 @@ class Numbers(Parameter):
     def __init__(self, name: str) -> None:
         super().__init__(name, BigIntegerField())
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         if connection.vendor == "postgresql":
             return "%s::bigint[]", [self]
         return "%s", [self]
@@ -55,12 +55,12 @@ class Among(Lookup):
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, left_params = self.process_lhs(compiler, connection)
         if self.rhs_is_direct_value():
             numbers = Numbers("numbers")
             right, _ = numbers.as_sql(compiler, connection)
-            right_params = [numbers.adapted(self.rhs, connection)]
+            right_params: Any = [numbers.adapted(self.rhs, connection)]
         else:
             right, right_params = self.process_rhs(compiler, connection)
         if connection.vendor == "postgresql":

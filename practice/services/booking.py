@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
@@ -96,7 +96,7 @@ def book_appointment(
     created: datetime | None = None,
     priority: int | None = None,
     identifiers: Sequence[dict[str, str]] = (),
-    booked_by: AbstractBaseUser | None = None,
+    booked_by: User | None = None,
     moved_from: Appointment | None = None,
 ) -> Appointment:
     """Book one slot, or several adjacent ones, for a patient: all or nothing.

@@ -7,7 +7,7 @@ To other organisations that is a cancellation and a booking, as the specificatio
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from practice import clock
@@ -30,7 +30,7 @@ def move_appointment(
     actor: Actor,
     now: datetime,
     expected_version: str | None = None,
-    booked_by: AbstractBaseUser | None = None,
+    booked_by: User | None = None,
 ) -> Appointment:
     """Move an appointment to one or several adjacent free slots; return the new appointment.
 

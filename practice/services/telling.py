@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from practice.exceptions import AppointmentNotFound, PracticeError
@@ -48,7 +48,7 @@ def carry_out(
     reason: str,
     actor: Actor,
     now: datetime,
-    booked_by: AbstractBaseUser | None = None,
+    booked_by: User | None = None,
 ) -> Outcome:
     """Do for each appointment that a closure met what was decided; without a word it is left.
 
@@ -164,7 +164,7 @@ def record_contact(
     appointment_id: int,
     reached: bool,
     note: str,
-    by: AbstractBaseUser,
+    by: User,
     actor: Actor,
     now: datetime,
 ) -> ContactAttempt:

@@ -91,7 +91,7 @@ class Book(SlotPage):
                 slot_ids=[slot.pk for slot in slots],
                 description=form.cleaned_data["description"],
                 comment=form.cleaned_data["comment"],
-                booked_by=request.user,
+                booked_by=self.reader,
                 actor=self.actor,
                 now=self.now,
             )

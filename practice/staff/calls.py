@@ -75,7 +75,7 @@ class Contacted(StaffPage):
                 appointment_id=pk,
                 reached=reached,
                 note=request.POST.get("note", "")[:200],
-                by=request.user,
+                by=self.reader,
                 actor=self.actor,
                 now=self.now,
             )

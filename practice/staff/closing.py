@@ -106,7 +106,7 @@ class Close(StaffPage):
             reason=reason_of(closure),
             actor=self.actor,
             now=self.now,
-            booked_by=request.user,
+            booked_by=self.reader,
         )
         said = (
             f"Closed: {plan.counts['slots_withdrawn']} free slots withdrawn, "

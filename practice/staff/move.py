@@ -47,7 +47,7 @@ class Move(SlotPage):
                 appointment_id=appointment.pk,
                 slot_ids=[slot.pk for slot in slots],
                 expected_version=request.POST.get("version"),
-                booked_by=request.user,
+                booked_by=self.reader,
                 actor=self.actor,
                 now=self.now,
             )
