@@ -1,8 +1,8 @@
 """Known weaknesses in what we install: ``python -m tests.advisories``, part of ``make check``.
 
-Asks the public advisory service through pip-audit, for every package of this environment. A weakness
-is exit code 1. Where the service cannot be reached one loud line is printed and the exit code is 0,
-or 1 after ``--required``: an offline machine must be able to check its code.
+Asks the public advisory service through pip-audit, for every package of this environment. A known
+weakness is exit code 1. Where the service cannot be reached one loud line is printed and the exit
+code is 0, or 1 after ``--required``: an offline machine must be able to check its code.
 """
 
 import argparse

@@ -410,6 +410,8 @@ class SessionTemplateAdmin(PracticeAdmin):
     ) -> HttpResponse | None:
         templates = list(queryset.select_related("organisation", "session_holder"))
         practices = {template.organisation for template in templates}
+        if not practices:  # somebody else has removed them meanwhile
+            return None
         if len(practices) > 1:
             self.message_user(
                 request, "Choose templates of one practice at a time.", messages.ERROR

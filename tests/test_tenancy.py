@@ -1,0 +1,573 @@
+"""Nothing of one practice is ever visible or changed through another (SEC-027, GEN-008).
+
+Two practices with a record of each kind; the neighbour's ids are like no others. Every address of
+the API and of the site is found by walking the URLs, so that new ones are held to this as well, and
+is asked with every id of the neighbour. The answer must be the one for an id that nothing has.
+"""
+
+import copy
+import inspect
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.forms import ModelChoiceField
+from django.urls import URLResolver, get_resolver, reverse
+
+from fhirapi import ssp, urls
+from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_USER_ID
+from practice.admin.base import PATHS, only_own
+from practice.models import Organisation
+from practice.staff.urls import urlpatterns as staff_pages
+from tests.bodies import appointment_body, cancelled, registration_body
+from tests.consumer import Consumer, as_dict
+from tests.factories import make_organisation, make_slot, new_nhs_number
+from tests.practice.admin_world import form_data, make_one_of_each, signed_in
+from tests.shared import ROOT
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("SEC-027", "GEN-008", "SEC-024")]
+
+FIRST_OF_THE_NEIGHBOUR = 40_000_001
+UNUSED = 77_000_077
+
+# The kinds of records that a path or a reference of the API can name, by our models.
+KINDS = {
+    "patient_id": "practice_patient",
+    "practitioner_id": "practice_practitioner",
+    "organisation_id": "practice_organisation",
+    "location_id": "practice_location",
+    "appointment_id": "practice_appointment",
+}
+REFERENCES = {
+    "Patient": "practice_patient",
+    "Practitioner": "practice_practitioner",
+    "Organization": "practice_organisation",
+    "Location": "practice_location",
+    "Appointment": "practice_appointment",
+    "Slot": "practice_slot",
+    "Schedule": "practice_schedule",
+}
+
+
+@dataclass
+class World:
+    """Our practice and the neighbour's, a record of each kind in each, by the names of LISTS."""
+
+    own: dict[str, Any]
+    theirs: dict[str, Any]
+    before: dict[str, list[Any]]
+
+    @property
+    def ids(self) -> dict[str, int]:
+        return {name: record.pk for name, record in self.theirs.items()}
+
+    def words(self) -> list[str]:
+        """What would show on a page if something of the neighbour did."""
+        patient, practice = self.theirs["practice_patient"], self.theirs["practice_organisation"]
+        named = [practice.name, practice.ods_code, patient.nhs_number, patient.family_name]
+        named += [self.theirs["practice_practitioner"].family_name]
+        named += [self.theirs["auth_user"].username]
+        return named + [f'"{pk}"' for pk in self.ids.values()]
+
+
+def number_from(first: int) -> None:
+    """Let every table go on with ids of its own, far from those of all others."""
+    with connection.cursor() as cursor:
+        for place, model in enumerate(apps.get_models()):
+            table, start = model._meta.db_table, first + place * 10_000
+            if getattr(model._meta.pk, "db_returning", False) is False:
+                continue  # its ids are those of another table
+            if connection.vendor == "sqlite":
+                cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+                cursor.execute("INSERT INTO sqlite_sequence VALUES (%s, %s)", [table, start])
+            else:
+                column = model._meta.pk.column
+                cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [f'"{table}"', column])
+                cursor.execute("SELECT setval(%s, %s)", [cursor.fetchone()[0], start])
+
+
+def stored(organisation: Organisation) -> dict[str, list[Any]]:
+    """Every row of a practice, table by table."""
+    found = {}
+    for model in [*apps.get_app_config("practice").get_models(), get_user_model()]:
+        path = PATHS.get(model, "organisation")
+        if path == "organisation" and not hasattr(model, "organisation"):
+            continue
+        rows = model._base_manager.filter(**{path: organisation.pk}).order_by("pk").distinct()
+        found[model.__name__] = list(rows.values())
+    return found
+
+
+@pytest.fixture
+def world(db) -> World:
+    own_practice = make_organisation()
+    own = make_one_of_each(own_practice)
+    number_from(FIRST_OF_THE_NEIGHBOUR)
+    neighbour = make_organisation(name="Neighbouring Surgery")
+    theirs = make_one_of_each(neighbour)
+    return World(own=own, theirs=theirs, before=stored(neighbour))
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_neighbour_changes(world):
+    """Whatever a test asked for: afterwards the neighbour has what it had, row by row."""
+    yield
+    assert stored(world.theirs["practice_organisation"]) == world.before
+
+
+TRIED: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def say_how_many():
+    yield
+    told = ", ".join(f"{count} {what}" for what, count in TRIED.items())
+    print(f"\ntenancy: {sum(TRIED.values())} combinations tried: {told}", file=sys.__stdout__)
+
+
+# ---------------------------------------------------------------- the API
+
+
+def plainly(response: Any, *ids: Any) -> tuple[int, str, str]:
+    """What an answer says, apart from the id that was asked for."""
+    text = response.content.decode()
+    for pk in ids:
+        text = text.replace(str(pk), "ID")
+    return response.status_code, response.get("Content-Type", ""), text
+
+
+def api_addresses() -> Iterator[tuple[str, str, ssp.Interaction]]:
+    """Every path of an interaction that holds an id: path, the name of the id, the interaction."""
+    for pattern in urls.interactions:
+        for name in pattern.pattern.regex.groupindex:
+            for served in pattern.callback.view_class.interactions.values():
+                for interaction in served if isinstance(served, tuple) else (served,):
+                    yield interaction.path, name, interaction
+
+
+def body_for(interaction: ssp.Interaction, world: World, consumer: Consumer, pk: Any) -> Any:
+    """A body that would be accepted if the id in the address were of ours."""
+    if interaction not in {ssp.AMEND_APPOINTMENT, ssp.CANCEL_APPOINTMENT}:
+        return None
+    body = as_dict(consumer.read_appointment(world.own["practice_appointment"].pk))
+    body["id"] = str(pk)
+    return cancelled(body) if interaction == ssp.CANCEL_APPOINTMENT else body
+
+
+def test_every_address_of_the_api_with_every_id_of_the_neighbour(world):
+    consumer = Consumer(world.own["practice_organisation"])
+    query = {"start": ["ge2099-01-01", "le2099-01-02"]}
+    served = set()
+
+    for path, name, interaction in api_addresses():
+
+        def ask(pk, path=path, interaction=interaction):
+            return consumer.send(
+                interaction,
+                path.replace("[id]", str(pk)),
+                query=query if interaction == ssp.RETRIEVE_APPOINTMENTS else "",
+                body=body_for(interaction, world, consumer, pk),
+            )
+
+        unused = ask(UNUSED)
+        assert unused.status_code == 404, interaction
+        for kind, pk in world.ids.items():
+            TRIED["API addresses"] += 1
+            assert plainly(ask(pk), pk) == plainly(unused, UNUSED), (interaction.name, kind)
+        assert ask(world.own[KINDS[name]].pk).status_code == 200, interaction
+        served.add(name)
+
+    assert served == set(KINDS)
+
+
+def test_every_identifier_of_the_neighbour_finds_nothing(world):
+    consumer = Consumer(world.own["practice_organisation"])
+    theirs = world.theirs
+    tries = [
+        (ssp.FIND_PATIENT, NHS_NUMBER, theirs["practice_patient"].nhs_number, new_nhs_number()),
+        (ssp.FIND_PRACTITIONER, SDS_USER_ID, theirs["practice_practitioner"].sds_user_id, "G1"),
+        (ssp.FIND_ORGANISATION, ODS_CODE, theirs["practice_organisation"].ods_code, "Z9Z9Z"),
+    ]
+
+    for interaction, system, known, unknown in tries:
+        assert known
+        answers = [
+            plainly(consumer.send(interaction, query={"identifier": f"{system}|{value}"}))
+            for value in (known, unknown)
+        ]
+        TRIED["API identifiers"] += 1
+        assert answers[0] == answers[1], interaction.name
+
+
+def test_a_search_returns_nothing_of_the_neighbour(world):
+    consumer = Consumer(world.own["practice_organisation"])
+    start = world.theirs["practice_slot"].start.date()
+    includes = ["Slot:schedule"]
+    recursive = [f"Schedule:actor:{kind}" for kind in ("Practitioner", "Location")]
+    query = {
+        "status": "free",
+        "start": f"ge{start}",
+        "end": f"le{start}",
+        "_include": includes,
+        "_include:recurse": [*recursive, "Location:managingOrganization"],
+    }
+
+    answer = consumer.search_slots(query)
+
+    found = {entry["resource"]["id"] for entry in as_dict(answer)["entry"]}
+    TRIED["API searches"] += 1
+    assert str(world.own["practice_slot"].pk) in found
+    assert not found & {str(pk) for pk in world.ids.values()}
+
+
+def test_the_neighbours_asid_opens_no_other_door(world):
+    own, neighbour = (side["practice_organisation"] for side in (world.own, world.theirs))
+    consumer = Consumer(own, headers={"Ssp-To": neighbour.asid})
+
+    for interaction in ssp.INTERACTIONS:
+        answer = consumer.send(interaction, interaction.path.replace("[id]", "1"), body=b"{}")
+        TRIED["API addresses with the neighbour's ASID"] += 1
+        assert answer.status_code == 400
+
+
+def places(body: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
+    """Where a body refers to other records: the path of each reference, and what it refers to."""
+    if isinstance(body, dict):
+        reference = body.get("reference", "")
+        if isinstance(reference, str) and reference.partition("/")[0] in REFERENCES:
+            yield (*path, "reference"), reference.partition("/")[0]
+        for name, value in body.items():
+            yield from places(value, (*path, name))
+    elif isinstance(body, list):
+        for index, value in enumerate(body):
+            yield from places(value, (*path, index))
+
+
+def put(body: Any, path: tuple, value: str) -> Any:
+    changed = copy.deepcopy(body)
+    here = changed
+    for step in path[:-1]:
+        here = here[step]
+    here[path[-1]] = value
+    return changed
+
+
+@pytest.mark.req("GEN-026", "BOOK-063")
+def test_every_reference_in_a_body_with_every_id_of_the_neighbour(world):
+    """A reference to the neighbour's record is as one to nothing, and nothing is stored."""
+    own = world.own
+    consumer = Consumer(own["practice_organisation"])
+    slot = make_slot(own["practice_schedule"])
+    appointment = own["practice_appointment"]
+    kept = as_dict(consumer.read_appointment(appointment.pk))
+    booking = appointment_body(slots=[slot], patient=own["practice_patient"])
+    practitioner = own["practice_practitioner"]
+    booking["participant"].append(
+        {"actor": {"reference": f"Practitioner/{practitioner.pk}"}, "status": "accepted"}
+    )
+    registration = registration_body(
+        new_nhs_number(),
+        generalPractitioner=[{"reference": f"Practitioner/{practitioner.pk}"}],
+        managingOrganization={"reference": f"Organization/{own['practice_organisation'].pk}"},
+    )
+    bodies = [
+        (consumer.book, (), booking),
+        (consumer.amend, (appointment.pk,), {**kept, "description": "Another reason"}),
+        (consumer.cancel, (appointment.pk,), cancelled(kept)),
+        (consumer.register, (), registration),
+    ]
+    before = stored(own["practice_organisation"])
+
+    for send, arguments, body in bodies:
+        found = list(places(body))
+        assert found
+        for path, kind in found:
+            unused = send(*arguments, put(body, path, f"{kind}/{UNUSED}"))
+            if unused.status_code < 300:
+                continue  # this interaction does not read that element, whatever it holds
+            for name, pk in world.ids.items():
+                answer = send(*arguments, put(body, path, f"{kind}/{pk}"))
+                TRIED["API references in bodies"] += 1
+                assert plainly(answer, pk) == plainly(unused, UNUSED), (path, name)
+
+    after = stored(own["practice_organisation"])
+    for table in ("Appointment", "AppointmentSlot", "Slot", "Patient"):
+        assert after[table] == before[table]
+
+
+# ---------------------------------------------------------------- the site
+
+# What differs from one answer to the next, whatever was asked.
+PASSING = re.compile(
+    r'name="csrfmiddlewaretoken" value="[^"]*"|nonce="[^"]*"|"X-CSRFToken": "[^"]*"'
+)
+
+
+@pytest.fixture
+def browser(world):
+    """Somebody who may do everything that a member of staff may, at our practice."""
+    client = signed_in(world.own["practice_organisation"])
+    client.user.groups.set(Group.objects.all())
+    client.raise_request_exception = False
+    return client
+
+
+def page(response: Any, pk: Any) -> tuple[int, str, str]:
+    """What a page says and where it leads, apart from the id that was asked for."""
+    text = PASSING.sub("", response.content.decode(errors="replace"))
+    location = response.get("Location", "")
+    return response.status_code, location.replace(str(pk), "ID"), text.replace(str(pk), "ID")
+
+
+def same_as_unused(ask: Any, pk: Any, unused: Any, label: Any) -> None:
+    answer = page(ask(pk), pk)
+    assert answer[0] != 500, label
+    if answer != unused:  # a minute may have passed since the other was asked
+        unused = page(ask(UNUSED), UNUSED)
+    assert answer == unused, label
+
+
+def site_addresses(resolver: Any = None, before: str = "/") -> Iterator[tuple[str, list[str]]]:
+    """Every address of the site with ids in it, and their names; the ids as ``{name}``."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            if str(entry.pattern) in {"admin/", ""} or before != "/":
+                yield from site_addresses(entry, before + str(entry.pattern))
+            continue
+        converters = getattr(entry.pattern, "converters", {})
+        if converters and before.startswith("/admin/"):
+            route = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", before + str(entry.pattern))
+            yield route, list(converters)
+
+
+@pytest.mark.parametrize("verb", ["get", "post"])
+def test_every_address_of_the_site_with_every_id_of_the_neighbour(world, browser, verb):
+    addresses = list(dict(site_addresses()).items())
+    assert len(addresses) > 60
+
+    for route, names in addresses:
+
+        def ask(pk, route=route, names=names):
+            return getattr(browser, verb)(route.format(**dict.fromkeys(names, pk)))
+
+        unused = page(ask(UNUSED), UNUSED)
+        assert unused[0] in {301, 302, 403, 404, 405}, route
+        for kind, pk in world.ids.items():
+            TRIED[f"addresses of the site, {verb.upper()}"] += 1
+            same_as_unused(ask, pk, unused, (route, kind))
+
+
+def shows_nothing(world: World, response: Any, label: Any) -> None:
+    text = response.content.decode(errors="replace")
+    for word in world.words():
+        assert word not in text, (label, word)
+
+
+def lists() -> Iterator[tuple[Any, str]]:
+    for model, model_admin in admin.site._registry.items():
+        yield model_admin, f"{model._meta.app_label}_{model._meta.model_name}"
+
+
+def test_lists_and_their_filters_show_nothing_of_the_neighbour(world, browser):
+    """Without and with each relation as a filter, and searched for what the neighbour has."""
+    for model_admin, name in lists():
+        address = reverse(f"admin:{name}_changelist")
+        shows_nothing(world, browser.get(address), name)
+        relations = [f for f in model_admin.opts.get_fields() if f.is_relation and f.related_model]
+        for relation in relations:
+            for suffix in ("", "__id__exact", "__pk", "__in"):
+                parameter = f"{relation.name}{suffix}"
+
+                def ask(pk, address=address, parameter=parameter):
+                    return browser.get(address, {parameter: pk})
+
+                for pk in world.ids.values():
+                    if f"_{relation.related_model._meta.model_name}" not in kind_of(world, pk):
+                        continue
+                    TRIED["filters of lists"] += 1
+                    answer = ask(pk)
+                    assert answer.status_code in {200, 302, 400, 403}, (name, parameter)
+                    shows_nothing_but(world, answer, pk, (name, parameter))
+        for words in world.words()[:4]:
+            TRIED["searches of lists"] += 1
+            answer = browser.get(address, {"q": words})
+            others = [word for word in world.words() if word != words]
+            text = answer.content.decode(errors="replace")
+            assert not [word for word in others if word in text], (name, words)
+
+
+def kind_of(world: World, pk: int) -> str:
+    return next(name for name, known in world.ids.items() if known == pk)
+
+
+def shows_nothing_but(world: World, response: Any, pk: int, label: Any) -> None:
+    """The page may repeat the id that it was asked with, and nothing else of the neighbour."""
+    text = response.content.decode(errors="replace")
+    found = [word for word in world.words() if word in text and word != f'"{pk}"']
+    assert found == [], label
+
+
+def test_suggestions_hold_nothing_of_the_neighbour(world, browser):
+    """Every field that is filled by typing, asked for everything and for what the neighbour has."""
+    asked = 0
+    for model in apps.get_app_config("practice").get_models():
+        for field in model._meta.fields:
+            target = field.related_model
+            if target is None or target not in admin.site._registry:
+                continue
+            for term in ("", *world.words()[:6]):
+                parameters = {
+                    "app_label": model._meta.app_label,
+                    "model_name": model._meta.model_name,
+                    "field_name": field.name,
+                    "term": term,
+                }
+                answer = browser.get(reverse("admin:autocomplete"), parameters)
+                asked += 1
+                assert answer.status_code in {200, 403}, parameters
+                shows_nothing(world, answer, parameters)
+    TRIED["suggestions"] += asked
+    assert asked > 50
+
+
+def forms(world: World) -> Iterator[str]:
+    for _, name in lists():
+        yield reverse(f"admin:{name}_add")
+        if name in world.own:
+            yield reverse(f"admin:{name}_change", args=[world.own[name].pk])
+
+
+def test_forms_offer_and_accept_nothing_of_the_neighbour(world, browser):
+    """Every relation of every form, inlines included, posted with the neighbour's record."""
+    for address in forms(world):
+        shown = browser.get(address)
+        if shown.status_code != 200:
+            assert shown.status_code in {302, 403}, address
+            continue
+        shows_nothing(world, shown, address)
+        if not shown.context or "adminform" not in shown.context:
+            continue
+        data = form_data(shown)
+        parts = [shown.context["adminform"].form]
+        for inline in shown.context["inline_admin_formsets"]:
+            parts += [*inline.formset.forms, inline.formset.empty_form]
+        for part in parts:
+            for field_name, field in part.fields.items():
+                if not isinstance(field, ModelChoiceField):
+                    continue
+                target = field.queryset.model
+                theirs = world.ids.get(f"{target._meta.app_label}_{target._meta.model_name}")
+                if theirs is None:
+                    continue
+                if not field.widget.is_hidden:  # the number of a row that is already there
+                    assert not field.queryset.filter(pk=theirs).exists(), (address, field_name)
+                posted = {**data, part.add_prefix(field_name).replace("__prefix__", "0"): theirs}
+                answer = browser.post(address, posted)
+                TRIED["relations of forms"] += 1
+                assert answer.status_code in {200, 302, 403}, (address, field_name)
+    for model in apps.get_app_config("practice").get_models():
+        for field in model._meta.fields:
+            target = field.related_model
+            kind = target and f"{target._meta.app_label}_{target._meta.model_name}"
+            if kind in world.ids and hasattr(model, "organisation"):
+                mine = model._base_manager.filter(organisation=world.own["practice_organisation"])
+                assert not mine.filter(**{field.name: world.ids[kind]}).exists(), (model, field)
+
+
+def test_actions_on_the_neighbours_records_do_nothing(world, browser):
+    """Every action of every list, for the neighbour's ids and for "all of them"."""
+    for model_admin, name in lists():
+        address = reverse(f"admin:{name}_changelist")
+        request = browser.get(address).wsgi_request
+        for action in model_admin.get_actions(request):
+            for across in ("0", "1"):
+                posted = {
+                    "action": action,
+                    "_selected_action": [world.theirs.get(name, world.theirs["auth_user"]).pk],
+                    "select_across": across,
+                    "index": "0",
+                    "post": "yes",
+                    "_do": "1",
+                    "reason": "x",
+                }
+                answer = browser.post(address, posted, follow=True)
+                TRIED["actions of lists"] += 1
+                assert answer.status_code in {200, 403}, (name, action)
+                shows_nothing_but(world, answer, posted["_selected_action"][0], (name, action))
+
+
+# ---------------------------------------------------------------- the day-to-day pages
+
+NAMES_IN_SOURCE = re.compile(r"""(?:GET|POST)\.get(?:list)?\(\s*["'](\w+)["']""")
+NAMES_IN_TEMPLATES = re.compile(r'\sname="(\w+)"')
+
+
+def parameters(view: Any) -> set[str]:
+    """What a page may be asked with: the names that its module and its templates mention."""
+    module = inspect.getmodule(view)
+    found = set(NAMES_IN_SOURCE.findall(inspect.getsource(module)))
+    for value in vars(module).values():
+        found |= set(getattr(value, "base_fields", {}))
+    folder = ROOT / "templates" / "staff" / module.__name__.rpartition(".")[2]
+    for template in folder.rglob("*.html"):
+        found |= set(NAMES_IN_TEMPLATES.findall(template.read_text(encoding="utf-8")))
+    return found - {"csrfmiddlewaretoken", "code", "next"}
+
+
+def own_arguments(world: World, entry: Any) -> dict[str, Any]:
+    """Ids of ours for a page that needs one: by the name of the id, else by that of the page."""
+    found = {}
+    for name in entry.pattern.converters:
+        kind = f"practice_{name}"
+        if kind not in world.own:
+            kind = "practice_slot" if "slot" in entry.name else "practice_appointment"
+        found[name] = world.own[kind].pk
+    return found
+
+
+@pytest.mark.parametrize("verb", ["get", "post"])
+def test_every_parameter_of_the_day_to_day_pages_with_every_id_of_the_neighbour(
+    world, browser, verb
+):
+    for entry in staff_pages:
+        view = entry.callback.view_class
+        if not hasattr(view, verb):
+            continue
+        address = reverse(f"admin:{entry.name}", kwargs=own_arguments(world, entry))
+        for name in sorted(parameters(view)):
+            for kind, pk in world.ids.items():
+                answer = getattr(browser, verb)(address, {name: pk})
+                TRIED[f"parameters of pages, {verb.upper()}"] += 1
+                assert answer.status_code < 500, (entry.name, name, kind)
+                shows_nothing_but(world, answer, pk, (entry.name, name, kind))
+
+
+def test_working_in_the_neighbours_practice_is_refused(world, browser):
+    address = reverse("admin:choose_practice")
+
+    answer = browser.post(address, {"practice": world.ids["practice_organisation"]})
+
+    assert answer.status_code == 404
+    assert browser.get("/admin/clinic-list/").status_code == 200
+
+
+def test_nobody_meets_a_practice_without_a_membership(world):
+    """A new account sees nothing at all, not everything."""
+    client = signed_in()
+    client.user.groups.set(Group.objects.all())
+
+    for model_admin, name in lists():
+        answer = client.get(reverse(f"admin:{name}_changelist"))
+        shows_nothing(world, answer, name)
+        if answer.status_code == 200 and name != "auth_group":
+            request = answer.wsgi_request
+            assert only_own(model_admin.model._default_manager.all(), request).count() == 0
