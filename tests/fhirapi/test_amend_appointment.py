@@ -147,7 +147,7 @@ def test_a_change_that_changes_nothing_succeeds(consumer, received, format):
     assert diary() == before
 
 
-@pytest.mark.req("AMEND-004")
+@pytest.mark.req("AMEND-004", "GEN-038")
 @pytest.mark.parametrize("door", ["staff", "gp-connect"])
 def test_anybody_taking_part_may_amend_whoever_booked(practice, door):
     """Another organisation than the one that booked, or an appointment that staff made."""

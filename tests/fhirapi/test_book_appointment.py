@@ -782,7 +782,7 @@ def test_what_a_search_would_not_show_is_not_booked_by_its_id(consumer, world, f
     assert_refused(response, INVALID, words, before=before)
 
 
-@pytest.mark.req("BOOK-035", "BOOK-036", "BOOK-071")
+@pytest.mark.req("BOOK-035", "BOOK-036", "BOOK-071", "GEN-136")
 @pytest.mark.parametrize(
     ("restriction", "organisation", "expected"),
     [
@@ -985,7 +985,7 @@ def test_an_id_in_the_body_is_not_used(consumer, world):
     assert booked["id"] == str(Appointment.objects.get().pk) != "424242"
 
 
-@pytest.mark.req("BOOK-020", "BOOK-104", "BOOK-105", "BOOK-106", "BOOK-110", "DEC-062")
+@pytest.mark.req("BOOK-020", "BOOK-104", "BOOK-105", "BOOK-106", "BOOK-110", "GEN-036", "DEC-062")
 def test_what_the_practice_knows_better_is_taken_from_the_slot(consumer, world):
     """Consumers add a serviceType of their own, and may send anything the provider derives."""
     body = world.body(
