@@ -186,6 +186,7 @@ UNFOLD = {
         lambda request: static("practice/colours.css"),
         lambda request: static("practice/sign_in.css"),
         lambda request: static("practice/admin.css"),
+        lambda request: static("practice/figures.css"),
     ],
     "SCRIPTS": [
         lambda request: static("practice/security.js"),

@@ -66,25 +66,66 @@ PATHS: dict[type[Model], str] = {
 TO_MANY = {Practitioner, get_user_model()}
 
 
-class Person:
-    """Somebody who has signed in; what is asked of the database is asked once for each request."""
+# The practice that somebody works in now, in their session; nothing there: all of theirs.
+CHOSEN_PRACTICE = "practice"
 
-    def __init__(self, user: Any) -> None:
+
+class Person:
+    """Somebody who has signed in; what is asked of the database is asked once for each request.
+
+    ``wanted`` is the practice that they chose to work in: it bounds everything, for superusers too.
+    One that is not theirs (any more) counts as no choice.
+    """
+
+    MOST_CHOICES = 10  # that are offered on every page
+
+    def __init__(self, user: Any, wanted: int | None = None) -> None:
         self.user = user
+        self.wanted = wanted
 
     @cached_property
-    def practice_ids(self) -> list[int]:
+    def member_ids(self) -> list[int]:
+        """Every practice where they work, chosen or not."""
         return list(self.user.memberships.values_list("organisation_id", flat=True))
 
     @cached_property
-    def practices(self) -> QuerySet[Organisation]:
+    def every_practice(self) -> QuerySet[Organisation]:
+        """Every practice that they may choose."""
         if self.user.is_superuser:
             return Organisation.objects.all()
-        return Organisation.objects.filter(pk__in=self.practice_ids)
+        return Organisation.objects.filter(pk__in=self.member_ids)
+
+    @cached_property
+    def choices(self) -> list[Organisation]:
+        """The first of these, and one more if there are more."""
+        return list(self.every_practice[: self.MOST_CHOICES + 1])
+
+    @cached_property
+    def chosen(self) -> Organisation | None:
+        if not self.wanted:
+            return None
+        for practice in self.choices:
+            if practice.pk == self.wanted:
+                return practice
+        return self.every_practice.filter(pk=self.wanted).first()
+
+    @cached_property
+    def practice_ids(self) -> list[int]:
+        return [self.chosen.pk] if self.chosen else self.member_ids
+
+    @cached_property
+    def sees_everything(self) -> bool:
+        return self.user.is_superuser and self.chosen is None
+
+    @cached_property
+    def practices(self) -> QuerySet[Organisation]:
+        if self.chosen:
+            return Organisation.objects.filter(pk=self.chosen.pk)
+        return self.every_practice
 
     @cached_property
     def first_practices(self) -> list[Organisation]:
-        return list(self.practices[:2])
+        return [self.chosen] if self.chosen else self.choices[:2]
 
     @cached_property
     def role_names(self) -> str:
@@ -95,13 +136,17 @@ def person(request: HttpRequest) -> Person:
     """Return who asks; the site admits nobody who has not signed in."""
     kept = vars(request)
     if "person" not in kept:
-        kept["person"] = Person(request.user)
+        session = getattr(request, "session", {})
+        kept["person"] = Person(request.user, session.get(CHOSEN_PRACTICE))
     found: Person = kept["person"]
     return found
 
 
 def own_practices(request: HttpRequest) -> QuerySet[Organisation]:
-    """Return the practices in whose name this person may act: all of them for a superuser."""
+    """Return the practices in whose name this person acts: the one they chose, or all of theirs.
+
+    All practices are a superuser's.
+    """
     return person(request).practices
 
 
@@ -126,7 +171,7 @@ def only_own(queryset: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     model = queryset.model
     if model._meta.app_label != "practice" and model not in PATHS:
         return queryset
-    if request.user.is_superuser:
+    if person(request).sees_everything:
         return queryset
     path = PATHS.get(model, "organisation")
     if path == "organisation" and not hasattr(model, "organisation"):

@@ -164,7 +164,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
             return True
         if obj.is_superuser:
             return False
-        elsewhere = obj.memberships.exclude(organisation__in=person(request).practice_ids)
+        elsewhere = obj.memberships.exclude(organisation__in=person(request).member_ids)
         return not elsewhere.exists()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -19,20 +19,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
 from practice import clock
-from practice.admin.base import actor_of, own_practices
+from practice.admin.base import actor_of, person
 from practice.models import Organisation
 from practice.services.audit import Actor
-
-SESSION_KEY = "practice"
 
 
 def current_practice(request: HttpRequest) -> Organisation | None:
     """Return the practice in which a member of staff works now: chosen, or the first of theirs."""
-    if not hasattr(request, "current_practice"):
-        own = own_practices(request).order_by("name")
-        chosen = own.filter(pk=request.session.get(SESSION_KEY) or 0).first()
-        request.current_practice = chosen or own.first()  # type: ignore[attr-defined]
-    return request.current_practice  # type: ignore[attr-defined, no-any-return]
+    someone = person(request)
+    return someone.chosen or next(iter(someone.choices), None)
 
 
 class StaffPage(AccessMixin, View):
@@ -106,15 +101,3 @@ class StaffPage(AccessMixin, View):
         wanted = self.request.POST.get("back") or self.request.GET.get("back") or ""
         safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
         return wanted if safe and wanted.startswith("/admin/") else default
-
-
-class ChoosePractice(View):
-    """Work in another of one's practices from now on."""
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        practice = own_practices(request).filter(pk=request.POST.get("practice") or 0).first()
-        if practice is None:
-            raise Http404("You do not work at that practice.")
-        request.session[SESSION_KEY] = practice.pk
-        messages.success(request, f"You now work in {practice}.")
-        return redirect("admin:index")

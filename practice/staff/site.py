@@ -26,7 +26,12 @@ class StaffSite(UnfoldAdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The colours come from practice/colours.css, not from a style inside each page (CSP)."""
-        return {**super().each_context(request), "colors": {}}
+        around = {**super().each_context(request), "colors": {}}
+        if request.user.is_authenticated:
+            from practice.staff.choosing import choice
+
+            around["practice_choice"] = choice(request)
+        return around
 
     def get_urls(self) -> list[Any]:
         """The day-to-day pages, behind the same sign-in as the rest, before the catch-all."""

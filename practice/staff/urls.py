@@ -5,18 +5,18 @@ from django.urls import path
 from practice.staff import (
     book,
     calls,
+    choosing,
     clinic_list,
     closing,
     diary,
     move,
-    page,
     second_factor,
     visibility,
 )
 
 urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
-    path("practice/choose/", page.ChoosePractice.as_view(), name="choose_practice"),
+    path("practice/choose/", choosing.ChoosePractice.as_view(), name="choose_practice"),
     path("diary/", diary.Diary.as_view(), name="diary"),
     path(
         "diary/appointment/<int:pk>/",
