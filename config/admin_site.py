@@ -145,6 +145,13 @@ NAVIGATION = [
         "items": [
             entry("Patients", "personal_injury", "practice.patient", "Registered now or once"),
             entry("Practitioners", "stethoscope", "practice.practitioner", "Clinicians and roles"),
+            page(
+                "Calendar feeds",
+                "event_repeat",
+                "calendars",
+                "practice.schedule",
+                "A holder's diary in their own calendar program",
+            ),
             entry("Locations", "location_on", "practice.location", "Main and branch surgeries"),
             entry(
                 "Practice",

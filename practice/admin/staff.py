@@ -44,6 +44,15 @@ class MembershipForm(forms.ModelForm):
         proposed = self.fields["organisation"].initial is not None and not self.instance.pk
         return proposed or super().has_changed()
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        holder, practice = (
+            self.cleaned_data.get(name) for name in ("session_holder", "organisation")
+        )
+        if holder and practice and not holder.roles.filter(organisation=practice).exists():
+            self.add_error("session_holder", f"{holder} has no role at {practice}.")
+        return cleaned
+
 
 class MembershipFormSet(PaginationInlineFormSet):
     """Somebody who signs in works somewhere; only a superuser needs no practice."""

@@ -87,6 +87,14 @@ class Membership(models.Model):
     organisation = models.ForeignKey(
         Organisation, on_delete=models.CASCADE, related_name="memberships", verbose_name="practice"
     )
+    session_holder = models.ForeignKey(
+        "Practitioner",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who they are in the diary: they may have a calendar feed of their own sessions.",
+    )
 
     class Meta:
         constraints = [

@@ -4,11 +4,13 @@ from django.urls import path
 
 from practice.staff import (
     book,
+    calendars,
     calls,
     choosing,
     clinic_list,
     closing,
     diary,
+    diary_details,
     move,
     second_factor,
     visibility,
@@ -20,10 +22,10 @@ urlpatterns = [
     path("diary/", diary.Diary.as_view(), name="diary"),
     path(
         "diary/appointment/<int:pk>/",
-        diary.AppointmentDetail.as_view(),
+        diary_details.AppointmentDetail.as_view(),
         name="diary_appointment",
     ),
-    path("diary/slot/<int:pk>/", diary.SlotDetail.as_view(), name="diary_slot"),
+    path("diary/slot/<int:pk>/", diary_details.SlotDetail.as_view(), name="diary_slot"),
     path("book/", book.Book.as_view(), name="book"),
     path("book/done/<int:pk>/", book.Booked.as_view(), name="booked"),
     path("book/extra-slot/", book.ExtraSlot.as_view(), name="extra_slot"),
@@ -33,5 +35,6 @@ urlpatterns = [
     path("contacted/<int:pk>/", calls.Contacted.as_view(), name="contacted"),
     path("worklist/", calls.Worklist.as_view(), name="worklist"),
     path("visibility/", visibility.Visibility.as_view(), name="visibility"),
+    path("calendars/", calendars.Calendars.as_view(), name="calendars"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
 ]
