@@ -11,6 +11,7 @@ from practice.staff import (
     closing,
     diary,
     diary_details,
+    diary_details,
     move,
     second_factor,
     visibility,

@@ -2,7 +2,7 @@
 
 ``page_for(user, width)`` is a Chromium page of a server that runs on the test's own database. The
 tests are skipped, and say so, where there is no Chromium. An error in a page's own scripts fails
-the test that opened it.
+the test that opened it, and so does what the Content-Security-Policy keeps from the page.
 """
 
 import importlib
@@ -81,12 +81,18 @@ def page_for(
         )
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: blocked(said.text) and errors.append(said.text))
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def blocked(said: str) -> bool:
+    """Whether the browser says that it kept something from loading or running."""
+    return "Content Security Policy" in said
 
 
 @pytest.fixture

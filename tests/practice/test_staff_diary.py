@@ -10,8 +10,7 @@ from django.contrib.auth.models import User
 from practice import clock
 from practice.models import Appointment, AuditEvent, Slot
 from practice.services import booking
-from practice.staff import diary as page
-from practice.staff.diary import Scale, lanes_of, wall_time
+from practice.staff.diary_columns import LANES, LONGEST_AXIS, Scale, lanes_of, wall_time
 from tests.factories import (
     make_actor,
     make_appointment,
@@ -605,14 +604,14 @@ def test_no_template_of_the_diary_needs_inline_styles_or_scripts():
 def test_every_place_on_the_scale_has_its_class():
     sheet = (settings.BASE_DIR / "practice/static/practice/diary_scale.css").read_text()
     ranges = {
-        "h": range(page.LONGEST_AXIS),
+        "h": range(LONGEST_AXIS),
         "m": range(60),
         "x": range(25),
         "y": range(60),
-        "lane": range(page.LANES),
-        "of": range(1, page.LANES + 1),
-        "from": range(page.LONGEST_AXIS),
-        "to": range(page.LONGEST_AXIS + 1),
+        "lane": range(LANES),
+        "of": range(1, LANES + 1),
+        "from": range(LONGEST_AXIS),
+        "to": range(LONGEST_AXIS + 1),
     }
     for name, numbers in ranges.items():
         for number in numbers:
