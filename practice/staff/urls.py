@@ -11,7 +11,6 @@ from practice.staff import (
     closing,
     diary,
     diary_details,
-    diary_details,
     move,
     second_factor,
     visibility,
