@@ -16,7 +16,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check fix test demo serve bench traceability
+.PHONY: help setup run check fix test demo serve bench fuzz traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ serve: setup ## Serve as in production; the environment is yours to set (README,
 bench: setup ## What things cost, as ratios in one run, on a throw-away PostgreSQL server
 	$(TRIAL) $(BIN)/python -m tests.postgresql --required -- sh -c ' \
 		$(BIN)/python manage.py migrate --verbosity 0 && $(BIN)/python -m benchmarks.search'
+
+fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED): inputs tried, answers by code
+	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
+		$(BIN)/python -m pytest tests/fhirapi/test_fuzz.py -q --show-capture=no
 
 traceability: setup ## Which requirements have tests, and which have none
 	$(BIN)/python -m tests.traceability
