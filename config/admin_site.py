@@ -132,6 +132,13 @@ NAVIGATION = [
                 "practice.accessprofile",
                 "What an organisation is offered, and why not more",
             ),
+            page(
+                "Utilisation",
+                "monitoring",
+                "utilisation",
+                "practice.appointment",
+                "Offered, booked, missed, unused",
+            ),
             entry(
                 "Access profiles",
                 "key",

@@ -13,6 +13,7 @@ from practice.staff import (
     diary_details,
     move,
     second_factor,
+    utilisation,
     visibility,
 )
 
@@ -36,5 +37,6 @@ urlpatterns = [
     path("worklist/", calls.Worklist.as_view(), name="worklist"),
     path("visibility/", visibility.Visibility.as_view(), name="visibility"),
     path("calendars/", calendars.Calendars.as_view(), name="calendars"),
+    path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
 ]
