@@ -107,6 +107,20 @@ NAVIGATION = [
                 "Sessions that repeat",
             ),
             page(
+                "Build a template",
+                "view_timeline",
+                "build_template",
+                "practice.sessiontemplate",
+                "A session from blocks, and what applying it would do",
+            ),
+            page(
+                "Apply templates",
+                "published_with_changes",
+                "apply_templates",
+                "practice.generationrun",
+                "See what it would do to the diary, then do it",
+            ),
+            page(
                 "Close a time",
                 "sick",
                 "close",

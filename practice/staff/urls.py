@@ -3,7 +3,9 @@
 from django.urls import path
 
 from practice.staff import (
+    applying,
     book,
+    building,
     calendars,
     calls,
     choosing,
@@ -35,6 +37,9 @@ urlpatterns = [
     path("calls/<int:closure>/", calls.Calls.as_view(), name="calls"),
     path("contacted/<int:pk>/", calls.Contacted.as_view(), name="contacted"),
     path("worklist/", calls.Worklist.as_view(), name="worklist"),
+    path("templates/new/", building.Build.as_view(), name="build_template"),
+    path("templates/apply/", applying.Apply.as_view(), name="apply_templates"),
+    path("templates/<int:sessiontemplate>/", building.Build.as_view(), name="template"),
     path("visibility/", visibility.Visibility.as_view(), name="visibility"),
     path("calendars/", calendars.Calendars.as_view(), name="calendars"),
     path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),
