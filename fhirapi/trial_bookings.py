@@ -7,6 +7,8 @@ import json
 from datetime import date, datetime, timedelta
 from random import Random
 
+from django.db import transaction
+
 from fhirapi import ssp, trial
 from practice import clock
 from practice.exceptions import PracticeError
@@ -182,6 +184,7 @@ def happen(
         cancel(organisation, appointment, now=now)
 
 
+@transaction.atomic
 def cancel(organisation: Organisation, appointment: Appointment, *, now: datetime) -> None:
     """Cancel an appointment as reception does on the telephone."""
     actor = staff()
