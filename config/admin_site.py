@@ -153,6 +153,13 @@ NAVIGATION = [
                 "practice.appointment",
                 "Offered, booked, missed, unused",
             ),
+            page(
+                "Who may book what",
+                "lock_open",
+                "access",
+                "practice.accessprofile",
+                "Each profile, where it is set, places left",
+            ),
             entry(
                 "Access profiles",
                 "key",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from practice.staff import (
+    access,
     applying,
     book,
     building,
@@ -43,5 +44,6 @@ urlpatterns = [
     path("visibility/", visibility.Visibility.as_view(), name="visibility"),
     path("calendars/", calendars.Calendars.as_view(), name="calendars"),
     path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),
+    path("access/", access.Access.as_view(), name="access"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
 ]
