@@ -36,7 +36,7 @@ from tests.shared import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("SEC-027", "GEN-008", "SEC-024")]
 
-FIRST_OF_THE_NEIGHBOUR = 40_000_001
+OUR_FIRST, THEIR_FIRST = 10_000_001, 40_000_001
 UNUSED = 77_000_077
 
 # The kinds of records that a path or a reference of the API can name, by our models.
@@ -109,9 +109,10 @@ def stored(organisation: Organisation) -> dict[str, list[Any]]:
 
 @pytest.fixture
 def world(db) -> World:
+    number_from(OUR_FIRST)  # PostgreSQL does not take numbers back with a transaction
     own_practice = make_organisation()
     own = make_one_of_each(own_practice)
-    number_from(FIRST_OF_THE_NEIGHBOUR)
+    number_from(THEIR_FIRST)
     neighbour = make_organisation(name="Neighbouring Surgery")
     theirs = make_one_of_each(neighbour)
     return World(own=own, theirs=theirs, before=stored(neighbour))
@@ -534,21 +535,41 @@ def own_arguments(world: World, entry: Any) -> dict[str, Any]:
     return found
 
 
+# Parameters that hold a text, a date, a number or a choice. A new one is taken for an id.
+NOT_IDS = (
+    "ask at back booking_window_days comment csv date delivery_channel description digest do "
+    "effective_from effective_to embargo_minutes end end_date end_time every_n_weeks "
+    "expected_version first from go gp_connect_bookable kind last minimum_notice_minutes minutes "
+    "name note nth_of_month ods_code offered organisation_type other_week page position "
+    "practitioner_role q reached reason runs_on_bank_holidays seen session_name shown_at "
+    "slot_count slot_minutes slot_type start start_date start_time to version view weekdays"
+)
+KINDS_ON_PAGES = (
+    "accessprofile appointment closure location organisation patient practitioner schedule "
+    "sessiontemplate slot"
+)
+
+
 @pytest.mark.parametrize("verb", ["get", "post"])
 def test_every_parameter_of_the_day_to_day_pages_with_every_id_of_the_neighbour(
     world, browser, verb
 ):
+    """Each parameter that may be an id by itself, and all of a page together."""
     for entry in staff_pages:
         view = entry.callback.view_class
         if not hasattr(view, verb):
             continue
         address = reverse(f"admin:{entry.name}", kwargs=own_arguments(world, entry))
-        for name in sorted(parameters(view)):
-            for kind, pk in world.ids.items():
-                answer = getattr(browser, verb)(address, {name: pk})
+        names = parameters(view)
+        for kind, pk in world.ids.items():
+            asked = [dict.fromkeys(names, pk)]
+            if kind.removeprefix("practice_") in KINDS_ON_PAGES.split():
+                asked += [{name: pk} for name in sorted(names - set(NOT_IDS.split()))]
+            for given in asked:
+                answer = getattr(browser, verb)(address, given)
                 TRIED[f"parameters of pages, {verb.upper()}"] += 1
-                assert answer.status_code < 500, (entry.name, name, kind)
-                shows_nothing_but(world, answer, pk, (entry.name, name, kind))
+                assert answer.status_code < 500, (entry.name, given)
+                shows_nothing_but(world, answer, pk, (entry.name, given))
 
 
 def test_working_in_the_neighbours_practice_is_refused(world, browser):
