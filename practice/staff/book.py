@@ -5,6 +5,7 @@ Every step is an address, so that the steps can be taken in either order, and th
 kindly when somebody else was quicker.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ from practice.staff.inputs import time_input
 from practice.staff.page import StaffPage
 
 TAKEN = "Somebody else has just taken this time. Nothing was booked: choose another."
+NO_TIME = "Tick a time first. Nothing was booked."
 
 
 class BookingForm(forms.Form):
@@ -79,9 +81,11 @@ class Book(SlotPage):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         patient, slots = self.patient(), self.chosen_slots()
-        if patient is None or not slots:
+        if patient is None:
             return self.refused("Choose a patient and a time first.", reverse("admin:book"))
         form = BookingForm(request.POST)
+        if not slots:
+            return self.ask_when_instead(patient, slots, form, refusal=NO_TIME, status=422)
         if not form.is_valid():
             return self.ask_whether(patient, slots, form, status=422)
         try:
@@ -96,7 +100,7 @@ class Book(SlotPage):
                 now=self.now,
             )
         except SlotNotFree:
-            return self.ask_whether(patient, slots, form, refusal=TAKEN, status=409)
+            return self.ask_when_instead(patient, slots, form, refusal=TAKEN, status=409)
         except PracticeError as refusal:
             return self.ask_whether(patient, slots, form, refusal=str(refusal), status=422)
         return self.done("Booked.", reverse("admin:booked", args=[booked.pk]))
@@ -157,6 +161,7 @@ class Book(SlotPage):
         *,
         refusal: str = "",
         status: int = 200,
+        instead: Sequence[Slot] = (),
     ) -> HttpResponse:
         days = {clock.local(slot.start).date() for slot in slots}
         return self.render(
@@ -167,8 +172,24 @@ class Book(SlotPage):
             form=form,
             refusal=refusal,
             warnings=finding.warnings(patient, days, now=self.now),
-            others=f"?{urlencode({'patient': patient.pk, 'first': min(days)})}",
+            others=f"?{urlencode({'patient': patient.pk, 'first': min(days or {self.today})})}",
+            days=finding.by_day(instead),
+            ticked={slot.pk for slot in slots},
             step=3,
+        )
+
+    def ask_when_instead(
+        self, patient: Patient, slots: list[Slot], form: BookingForm, *, refusal: str, status: int
+    ) -> HttpResponse:
+        """Ask for another time on the same page, so that nothing has to be typed again."""
+        asked = {"first": str(self.today)}
+        if slots:
+            asked = {"first": str(clock.local(slots[0].start).date())}
+            asked["slot_type"] = slots[0].slot_type
+        search = finding.SlotSearch(asked, organisation=self.practice, now=self.now)
+        instead = search.slots()[: finding.MOST_INSTEAD] if search.is_valid() else []
+        return self.ask_whether(
+            patient, slots, form, refusal=refusal, status=status, instead=instead
         )
 
 

@@ -57,6 +57,7 @@ class ClosureForm(forms.ModelForm):
             roles__organisation=organisation
         ).distinct()
         fields["practitioner"].empty_label = "Everybody"
+        fields["practitioner"].help_text = fields["location"].help_text = ""
         fields["location"].queryset = Location.objects.filter(organisation=organisation)
         fields["location"].empty_label = "Everywhere"
 

@@ -6,14 +6,23 @@ from itertools import groupby
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from practice import clock, nhs_number, terminology
-from practice.models import Appointment, Location, Organisation, Patient, Practitioner, Slot
+from practice.models import (
+    Appointment,
+    Location,
+    Organisation,
+    Patient,
+    PatientTelecom,
+    Practitioner,
+    Slot,
+)
 from practice.staff.inputs import date_input
 
 MOST_PATIENTS = 50
 MOST_SLOTS = 200
+MOST_INSTEAD = 12
 
 
 # ---------------------------------------------------------------- patients
@@ -53,8 +62,10 @@ class PatientSearch(forms.Form):
             found = found.filter(_named(words))
         if born := self.cleaned_data.get("born"):
             found = found.filter(birth_date=born)
+        numbers = PatientTelecom.objects.filter(system="phone").order_by("pk")
+        telephones = Prefetch("telecoms", queryset=numbers, to_attr="telephones")
         return list(
-            found.prefetch_related("telecoms").order_by(
+            found.prefetch_related(telephones).order_by(
                 "-active", "family_name", "given_names", "birth_date"
             )[: MOST_PATIENTS + 1]
         )
