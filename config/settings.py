@@ -213,7 +213,9 @@ def database(url: str) -> dict[str, Any]:
         options["pool"] = {
             "min_size": 1,
             "max_size": int(os.environ.get("DATABASE_POOL_SIZE", "16")),
-            "timeout": 10,
+            # While the database is away: say so soon, and look for it often (make chaos).
+            "timeout": 3,
+            "reconnect_timeout": 5,
         }
     return settings
 

@@ -172,7 +172,7 @@ def from_exception(exc: Exception, *, trace_id: str) -> FHIRError:
             error, diagnostics = FRAMEWORK_ERRORS[ancestor]
             return FHIRError(error, diagnostics)
     logger.error("Request %s failed.", trace_id, exc_info=exc)
-    if isinstance(exc, (OperationalError, InterfaceError)):
+    if isinstance(exc, (OperationalError, InterfaceError)) or is_read_only(exc):
         return FHIRError(
             UNAVAILABLE,
             f"The appointment book cannot be reached at the moment (trace id {trace_id}).",
@@ -187,6 +187,11 @@ def neutral_diagnostics(trace_id: str) -> str:
 
 
 CONTENTION_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
+
+
+def is_read_only(exc: Exception) -> bool:
+    """Whether the database may only be read, as a replica that has not taken over yet."""
+    return getattr(exc.__cause__, "sqlstate", None) == "25006"
 
 
 def is_contention(exc: DatabaseError) -> bool:

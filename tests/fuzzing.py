@@ -159,6 +159,13 @@ def spoil_tree(tree: Any, chance: Chance, others: dict[str, int]) -> tuple[Any, 
             (101, 501, 90_000)
         )
     elif kind == "reference":
+        named = [path for path in everywhere if path[-1] == "reference"]
+        if named and chance.random() < 0.8:
+            *steps, name = chance.choice(named)
+            parent = tree
+            for step in steps:
+                parent = parent[step]
+            value = parent[name]
         target = chance.choice(sorted(others))
         parent[name] = {"reference": f"{target}/{others[target]}"}
         if isinstance(value, str):
