@@ -139,6 +139,10 @@ class Close(StaffPage):
         for appointment in affected:
             appointment.replacement = slots.get(appointment.pk)  # type: ignore[attr-defined]
         sent = self.request.POST if self.request.method == "POST" else self.request.GET
+        for appointment in affected:
+            first = "move" if appointment.pk in slots else "leave"
+            decided = sent.get(f"what-{appointment.pk}", first)
+            appointment.decided = first if decided == "move" else decided  # type: ignore[attr-defined]
         values = {name: sent.get(name, "") for name in ClosureForm.Meta.fields}
         without = [a for a in affected if not a.telephone]  # type: ignore[attr-defined]
         return self.render(

@@ -18,3 +18,16 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+
+// Select2 draws its own field beside a list with suggestions, and leaves it without a name until
+// something is chosen: it bears that of the list.
+window.addEventListener("load", () => {
+  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+    const name = select.labels[0]?.innerText.trim() || select.getAttribute("aria-label");
+    const drawn = select.nextElementSibling;
+    if (!name || !drawn?.matches(".select2")) continue;
+    for (const part of drawn.querySelectorAll("[role=combobox], [role=textbox]")) {
+      part.setAttribute("aria-label", name);
+    }
+  }
+});
