@@ -204,10 +204,10 @@ def check_answer(case: Case, response: Any) -> str:
     if response.get("Content-Encoding") == "gzip":
         response.content = content = gzip.decompress(content)
         del response["Content-Encoding"]
+    assert response["Cache-Control"] == "no-store"
     if status < 400:
         return str(status)
     assert status < 500 or status == 501, "a fault of ours"
-    assert response["Cache-Control"] == "no-store"
     told = issues(response)
     assert told, "an outcome says what"
     code: str = told[0]["details"]["coding"][0]["code"]
