@@ -16,7 +16,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check fix test demo serve bench fuzz traceability
+.PHONY: help setup run check fix test demo serve bench fuzz chaos traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,10 +53,10 @@ fix: setup ## Put right what ruff can put right
 
 test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
 	@echo '== on SQLite'
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	@echo '== on PostgreSQL'
 	$(BIN)/python -m tests.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
-		$(BIN)/python -m pytest -n $(WORKERS)
+		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqlite3
 	@mkdir -p var
@@ -74,6 +74,9 @@ bench: setup ## What things cost, as ratios in one run, on a throw-away PostgreS
 fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED): inputs tried, answers by code
 	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
 		$(BIN)/python -m pytest tests/fhirapi/test_fuzz.py -q --show-capture=no
+
+chaos: setup ## Break databases and processes for real, and say what held
+	$(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no
 
 traceability: setup ## Which requirements have tests, and which have none
 	$(BIN)/python -m tests.traceability
