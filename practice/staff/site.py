@@ -33,6 +33,12 @@ class StaffSite(UnfoldAdminSite):
             around["practice_choice"] = choice(request)
         return around
 
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The front page: today, above the menu."""
+        from practice.staff.front_page import front_page
+
+        return super().index(request, {**front_page(request), **(extra_context or {})})
+
     def get_urls(self) -> list[Any]:
         """The day-to-day pages, behind the same sign-in as the rest, before the catch-all."""
         from practice.staff.urls import urlpatterns  # the pages use models, which load later

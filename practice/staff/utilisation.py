@@ -99,8 +99,7 @@ class UtilisationPage(StaffPage):
 def heat_map(found: Utilisation) -> dict[str, Any]:
     """Weekdays by hours, those in which anything was offered; a step of colour for each field."""
     uses = found.by(lambda cell: (cell.day.weekday(), cell.hour))
-    hours = [hour for _, hour in uses]
-    shown = range(min(hours), max(hours) + 1) if hours else range(0)
+    shown = sorted({hour for _, hour in uses})
     return {
         "hours": [f"{hour:02}" for hour in shown],
         "rows": [
