@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -345,8 +346,8 @@ class SessionTemplateAdmin(PracticeAdmin):
     empty_choices = {"access_profile": "Everybody"}
     inlines = [TemplateBlockInline]
     actions = ["generate_selected"]
-    actions_list = ["generate_practice"]
-    actions_detail = ["generate_template", "clone"]
+    actions_list = ["build", "generate_practice"]
+    actions_detail = ["build_template", "generate_template", "clone"]
     fieldsets = [
         (
             None,
@@ -391,8 +392,11 @@ class SessionTemplateAdmin(PracticeAdmin):
             request,
             format_html(
                 "The diary follows with the next generation. "
-                '<a href="{}" class="text-link">Generate for this template now</a>.',
+                '<a href="{}" class="text-link">Generate for this template now</a>, or '
+                '<a href="{}?template={}" class="text-link">see first what that would do</a>.',
                 url,
+                reverse("admin:apply_templates"),
+                form.instance.pk,
             ),
         )
 
@@ -403,6 +407,14 @@ class SessionTemplateAdmin(PracticeAdmin):
 
     def has_clone_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request)
+
+    @action(description="Build from blocks", permissions=["clone"], url_path="build")
+    def build(self, request: HttpRequest) -> HttpResponse:
+        return redirect("admin:build_template")
+
+    @action(description="Timeline and calendar", url_path="build")
+    def build_template(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:template", found(self, request, object_id).pk)
 
     @admin.action(description="Generate slots for these templates", permissions=["generate"])
     def generate_selected(

@@ -10,22 +10,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.html import format_html
 
 from practice import clock
 from practice.admin.planning import run_in_words
 from practice.exceptions import PlanChanged, PracticeError
 from practice.models import Appointment, SessionTemplate
 from practice.services import audit, generation
-from practice.services.plans import Action, Plan, SessionPlan
+from practice.services.plans import Action, Plan, SessionPlan, SlotChange
 from practice.staff.clinic_list import number
 from practice.staff.page import StaffPage
-from practice.timetable import moment
+from practice.timetable import SlotKind, moment
 
 WEEKS = 4
 MOST_WEEKS = 26
@@ -169,8 +171,14 @@ class Apply(StaffPage):
             return self.show(form, warning=CHANGED, status=409)
         except PracticeError as refusal:
             return self.show(form, warning=str(refusal), status=422)
-        where = reverse("admin:practice_generationrun_change", args=[run.pk])
-        return self.done(f"Applied. {run_in_words(run)}.", where)
+        record = reverse("admin:practice_generationrun_change", args=[run.pk])
+        said = format_html(
+            'Applied. {}. <a href="{}" class="text-link">See the record of this run</a>.',
+            run_in_words(run),
+            record,
+        )
+        asked = {name: request.POST.get(name, "") for name in ("template", "from", "to")}
+        return self.done(said, f"{reverse('admin:apply_templates')}?{urlencode(asked)}")
 
     @property
     def started_by(self) -> Any:
@@ -281,17 +289,54 @@ def row_of(session: SessionPlan, people: dict[int, Appointment]) -> Row:
 
 
 def what_happens(session: SessionPlan) -> list[str]:
-    """Say what becomes of the session itself, slots apart."""
-    match session.action:
-        case Action.CREATE:
-            return ["New session."]
-        case Action.RESTORE:
-            return ["The session comes back."]
-        case Action.WITHDRAW:
-            return ["No longer planned: the session is withdrawn."]
-        case Action.CHANGE:
-            return [changes_in_words(session)]
-    return []
+    """Say what becomes of the session itself, and which of its slots change or go."""
+    of_session = {
+        Action.CREATE: "New session.",
+        Action.RESTORE: "The session comes back.",
+        Action.WITHDRAW: "No longer planned: the session is withdrawn.",
+        Action.CHANGE: changes_in_words(session) if session.action == Action.CHANGE else "",
+        Action.LEAVE: "",
+    }
+    said = [of_session[session.action]]
+    becomes: Counter[str] = Counter(slot_change_in_words(change) for change in session.change)
+    said += [f"{count} × {words}." for words, count in becomes.items()]
+    if session.withdraw and session.action != Action.WITHDRAW:
+        said.append(f"Withdrawn: {starts(row.start for row in session.withdraw)}.")
+    return list(filter(None, said))
+
+
+def slot_change_in_words(change: SlotChange) -> str:
+    """Return Routine 10 min becomes Routine 20 min; what else changes, without its values."""
+    row, to = change
+    if to is None:
+        return "comes back"
+    was, now = SlotKind._make(row.kind), to.kind
+    before = f"{was.slot_type} {(row.end - row.start) // 60} min"
+    after = f"{now.slot_type} {(to.end - to.start) // 60} min"
+    said = [f"{before} becomes {after}"] if before != after else [before]
+    said += [
+        words for name, words in SLOT_NAMES.items() if getattr(was, name) != getattr(now, name)
+    ]
+    if was.gp_connect_bookable != now.gp_connect_bookable:
+        said.append("GP Connect bookable" if now.gp_connect_bookable else "staff only")
+    return ", ".join(said)
+
+
+SLOT_NAMES = {
+    "delivery_channel": "another channel",
+    "access_profile_id": "another access profile",
+    "booking_window_days": "another booking window",
+    "embargo_minutes": "another embargo",
+    "minimum_notice_minutes": "another minimum notice",
+}
+NAMED_STARTS = 6
+
+
+def starts(seconds: Iterable[int]) -> str:
+    """Return some times of day, and how many more."""
+    at = [f"{clock.local(moment(each)):%H:%M}" for each in seconds]
+    more = f" and {len(at) - NAMED_STARTS} more" if len(at) > NAMED_STARTS else ""
+    return f"{', '.join(at[:NAMED_STARTS])}{more}"
 
 
 NAMES = {

@@ -104,6 +104,9 @@ class SessionForm(TemplateForm):
         fields["access_profile"].empty_label = "Everybody"
         fields["access_profile"].help_text = "Who outside may book, unless a block says otherwise."
         fields["session_name"].help_text = "Shown to other organisations too."
+        name_empty(self, "nth_of_month", "Every one")
+        fields["nth_of_month"].label = "Of the month"
+        name_empty(self, "practitioner_role", "None: never offered outside")
         for name in OFFER_LIMITS:
             fields[name].help_text = SHORT_HELP[name]
 
@@ -115,6 +118,20 @@ SHORT_HELP = {
 }
 
 
+WHEN_EMPTY = {
+    "slot_minutes": "break",
+    "slot_count": "all",
+    **dict.fromkeys(OFFER_LIMITS, "as session"),
+}
+
+
+def name_empty(form: Any, name: str, words: str) -> None:
+    """Say in a list of codes what it means to choose none."""
+    form.fields[name].choices = [
+        (code, label if code else words) for code, label in form.fields[name].choices
+    ]
+
+
 class Block(BlockForm):
     """A block, its position kept by the buttons of the page."""
 
@@ -123,6 +140,16 @@ class Block(BlockForm):
         fields = BLOCK_FIELDS
         widgets = {"position": forms.HiddenInput, "start": CLOCK, "end": CLOCK}
         labels = {"slot_minutes": "Minutes", "slot_count": "How many"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, words in WHEN_EMPTY.items():  # The page says it once, above all blocks.
+            self.fields[name].help_text = ""
+            self.fields[name].widget.attrs["placeholder"] = words
+        for name in ("slot_type", "access_profile"):
+            if name in self.fields:
+                self.fields[name].help_text = ""
+        name_empty(self, "delivery_channel", "None")
 
     @property
     def shown(self) -> TemplateBlock:

@@ -1,6 +1,6 @@
 """Building a template from blocks, and applying the plan that was shown and no other."""
 
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from html import unescape
 
 import pytest
@@ -266,16 +266,19 @@ def test_a_clone_for_the_other_week_starts_a_week_later(practice, manager, monda
 def test_the_calendar_shows_weeks_a_and_b_and_what_is_closed(practice, manager, monday):
     make_closure(start_date=monday, end_date=monday, name="Fire alarm works")
     template = make_template(
-        session_holder=practice.practitioner, every_n_weeks=2, effective_from=monday, weekdays=[0]
+        session_holder=practice.practitioner,
+        every_n_weeks=2,
+        effective_from=monday,
+        weekdays=[0],
+        runs_on_bank_holidays=True,
     )
 
     page = manager.get(reverse("admin:template", args=[template.pk]))
 
     days = {d.day: d for week in page.context["calendar"] for d in week.days}
     assert (days[monday].word, days[monday].why) == ("Closed", "Fire alarm works")
-    assert days[monday + timedelta(days=7)].word == ""
-    words = {days[monday + timedelta(weeks=n)].word for n in (2, 4)}
-    assert "Runs" in words
+    words = [days[monday + timedelta(weeks=n)].word for n in range(1, 5)]
+    assert words == ["", "Runs", "", "Runs"]
     names = [week.name for week in page.context["calendar"]]
     assert set(names) == {"Week A", "Week B"}
     assert len(names) == 12
@@ -324,6 +327,7 @@ def template(practice, monday):
         session_holder=practice.practitioner,
         weekdays=[0],
         effective_from=monday,
+        runs_on_bank_holidays=True,
         blocks=[{"end": time(10)}],
     )
 
@@ -353,10 +357,11 @@ def test_the_plan_shown_is_the_plan_applied(practice, manager, template, monday)
     assert page.context["button"] == "Apply: create 12"
     assert Slot.objects.count() == 0
 
-    answer = manager.post(APPLY, shown(page))
+    answer = manager.post(APPLY, shown(page), follow=True)
 
     run = GenerationRun.objects.get()
-    assert answer.url == reverse("admin:practice_generationrun_change", args=[run.pk])
+    assert reverse("admin:practice_generationrun_change", args=[run.pk]) in said(answer)
+    assert "12 slots created" in said(answer)
     assert run.slots_created == Slot.objects.count() == 12
     assert plan_of(manager, template, monday).context["button"] == ""
 
@@ -410,7 +415,12 @@ def test_a_plan_with_a_made_up_digest_or_moment_does_nothing(practice, manager, 
 def test_all_templates_are_applied_together_and_dates_are_bounded(
     practice, manager, template, monday
 ):
-    make_template(weekdays=[1], effective_from=monday, blocks=[{"end": time(10)}])
+    make_template(
+        weekdays=[1],
+        effective_from=monday,
+        runs_on_bank_holidays=True,
+        blocks=[{"end": time(10)}],
+    )
 
     page = manager.get(APPLY, {"from": monday, "to": monday + timedelta(days=6)})
     assert page.context["button"] == "Apply: create 12"
@@ -453,8 +463,10 @@ def test_the_pages_make_as_many_queries_for_many_slots_as_for_few(
     assert (queries(builder), queries(apply)) == few
 
 
-def test_both_pages_know_the_clock_changes(practice, manager):
+def test_the_timeline_knows_the_clock_changes(practice, client, monkeypatch):
     """A night session over the spring change is shown as it will be."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2027, 3, 1, 12, tzinfo=UTC))
+    client.force_login(make_staff(practice.organisation, role=MANAGER))
     template = make_template(
         session_holder=practice.practitioner,
         effective_from=date(2027, 3, 27),
@@ -462,6 +474,6 @@ def test_both_pages_know_the_clock_changes(practice, manager):
         blocks=[{"start": time(23), "end": time(3), "slot_minutes": 60}],
     )
 
-    page = manager.get(reverse("admin:template", args=[template.pk]))
+    page = client.get(reverse("admin:template", args=[template.pk]))
 
     assert [line[:5] for line in timeline(page)] == ["23:00", "00:00", "02:00"]
