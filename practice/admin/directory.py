@@ -28,6 +28,7 @@ from practice.admin.base import (
     PracticeAdmin,
     PracticeForm,
     actor_of,
+    count_up,
     only_own,
     sole_practice,
     tones,
@@ -187,6 +188,14 @@ class LocationAdmin(PracticeAdmin):
             },
         ),
     ]
+
+    def save_model(
+        self, request: HttpRequest, obj: Location, form: forms.ModelForm, change: bool
+    ) -> None:
+        """The practice is shown with its main surgery, so that this is its change too (GEN-032)."""
+        super().save_model(request, obj, form, change)
+        if "is_main" in form.changed_data:
+            count_up(obj.organisation)
 
     @display(description="Surgery", ordering="is_main", label={"Main": "primary"})
     def main(self, location: Location) -> str:

@@ -341,7 +341,13 @@ class _Loader:
                 record.version += 1
         else:
             return record
+        was_there = not record._state.adding
         record.save()
+        if was_there and "is_main" in different:
+            # The practice is shown with its main surgery (GEN-032).
+            Organisation.objects.filter(pk=record.organisation_id).update(
+                version=models.F("version") + 1
+            )
         return record
 
     def _find_faults(self, record: models.Model, entry: Entry) -> bool:
