@@ -105,7 +105,11 @@ class Gunicorn:
 
 @contextmanager
 def gunicorn(
-    *, workers: int = 2, threads: int = 4, environment: Mapping[str, str] | None = None
+    *,
+    workers: int = 2,
+    threads: int = 4,
+    environment: Mapping[str, str] | None = None,
+    application: str = "config.wsgi",
 ) -> Iterator[Gunicorn]:
     """Run gunicorn. What it wrote is in the message when the test fails."""
     variables = {
@@ -120,7 +124,7 @@ def gunicorn(
         socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
         tempfile.TemporaryFile("w+") as log,
     ):
-        command = [sys.executable, "-m", "gunicorn", "config.wsgi"]
+        command = [sys.executable, "-m", "gunicorn", application]
         command += [f"--bind=fd://{listener.fileno()}", "--worker-class=gthread"]
         command += [f"--workers={workers}", f"--threads={threads}", "--keep-alive=0"]
         command += ["--access-logfile=-", "--access-logformat=served %(p)s %(s)s"]

@@ -1,0 +1,528 @@
+"""What happens when things break: they are really broken here, and the diary is asked afterwards.
+
+``make chaos`` runs these; they are too slow for ``make test``. Each has a PostgreSQL server and
+gunicorn processes of its own, prints what was injected and what held, and ends with check_diary and
+verify_audit.
+"""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from fhir.resources.STU3.operationoutcome import OperationOutcome
+
+from tests import servers
+from tests.bodies import appointment_body
+from tests.chaos import world as worlds
+from tests.chaos.cluster import Cluster, cluster
+from tests.consumer import Consumer
+from tests.postgresql import binaries
+from tests.shared import ROOT
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.skipif(binaries() is None, reason="PostgreSQL server binaries are not installed"),
+]
+
+SERVED = {"GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "0", "DJANGO_LOG_LEVEL": "ERROR"}
+
+
+class Broken:
+    """A database with a world in it, and what a test does to it."""
+
+    def __init__(self, database: Cluster, say: Callable[[str], None]) -> None:
+        self.database, self.say = database, say
+        self.world: SimpleNamespace
+
+    def fill(self, **options: Any) -> None:
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        self.world = worlds.read(self.run("-m", "tests.chaos.world", *arguments).stdout)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DATABASE_URL": self.database.url,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert not check or done.returncode == 0, f"{arguments}: {done.stdout} {done.stderr}"
+        return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @contextmanager
+    def served(self, **options: Any) -> Iterator[servers.Gunicorn]:
+        environment = {**SERVED, "DATABASE_URL": self.database.url}
+        environment |= options.pop("environment", {})
+        with servers.gunicorn(environment=environment, **options) as running:
+            wait_for(lambda: answered(self.search(running.address)) == 200)
+            yield running
+
+    # -------------------------------------------------------- requests
+
+    def consumer(self, address: servers.Address, **headers: str) -> Consumer:
+        client = servers.NetworkClient(address)
+        return Consumer(self.world.organisation, client=client, headers=headers)
+
+    def book(self, address: servers.Address, slot: Any, **headers: str) -> Any:
+        """The answer, or None when the connection broke."""
+        body = appointment_body(slots=[slot], patient=self.world.patients[0])
+        return try_to(lambda: self.consumer(address, **headers).book(body))
+
+    def search(self, address: servers.Address) -> Any:
+        today = date.today()
+        span = {"start": f"ge{today}", "end": f"le{today + timedelta(days=6)}", "status": "free"}
+        query = {**span, "_include": "Slot:schedule"}
+        return try_to(lambda: self.consumer(address).search_slots(query))
+
+    # -------------------------------------------------------- what must hold
+
+    def booked(self) -> dict[int, int]:
+        """The slots that are held, and how often."""
+        return Counter(
+            self.database.ask("SELECT slot_id FROM practice_appointmentslot WHERE NOT released")
+        )
+
+    def check(self) -> None:
+        """The diary and the trail are whole."""
+        self.run("manage.py", "seal_audit")
+        diary = self.run("manage.py", "check_diary", check=False)
+        trail = self.run("manage.py", "verify_audit", check=False)
+        assert diary.returncode == 0, diary.stdout + diary.stderr
+        assert trail.returncode == 0, trail.stdout + trail.stderr
+        words = diary.stdout.strip().splitlines()[-1]
+        self.say(f"held: check_diary ({words}); verify_audit ({trail.stdout.strip()})")
+
+
+def try_to(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def answered(answer: Any) -> int | None:
+    return None if answer is None else answer.status_code
+
+
+def assert_clean(answer: Any) -> None:
+    """Whatever was refused was refused as FHIR, and says when to try again if that may help."""
+    if answer is None or answer.status_code < 400:
+        return
+    OperationOutcome.model_validate_json(answer.content)
+    if answer.status_code == 503:
+        assert answer.headers["Retry-After"]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> float:
+    """Wait until a condition holds; how long it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < seconds, "it never came about"
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+@pytest.fixture
+def say(request, capsys) -> Callable[[str], None]:
+    def speak(words: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {words}", end="", flush=True)
+
+    speak(f"--- {request.node.name}")
+    return speak
+
+
+@pytest.fixture
+def broken(say) -> Iterator[Broken]:
+    with cluster() as database:
+        made = Broken(database, say)
+        made.fill()
+        yield made
+
+
+# ---------------------------------------------------------------- the database goes away
+
+
+class Load:
+    """Consumers that search and book without a pause, each slot by two of them."""
+
+    def __init__(self, broken: Broken, address: servers.Address, consumers: int = 6) -> None:
+        self.broken, self.address = broken, address
+        self.answers: list[tuple[float, str, Any]] = []
+        self.booked: list[int] = []
+        self.ended = threading.Event()
+        slots = broken.world.slots
+        self.threads = [
+            threading.Thread(target=self.work, args=(slots[number // 2 :: consumers // 2],))
+            for number in range(consumers)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, slots: list[Any]) -> None:
+        for slot in slots:
+            while not self.ended.is_set():
+                found = self.broken.search(self.address)
+                self.answers.append((time.monotonic(), "search", found))
+                answer = self.broken.book(self.address, slot)
+                self.answers.append((time.monotonic(), "book", answer))
+                if answered(answer) == 201:
+                    self.booked.append(slot.pk)
+                if answered(answer) in {201, 409}:
+                    break
+                time.sleep(0.05)
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def told(self, since: float = 0, until: float = float("inf")) -> Counter[Any]:
+        return Counter(answered(answer) for at, _, answer in self.answers if since <= at < until)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+def test_the_database_goes_and_comes_back_under_load(broken, say, how):
+    down_seconds = 8
+    with broken.served(workers=2, threads=4) as running:
+        load = Load(broken, running.address)
+        time.sleep(3)
+        before = time.monotonic()
+        broken.database.stop(how)
+        gone = time.monotonic()
+        time.sleep(down_seconds)
+        meanwhile = try_to(lambda: broken.search(running.address))
+        back = time.monotonic()
+        broken.database.start()
+        recovered = wait_for(lambda: answered(broken.search(running.address)) == 200)
+        time.sleep(4)
+        late = load.told(since=time.monotonic() - 2)
+        load.end()
+        workers = len(running.served)
+
+    outage = load.told(gone + 0.5, back)
+    say(f"injected: PostgreSQL {how.name} under load, {down_seconds} s without it, then started")
+    say(f"answers before {dict(load.told(until=before))}, without it {dict(outage)}")
+    say(f"held: served again {recovered:.1f} s after the start, by the same {workers} processes")
+    for _, _, answer in load.answers:
+        assert_clean(answer)
+    assert answered(meanwhile) == 503
+    assert set(outage) == {503}
+    assert workers == 2
+    assert late[200], "searches succeed again"
+    assert not {500, 503, None} & set(late), late
+    held = broken.booked()
+    assert set(held.values()) <= {1}
+    assert set(load.booked) <= set(held), "whoever was told 201 has the slot"
+    say(f"held: {len(load.booked)} times 201, {len(held)} slots taken, none twice")
+    broken.check()
+
+
+# ---------------------------------------------------------------- the process dies
+
+
+def test_the_web_process_is_killed_at_each_step_of_a_booking(broken, say, tmp_path):
+    log = tmp_path / "steps"
+    slots = iter(broken.world.slots)
+    outcomes: list[str] = []
+    with broken.served(
+        workers=1,
+        threads=1,
+        application="tests.chaos.wsgi",
+        environment={"CHAOS_LOG": str(log)},
+    ) as running:
+        for step in range(1, 100):
+            slot = next(slots)
+            answer = broken.book(running.address, slot, **{"X-Chaos-Kill": str(step)})
+            if answered(answer) == 201:
+                break  # more steps than there are
+            assert answer is None, f"step {step}: {answer.status_code} {answer.content}"
+            died_at = log.read_text().splitlines()[-1]
+            whole = broken.booked().get(slot.pk, 0)
+            # Nobody was told; so either nothing is there, or all of it, and the retry says so.
+            again = None
+            wait_for(lambda: answered(broken.search(running.address)) == 200)
+            again = broken.book(running.address, slot)
+            assert answered(again) == (409 if whole else 201), died_at
+            outcomes.append(f"{died_at}: {'booked' if whole else 'nothing'}")
+
+    say(f"injected: SIGKILL of the worker before each of {len(outcomes)} steps of a booking")
+    for outcome in outcomes:
+        say(f"  {outcome}")
+    assert len(outcomes) > 8
+    after = [index for index, each in enumerate(outcomes) if "after COMMIT" in each]
+    assert after, "a COMMIT was among the steps"
+    kept = [each.endswith("booked") for each in outcomes]
+    assert kept == sorted(kept), "nothing before the COMMIT is kept, and everything after it"
+    assert kept[-1]
+    assert set(broken.booked().values()) == {1}
+    say("held: nothing at all before the COMMIT, the whole booking after it; the retry says which")
+    broken.check()
+
+
+def test_all_web_processes_are_killed_under_load(broken, say):
+    with broken.served(workers=2, threads=4) as running:
+        load = Load(broken, running.address)
+        for _ in range(3):
+            time.sleep(1.5)
+            children = subprocess.run(
+                ["ps", "-o", "pid=", "--ppid", str(running.process.pid)],
+                capture_output=True,
+                text=True,
+            ).stdout.split()
+            for pid in children:
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.5)
+        recovered = wait_for(lambda: answered(broken.search(running.address)) == 200)
+        time.sleep(1)
+        load.end()
+
+    say("injected: SIGKILL of both workers, three times, under load")
+    say(f"answers {dict(load.told())} (None: the connection broke); back in {recovered:.1f} s")
+    for _, _, answer in load.answers:
+        assert_clean(answer)
+    assert not {500, 503} & set(load.told())
+    held = broken.booked()
+    assert set(held.values()) <= {1}
+    assert set(load.booked) <= set(held)
+    say(f"held: {len(load.booked)} times 201, {len(held)} slots taken, none twice")
+    broken.check()
+
+
+# ---------------------------------------------------------------- nothing can be written
+
+
+def test_the_database_becomes_read_only(broken, say):
+    slots = iter(broken.world.slots)
+    with broken.served(workers=1) as running:
+        assert answered(broken.book(running.address, next(slots))) == 201
+        broken.database.tell(
+            "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"
+        )
+        time.sleep(1)
+        answers = [broken.book(running.address, next(slots)) for _ in range(5)]
+        searched = broken.search(running.address)
+        with broken.database.connect(options="-c default_transaction_read_only=off") as connection:
+            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            connection.execute("SELECT pg_reload_conf()")
+        time.sleep(1)
+        last = broken.book(running.address, next(slots))
+
+    say("injected: the database read-only, as after a failover to a replica, and then not")
+    told = Counter(map(answered, answers))
+    say(f"answers: bookings {dict(told)}, a search {answered(searched)}")
+    for answer in (*answers, searched):
+        assert_clean(answer)
+    assert set(told) == {503}
+    assert answered(searched) == 503, "what cannot be recorded is not shown"
+    assert answered(last) == 201
+    assert len(broken.booked()) == 2
+    say("held: nothing half-booked, and bookings again without a restart")
+    broken.check()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small disk can be mounted by root only")
+def test_the_disk_is_full(say):
+    with cluster(megabytes=110) as database:
+        broken = Broken(database, say)
+        broken.fill(slots=170)
+        with broken.served(workers=1) as running:
+            assert answered(broken.book(running.address, broken.world.slots[0])) == 201
+            filler = database.data / "filler"
+            with filler.open("wb") as file:
+                try:
+                    while True:
+                        file.write(b"x" * 65536)
+                        file.flush()
+                except OSError:
+                    pass
+            told: Counter[Any] = Counter()
+            kept = [broken.world.slots[0].pk]
+            for slot in broken.world.slots[1:120]:
+                answer = broken.book(running.address, slot)
+                assert_clean(answer)
+                told[answered(answer)] += 1
+                if answered(answer) == 201:
+                    kept.append(slot.pk)
+                elif told[503] >= 8:
+                    break
+            filler.unlink()
+            assert database.process is not None
+            time.sleep(1)
+            fell = database.process.poll() is not None
+            if fell:
+                database.start()
+            recovered = wait_for(
+                lambda: answered(broken.book(running.address, broken.world.slots[-1])) in {201, 409}
+            )
+        say("injected: a disk without a byte left under PostgreSQL, and then some")
+        say(f"answers {dict(told)}; PostgreSQL {'ended and was started' if fell else 'stayed up'}")
+        assert set(told) <= {201, 503}
+        assert told[503]
+        held = broken.booked()
+        assert set(kept) <= set(held)
+        assert set(held.values()) == {1}
+        say(f"held: {len(kept)} were told 201 and have it; back after {recovered:.1f} s")
+        broken.check()
+
+
+# ---------------------------------------------------------------- generating
+
+
+def generated(broken: Broken) -> list[Any]:
+    return broken.database.ask(
+        "SELECT (s.schedule_id, s.start) FROM practice_slot s JOIN practice_schedule c"
+        " ON c.id = s.schedule_id WHERE c.template_id IS NOT NULL"
+    )
+
+
+WEEKS = "--weeks=40"
+
+
+def test_two_generators_run_at_once(broken, say):
+    runs = [broken.start("manage.py", "generate_slots", WEEKS) for _ in range(2)]
+    told = [run.communicate(timeout=300)[0] for run in runs]
+
+    say(f"injected: two generate_slots {WEEKS} at once, two processes")
+    assert [run.returncode for run in runs] == [0, 0], told
+    slots = generated(broken)
+    assert slots
+    assert len(slots) == len(set(slots))
+    broken.run("manage.py", "generate_slots", WEEKS)
+    assert len(generated(broken)) == len(slots), "a third run finds nothing to do"
+    say(f"held: {len(slots)} slots, none twice, and a third run adds none")
+    broken.check()
+
+
+def test_a_generator_is_killed_in_the_middle(broken, say):
+    run = broken.start("manage.py", "generate_slots", WEEKS)
+    wait_for(lambda: len(generated(broken)) > 300)
+    run.kill()
+    run.communicate()
+    half = len(generated(broken))
+    days = broken.database.ask(
+        "SELECT count(*) FROM practice_slot s JOIN practice_schedule c ON c.id = s.schedule_id"
+        " WHERE c.template_id IS NOT NULL GROUP BY c.id"
+    )
+
+    say(f"injected: SIGKILL of generate_slots {WEEKS} after {half} slots")
+    assert len(set(days)) == 1, "no session has a part of its slots only"
+    broken.check()
+    broken.run("manage.py", "generate_slots", WEEKS)
+    whole = generated(broken)
+    assert len(whole) > half
+    assert len(whole) == len(set(whole))
+    broken.run("manage.py", "generate_slots", WEEKS)
+    assert len(generated(broken)) == len(whole)
+    say(f"held: whole sessions only; the next run came to {len(whole)} slots, none twice")
+    broken.check()
+
+
+# ---------------------------------------------------------------- too few connections
+
+
+def test_the_pool_is_exhausted(broken, say):
+    first, *others = broken.world.slots
+    with broken.served(workers=1, threads=8, environment={"DATABASE_POOL_SIZE": "2"}) as running:
+        with broken.database.connect() as rival, rival.transaction():
+            rival.execute("SELECT 1 FROM practice_slot WHERE id = %s FOR UPDATE", [first.pk])
+            begun = time.monotonic()
+            waiting = [lambda: broken.book(running.address, first) for _ in range(2)]
+            refused = [lambda: timed(lambda: broken.search(running.address)) for _ in range(4)]
+            results: list[Any] = []
+            threads = [
+                threading.Thread(target=lambda call=call: results.append(call()))
+                for call in (*waiting, *refused)
+            ]
+            for thread in threads[:2]:
+                thread.start()
+            time.sleep(1)
+            for thread in threads[2:]:
+                thread.start()
+            for thread in threads[2:]:
+                thread.join(60)
+            blocked = time.monotonic() - begun
+            searched = list(results)
+        for thread in threads:
+            thread.join(60)
+        recovered = wait_for(lambda: answered(broken.search(running.address)) == 200)
+        last = broken.book(running.address, others[0])
+
+    say(f"injected: a pool of 2 connections, both waiting for a lock for {blocked:.1f} s")
+    told = Counter(answered(answer) for _, answer in searched)
+    slowest = max(seconds for seconds, _ in searched)
+    say(f"answers meanwhile {dict(told)}, the slowest after {slowest:.1f} s")
+    for _, answer in searched:
+        assert_clean(answer)
+    assert set(told) == {503}
+    booked = Counter(answered(each) for each in results if not isinstance(each, tuple))
+    assert booked == {201: 1, 409: 1}
+    assert answered(last) == 201
+    say(f"held: the two that waited got 201 and 409; all is well {recovered:.1f} s later")
+    broken.check()
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.monotonic()
+    answer = call()
+    return time.monotonic() - begun, answer
+
+
+def test_the_server_has_no_connection_left(broken, say):
+    with broken.served(workers=1, threads=4) as running:
+        hogs = []
+        broken.database.tell(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        try:
+            while len(hogs) < 100:
+                hogs.append(broken.database.connect())
+        except psycopg.OperationalError:
+            pass  # "too many clients already"
+        answers = [broken.search(running.address) for _ in range(2)]
+        for hog in hogs:
+            hog.close()
+        recovered = wait_for(lambda: answered(broken.search(running.address)) == 200)
+        last = broken.book(running.address, broken.world.slots[0])
+
+    say(f"injected: our connections cut, and all {len(hogs)} of the server's taken by others")
+    told = Counter(map(answered, answers))
+    say(f"answers meanwhile {dict(told)}")
+    for answer in answers:
+        assert_clean(answer)
+    assert 503 in told
+    assert answered(last) == 201
+    say(f"held: served again {recovered:.1f} s after they had gone")
+    broken.check()

@@ -1,0 +1,71 @@
+"""Fill the database of DATABASE_URL, and say in JSON what there is.
+
+A process of its own, because the tests of faults have no database of Django's: theirs is a server
+that they stop, kill and fill up.
+"""
+
+import argparse
+import json
+import os
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+PATIENTS = 4
+
+
+def make(slots: int) -> dict[str, Any]:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from tests import factories
+
+    call_command("migrate", verbosity=0)
+    organisation = factories.make_organisation()
+    factories.make_location(organisation)
+    factories.make_template(organisation)
+    made = factories.make_slots(slots, minutes=1)
+    patients = [factories.make_patient(organisation) for _ in range(PATIENTS)]
+    return {
+        "organisation": {"ods_code": organisation.ods_code, "asid": organisation.asid},
+        "slots": [
+            {
+                "pk": slot.pk,
+                "start": slot.start.isoformat(),
+                "end": slot.end.isoformat(),
+                "location": slot.schedule.location_id,
+            }
+            for slot in made
+        ],
+        "patients": [patient.pk for patient in patients],
+    }
+
+
+def read(told: str) -> SimpleNamespace:
+    """The world as ``make`` told of it, in the shapes that tests.bodies and Consumer read."""
+    from datetime import datetime
+
+    found = json.loads(told)
+    slots = [
+        SimpleNamespace(
+            pk=slot["pk"],
+            start=datetime.fromisoformat(slot["start"]),
+            end=datetime.fromisoformat(slot["end"]),
+            schedule=SimpleNamespace(location_id=slot["location"]),
+        )
+        for slot in found["slots"]
+    ]
+    return SimpleNamespace(
+        organisation=SimpleNamespace(**found["organisation"]),
+        slots=slots,
+        patients=[SimpleNamespace(pk=pk) for pk in found["patients"]],
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slots", type=int, default=170)
+    json.dump(make(parser.parse_args().slots), sys.stdout)
