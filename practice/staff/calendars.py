@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from practice.admin.base import person
 from practice.exceptions import PracticeError
 from practice.models import (
     Appointment,
@@ -233,6 +234,6 @@ class Calendars(StaffPage):
     def own_holder(self) -> int | None:
         """Who the reader is in this practice's diary."""
         if not hasattr(self, "_own_holder"):
-            memberships = self.request.user.memberships.filter(organisation=self.practice)
+            memberships = person(self.request).user.memberships.filter(organisation=self.practice)
             self._own_holder = memberships.values_list("session_holder", flat=True).first()
         return self._own_holder
