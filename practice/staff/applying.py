@@ -334,7 +334,7 @@ NAMED_STARTS = 6
 
 def starts(seconds: Iterable[int]) -> str:
     """Return some times of day, and how many more."""
-    at = [f"{clock.local(moment(each)):%H:%M}" for each in seconds]
+    at = [f"{clock.local(moment(each)):%H:%M}" for each in sorted(seconds)]
     more = f" and {len(at) - NAMED_STARTS} more" if len(at) > NAMED_STARTS else ""
     return f"{', '.join(at[:NAMED_STARTS])}{more}"
 
