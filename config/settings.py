@@ -72,14 +72,14 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
-# What a page may load and do; docs/security.md says why the two exceptions are there.
+# What a page may load and do; docs/security.md says why there is an exception.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
         "default-src": [csp.NONE],
         "script-src": [csp.SELF, csp.NONCE, csp.UNSAFE_EVAL],
         "script-src-attr": [csp.NONE],
         "style-src": [csp.SELF, csp.NONCE],
-        "style-src-attr": [csp.UNSAFE_INLINE],
+        "style-src-attr": [csp.NONE],
         "img-src": [csp.SELF, "data:"],
         "font-src": [csp.SELF],
         "connect-src": [csp.SELF],

@@ -199,9 +199,9 @@ def test_weak_passwords_are_refused(password):
 # ---------------------------------------------------------------- staying in
 
 
-def leave_alone(client, minutes):
+def leave_alone(client, minutes, what=sign_in.SEEN_AT):
     session = client.session
-    session[sign_in.SEEN_AT] = (timezone.now() - timedelta(minutes=minutes)).timestamp()
+    session[what] = (timezone.now() - timedelta(minutes=minutes)).timestamp()
     session.save()
 
 
@@ -224,6 +224,14 @@ def test_somebody_who_works_stays_signed_in(jo, settings):
     for _ in range(3):
         leave_alone(client, settings.STAFF_IDLE_MINUTES - 1)
         assert client.get("/admin/").status_code == 200
+
+
+def test_nobody_stays_signed_in_for_ever(jo, settings):
+    client = Client()
+    try_to_sign_in(client)
+    leave_alone(client, settings.SESSION_COOKIE_AGE / 60 + 1, what=sign_in.SIGNED_IN_AT)
+
+    assert client.get("/admin/").status_code == 302
 
 
 def test_a_part_of_a_page_sends_the_whole_page_to_sign_in(jo, settings):

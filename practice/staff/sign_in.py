@@ -6,7 +6,7 @@ site, also for those not yet written.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +30,7 @@ ADMIN = "/admin/"
 # What the session remembers. PENDING holds "code" or "set-up" until the second factor is passed.
 PENDING = "second_factor_pending"
 SEEN_AT = "seen_at"
+SIGNED_IN_AT = "signed_in_at"
 SEEN_EVERY_SECONDS = 60
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -53,7 +54,7 @@ def signed_in(request: HttpRequest) -> None:
         request.session[PENDING] = "code"
     elif settings.STAFF_SECOND_FACTOR_REQUIRED:
         request.session[PENDING] = "set-up"
-    request.session[SEEN_AT] = timezone.now().timestamp()
+    request.session[SEEN_AT] = request.session[SIGNED_IN_AT] = timezone.now().timestamp()
     record(request.user, "sign-in", "ok", actor_of(request))
 
 
@@ -127,7 +128,9 @@ def held_back(request: HttpRequest) -> HttpResponse | None:
     if is_idle(request, timezone.now()):
         record(request.user, "sign-out", "ok", actor_of(request), reason="idle")
         logout(request)
-        messages.info(request, "You were signed out, as nothing had been done for a while.")
+        messages.info(
+            request, "You were signed out, as nothing had been done for a while, or for the day."
+        )
         return away(request, redirect_to_login(request.get_full_path(), reverse("admin:login")))
     page = reverse("admin:second_factor")
     if request.session.get(PENDING) and request.path != page:
@@ -137,10 +140,11 @@ def held_back(request: HttpRequest) -> HttpResponse | None:
 
 
 def is_idle(request: HttpRequest, now: datetime) -> bool:
-    """Whether a session was left alone for too long; notes that it is being used."""
-    limit = timedelta(minutes=settings.STAFF_IDLE_MINUTES)
-    seen = request.session.get(SEEN_AT)
-    if seen is not None and now.timestamp() - seen > limit.total_seconds():
+    """Whether a session was left alone, or has lasted, too long; notes that it is being used."""
+    seen, since = (request.session.get(name) for name in (SEEN_AT, SIGNED_IN_AT))
+    if seen is not None and now.timestamp() - seen > settings.STAFF_IDLE_MINUTES * 60:
+        return True
+    if since is not None and now.timestamp() - since > settings.SESSION_COOKIE_AGE:
         return True
     if seen is not None and now.timestamp() - seen > SEEN_EVERY_SECONDS:
         request.session[SEEN_AT] = now.timestamp()

@@ -124,3 +124,41 @@ def test_one_consumer_does_not_use_up_the_share_of_another(consumer, practice):
     )
 
     assert other_system.status_code == other_organisation.status_code == 200
+
+
+# ---------------------------------------------------------------- how much, and how deep
+
+BOMB = """<?xml version="1.0"?>
+<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">
+<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>
+<Appointment xmlns="http://hl7.org/fhir"><description value="&c;"/></Appointment>"""
+OUTSIDE = """<!DOCTYPE a [<!ENTITY file SYSTEM "file:///etc/passwd">]>
+<Appointment xmlns="http://hl7.org/fhir"><description value="&file;"/></Appointment>"""
+DEEP_XML = '<Appointment xmlns="http://hl7.org/fhir">' + "<x>" * 5000 + "</x>" * 5000
+DEEP_JSON = '{"resourceType":"Appointment","x":' + "[" * 5000 + "]" * 5000 + "}"
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-021", "SEC-022", "GEN-058")
+@pytest.mark.parametrize(
+    ("format", "body"),
+    [
+        pytest.param("xml", BOMB, id="entity-bomb"),
+        pytest.param("xml", OUTSIDE, id="external-entity"),
+        pytest.param("xml", BOMB.encode("utf-16"), id="entity-bomb-in-utf-16"),
+        pytest.param("xml", f"{DEEP_XML}</Appointment>", id="deep-xml"),
+        pytest.param("json", DEEP_JSON, id="deep-json"),
+        pytest.param("json", b" " * 2_700_000, id="large-json"),
+        pytest.param("xml", b" " * 2_700_000, id="large-xml"),
+    ],
+)
+def test_bodies_that_are_weapons_are_refused_at_once(consumer, format, body):
+    body = body if isinstance(body, bytes) else body.encode()
+
+    response = consumer.book(body, format=format)
+
+    assert response.status_code == 400
+    assert spine_code(response) == "BAD_REQUEST"
+    assert "root:" not in response.content.decode()
+    assert Appointment.objects.count() == 0
+    assert AuditEvent.objects.get().spine_code == "BAD_REQUEST"
