@@ -20,14 +20,19 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 // Select2 draws its own field beside a list with suggestions, and leaves it without a name until
-// something is chosen: it bears that of the list.
-window.addEventListener("load", () => {
-  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
-    const name = select.labels[0]?.innerText.trim() || select.getAttribute("aria-label");
-    const drawn = select.nextElementSibling;
-    if (!name || !drawn?.matches(".select2")) continue;
-    for (const part of drawn.querySelectorAll("[role=combobox], [role=textbox]")) {
-      part.setAttribute("aria-label", name);
+// something is chosen: it bears that of the list. Rows that are added later have such lists too.
+document.addEventListener("DOMContentLoaded", () => {
+  if (!document.querySelector("select.admin-autocomplete")) return;
+  const name = () => {
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const label = select.labels[0]?.innerText.trim() || select.getAttribute("aria-label");
+      const drawn = select.nextElementSibling;
+      if (!label || !drawn?.matches(".select2")) continue;
+      for (const part of drawn.querySelectorAll("[role=combobox], [role=textbox]")) {
+        part.setAttribute("aria-label", label);
+      }
     }
-  }
+  };
+  name();
+  new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
 });
