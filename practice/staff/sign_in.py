@@ -122,8 +122,10 @@ def guard(get_response: Handler) -> Handler:
 
 def held_back(request: HttpRequest) -> HttpResponse | None:
     """The answer for somebody who may not go on, or None."""
+    if not request.user.is_authenticated:
+        return None
     open_to_all = {reverse("admin:login"), reverse("admin:logout"), reverse("admin:jsi18n")}
-    if request.path in open_to_all or not request.user.is_authenticated:
+    if request.path in open_to_all:
         return None
     if is_idle(request, timezone.now()):
         record(request.user, "sign-out", "ok", actor_of(request), reason="idle")
