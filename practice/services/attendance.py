@@ -122,6 +122,7 @@ def close_day(
     open_ones = Appointment.objects.filter(
         organisation=organisation,
         status=Status.BOOKED,
+        orphaned=False,  # whose session did not take place has missed nothing
         start__lt=clock.day_start(clock.today(now)),
     )
     closed = []

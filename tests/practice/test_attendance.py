@@ -114,3 +114,17 @@ def test_closing_the_day_marks_what_is_still_booked_and_doing_it_again_changes_n
     assert today.status == "booked"
     assert AuditEvent.objects.filter(event="appointment.closed").count() == 1
     assert nightfall > timezone.now()
+
+
+def test_closing_the_day_accuses_nobody_whose_session_did_not_take_place(practice):
+    orphan = make_appointment(slots=[make_slot()], patient=practice.patient)
+    Appointment.objects.filter(pk=orphan.pk).update(orphaned=True)
+
+    closed = attendance.close_day(
+        organisation=practice.organisation,
+        status="noshow",
+        actor=RECEPTION,
+        now=orphan.start + timedelta(days=1),
+    )
+
+    assert closed == []
