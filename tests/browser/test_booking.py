@@ -131,6 +131,8 @@ def test_the_second_of_two_receptionists_is_told_kindly_and_keeps_what_was_typed
     assert Appointment.objects.get().patient == practice.patient
 
     expect(page.get_by_label(re.compile("09:00 to 09:10"))).to_have_count(0)
+    page.get_by_role("button", name="Book Edie Fauxley").click()
+    expect(page.get_by_role("alert")).to_have_text("Tick a time first. Nothing was booked.")
     page.get_by_label(re.compile("09:10 to 09:20")).check()
     page.get_by_role("button", name="Book Edie Fauxley").click()
 
