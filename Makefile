@@ -16,7 +16,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check fix test demo serve bench fuzz chaos traceability
+.PHONY: help setup run check fix test demo serve bench fuzz chaos load traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED): inputs tried, answers
 
 chaos: setup ## Break databases and processes for real, and say what held
 	$(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no
+
+load: setup ## Drive nginx, gunicorn and PostgreSQL (STAGE=load, ramp or soak; default: the first two)
+	$(BIN)/python -m benchmarks.load $(foreach stage,$(STAGE),--stage $(stage)) $(LOAD)
 
 traceability: setup ## Which requirements have tests, and which have none
 	$(BIN)/python -m tests.traceability
