@@ -347,7 +347,7 @@ def spoil_header(case: Case, chance: Chance) -> str:
 def spoil_media(case: Case, chance: Chance) -> str:
     if chance.random() < 0.5:
         case.content_type = chance.choice((*MEDIA, ""))
-        case.format_is_clear = "Accept" in case.headers
+        case.format_is_clear = case.format_is_clear and "Accept" in case.headers
         return "Content-Type"
     case.headers["Accept"] = chance.choice(MEDIA)
     case.format_is_clear = False
