@@ -12,6 +12,7 @@ from django.db import transaction
 
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, Organisation, Slot
+from practice.services import audit
 from practice.services.audit import Actor
 from practice.services.booking import (
     BookingOrganisation,
@@ -65,6 +66,16 @@ def move_appointment(
     when = clock.local(new.start)
     cancel_appointment(
         appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now
+    )
+    audit.record(
+        organisation=organisation,
+        actor=actor,
+        event="appointment.moved",
+        outcome="ok",
+        now=now,
+        patient_id=old.patient_id,
+        resource=f"Appointment/{new.pk}",
+        detail={"from": f"Appointment/{old.pk}", "to": f"Appointment/{new.pk}"},
     )
     return new
 

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from practice.exceptions import SlotNotFree
-from practice.models import Slot
+from practice.models import AuditEvent, Slot
 from practice.services import moving
 from practice.services.audit import Actor
 from tests.factories import make_appointment, make_patient, make_slot, make_slots
@@ -45,6 +45,8 @@ def test_a_moved_appointment_keeps_its_words_and_its_origin(practice):
     assert (old.status, old.version) == ("cancelled", 2)
     assert old.cancellation_reason.startswith("Moved to ")
     assert status_of(old_slot, *new_slots) == ["free", "busy", "busy"]
+    moved = AuditEvent.objects.get(event="appointment.moved")
+    assert moved.detail == {"from": f"Appointment/{old.pk}", "to": f"Appointment/{new.pk}"}
 
 
 def test_an_appointment_moves_to_slots_that_overlap_its_own_only_once_they_are_free(practice):
