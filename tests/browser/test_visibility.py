@@ -137,6 +137,7 @@ def desk(practice) -> dict[str, str]:
         "visibility": "/admin/visibility/",
         "clinic list": f"/admin/clinic-list/?date={tomorrow()}",
         "front page": "/admin/",
+        "second factor": "/admin/second-factor/",
         "a list": reverse("admin:practice_slot_changelist"),
         "a form": reverse("admin:practice_patient_change", args=[patient.pk]),
         "a form with rows": reverse("admin:practice_sessiontemplate_change", args=[template.pk]),
