@@ -30,7 +30,7 @@ from fhirapi.appointment_views import free_slots, included  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
 from fhirapi.resources import slot  # noqa: E402
 from fhirapi.resources.common import STRUCTURES, UKTimes  # noqa: E402
-from practice import clock, selectors  # noqa: E402
+from practice import bookability, clock  # noqa: E402
 from practice.models import Organisation, Slot  # noqa: E402
 
 SIZES = (100, 300, 1000, 3000)
@@ -61,11 +61,9 @@ def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, s
     """The query set of a search and the includes that it asks for."""
     search = SlotFilter(QueryDict(query))
     asked = search.checked()
-    found = selectors.bookable_slots(
-        organisation=organisation, requester=asked["searchFilter"], now=now
-    )
+    found = bookability.offered(organisation=organisation, requester=asked["searchFilter"], now=now)
     span = {"start": asked["start"].instant, "end": asked["end"].instant}
-    return SlotFilter.narrow(found, **span), search.wanted
+    return SlotFilter.narrow(found, **span).order_by("start", "pk"), search.wanted
 
 
 # ---------------------------------------------------------------- the rivals

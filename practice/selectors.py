@@ -4,8 +4,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from practice import bookability, clock
-from practice.bookability import Requester
+from practice import clock
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import (
     Appointment,
@@ -15,7 +14,6 @@ from practice.models import (
     Practitioner,
     PractitionerRole,
     Schedule,
-    Slot,
 )
 
 VERIFIED = "01"
@@ -24,18 +22,6 @@ VERIFIED = "01"
 def practice_by_ods_code(ods_code: str) -> Organisation | None:
     """Return the practice hosted here under exactly this ODS code."""
     return Organisation.objects.filter(ods_code=ods_code).first()
-
-
-# ---------------------------------------------------------------- the diary
-
-
-def bookable_slots(
-    *, organisation: Organisation, requester: Requester, now: datetime
-) -> QuerySet[Slot]:
-    """Slots that a search by this requester may show, past ones included, by start (SLOT-078)."""
-    return bookability.offered(organisation=organisation, requester=requester, now=now).order_by(
-        "start", "pk"
-    )
 
 
 # ---------------------------------------------------------------- patients
