@@ -287,7 +287,8 @@ def check_offered(
     """Raise NotOffered or SlotNotFree; return the access profile that the booking counts against.
 
     A limit is counted under the lock on its profile, which all bookings under that profile queue
-    for, so that no number of rivals overshoots it (AVAIL-074).
+    for, so that no number of rivals overshoots it (AVAIL-074). An appointment counts against one
+    limit only: slots under two different ones cannot be booked as one.
     """
     profiles = {p.pk: p for slot in slots if (p := bookability.effective_profile(slot))}
     limited = [pk for pk, profile in profiles.items() if profile.is_limited]
@@ -317,7 +318,9 @@ def check_offered(
         raise SlotNotFree
     if reasons:
         raise NotOffered("The slot is not offered: the organisation's limit is used up.")
-    return bookability.effective_profile(slots[0])
+    if len(limited) > 1:
+        raise NotOffered("The slots count against different limits: book them one by one.")
+    return profiles[limited[0]] if limited else bookability.effective_profile(slots[0])
 
 
 def check_free_for_staff(slots: list[Slot], *, now: datetime) -> None:

@@ -363,6 +363,33 @@ def test_more_slots_than_a_limit_admits_are_refused_at_once(practice):
         book(*make_slots(2, schedule))
 
 
+@pytest.mark.req("AVAIL-074")
+def test_an_appointment_counts_against_the_limited_one_of_its_profiles(practice):
+    """Its first slot is under no limit; the second must not be had for nothing because of that."""
+    limited = make_access_profile(slots_per_session=2)
+    schedule = make_schedule(start=NOW + DAY)
+    free, first = make_slots(1, schedule) + make_slots(1, schedule, access_profile=limited)
+    other = make_slots(1, schedule, access_profile=limited)
+
+    assert book(free, first).access_profile == limited
+    with pytest.raises(NotOffered, match="limit is used up"):
+        book(*other)
+
+
+@pytest.mark.req("AVAIL-074")
+def test_slots_under_two_limits_are_not_one_appointment(practice):
+    schedule = make_schedule(start=NOW + DAY)
+    slots = [
+        make_slots(1, schedule, access_profile=make_access_profile(slots_per_session=3))[0]
+        for _ in range(2)
+    ]
+
+    with pytest.raises(NotOffered, match="one by one"):
+        book(*slots)
+    book(slots[0])
+    book(slots[1])
+
+
 # ---------------------------------------------------------------- giving slots back
 
 
