@@ -211,3 +211,29 @@ def test_the_impact_makes_as_many_queries_for_30_patients_as_for_3(
         return len(made.captured_queries)
 
     assert queries(3, tomorrow()) == queries(30, tomorrow() + timedelta(days=1))
+
+
+@pytest.mark.parametrize("page", ["worklist", "calls"])
+def test_a_list_of_people_makes_as_many_queries_for_12_as_for_3(
+    practice, client, manager, django_assert_max_num_queries, page
+):
+    closure = Closure.objects.create(
+        organisation=practice.organisation,
+        kind="sick",
+        start_date=tomorrow(),
+        end_date=tomorrow(),
+    )
+    address = reverse("admin:calls", args=[closure.pk]) if page == "calls" else "/admin/worklist/"
+
+    def queries(count: int) -> int:
+        for slot in make_slots(count):
+            waiting = make_appointment(slots=[slot], patient=make_patient())
+            Appointment.objects.filter(pk=waiting.pk).update(
+                to_be_told=True, orphaned=True, affected_by=closure
+            )
+            waiting.contact_attempts.create(at=timezone.now(), by=manager, by_name="Mo", note="")
+        with django_assert_max_num_queries(60) as made:
+            client.get(address)
+        return len(made.captured_queries)
+
+    assert queries(3) == queries(9)
