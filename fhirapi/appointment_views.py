@@ -110,9 +110,12 @@ def included(
 class AppointmentResponder(GPConnectView):
     """What the interactions with a single appointment have in common: how they answer."""
 
-    def appointment_response(self, found: Appointment) -> HttpResponse:
+    def appointment_response(
+        self, found: Appointment, slots: list[int] | None = None
+    ) -> HttpResponse:
+        """``slots`` are its slots' ids where they are known already: no change alters them."""
         self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
-        slots = appointment.slots_of([found.pk])[found.pk]
+        slots = slots or appointment.slots_of([found.pk])[found.pk]
         rendered = appointment.render(appointment.row_of(found), slots)
         return self.resource_response(rendered, last_modified=found.updated_at)
 
@@ -167,7 +170,7 @@ class AppointmentView(AppointmentResponder):
         else:
             texts = appointment.parse_amendment(body, stored)
             found = booking.amend_appointment(appointment=found, **texts, **change)
-        return self.appointment_response(found)
+        return self.appointment_response(found, slots)
 
     def appointment_asked_for(self, appointment_id: str) -> int:
         """The id in the address; the trail is told of it and of its patient, so that a refusal is
