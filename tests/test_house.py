@@ -122,6 +122,32 @@ def test_no_signals_and_no_save_overrides():
     assert listening | overriding == set()
 
 
+def test_the_clock_is_read_in_one_way():
+    """``timezone.now`` and ``time.time``: those that tests/chaos sets across the clock changes."""
+    read = {
+        f"{name}: {ast.unparse(node)}"
+        for name in SOURCES
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node).endswith(
+            (
+                "datetime.now",
+                "datetime.today",
+                "date.today",
+                "utcnow",
+                "time.time_ns",
+                "time.localtime",
+            )
+        )
+    } | {
+        f"{name}: Now"
+        for name in SOURCES
+        if any(within(each, "django.db.models.functions.Now") for each in imports(name))
+    }
+
+    assert read == set()
+
+
 def test_public_functions_are_annotated():
     bare = set()
     for name in SOURCES:

@@ -8,13 +8,15 @@ import argparse
 import json
 import os
 import sys
+from datetime import UTC, date, datetime, time
 from types import SimpleNamespace
 from typing import Any
 
 PATIENTS = 4
 
 
-def make(slots: int) -> dict[str, Any]:
+def make(slots: int, night: date | None = None) -> dict[str, Any]:
+    """``night``: the slots are of half an hour from midnight UTC on, and so is the plan, weekly."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     import django
 
@@ -26,8 +28,18 @@ def make(slots: int) -> dict[str, Any]:
     call_command("migrate", verbosity=0)
     organisation = factories.make_organisation()
     factories.make_location(organisation)
-    factories.make_template(organisation)
-    made = factories.make_slots(slots, minutes=1)
+    if night is None:
+        factories.make_template(organisation)
+        made = factories.make_slots(slots, minutes=1)
+    else:
+        factories.make_template(
+            organisation,
+            weekdays=[night.weekday()],
+            effective_from=night,
+            blocks=[{"start": time(0), "end": time(6), "slot_minutes": 30}],
+        )
+        midnight = datetime.combine(night, time(0), UTC)
+        made = factories.make_slots(slots, start=midnight, minutes=30)
     patients = [factories.make_patient(organisation) for _ in range(PATIENTS)]
     return {
         "organisation": {"ods_code": organisation.ods_code, "asid": organisation.asid},
@@ -46,8 +58,6 @@ def make(slots: int) -> dict[str, Any]:
 
 def read(told: str) -> SimpleNamespace:
     """The world as ``make`` told of it, in the shapes that tests.bodies and Consumer read."""
-    from datetime import datetime
-
     found = json.loads(told)
     slots = [
         SimpleNamespace(
@@ -68,4 +78,5 @@ def read(told: str) -> SimpleNamespace:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slots", type=int, default=170)
-    json.dump(make(parser.parse_args().slots), sys.stdout)
+    parser.add_argument("--night", type=date.fromisoformat)
+    json.dump(make(**vars(parser.parse_args())), sys.stdout)

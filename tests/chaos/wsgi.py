@@ -1,5 +1,6 @@
-"""The application, with a way to die: a request may name the step at which its process is killed.
+"""The application, with another clock (tests.chaos.clock) and a way to die.
 
+A request may name the step at which its process is killed:
 ``X-Chaos-Kill: 7`` kills before the seventh step, a step being an SQL statement, a COMMIT, and the
 answer on its way out. So nothing of this is in the program itself: only the tests serve this
 module, and nothing that is installed reaches it.
@@ -13,6 +14,9 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from config.wsgi import application as ours
+from tests.chaos import clock
+
+clock.obey()
 
 commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 
