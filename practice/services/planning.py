@@ -240,7 +240,7 @@ class Week:
         except ValueError as error:
             self._skip(day, name, str(error))
             return None
-        if whole.end <= self.now and not schedule:
+        if whole.end <= self.now:  # what of it is in the diary and still to come is not wanted
             return None
         for note in whole.notes:
             self._skip(day, name, note)

@@ -721,6 +721,28 @@ def test_a_holder_is_not_planned_into_two_sessions_at_once(practice, template):
     ]
 
 
+def test_a_session_under_way_keeps_its_holder_when_its_plan_now_ends_in_the_past(
+    practice, template
+):
+    change_block(template, end=time(12))
+    generate(practice.organisation)
+    change_block(template, end=time(10))
+    make_template(
+        session_holder=practice.practitioner,
+        session_name="Nurse clinic",
+        weekdays=[0],
+        effective_from=MONDAY,
+        blocks=[{"start": time(11), "end": time(12)}],
+    )
+
+    run = generate(practice.organisation, now=at("10:30"))
+
+    assert {schedule.template for schedule in Schedule.objects.all()} == {template}
+    assert times()[-1] == "10:20-10:30", "what is still to come is withdrawn"
+    holder = practice.practitioner
+    assert reasons(run) == [f"{holder} already has Morning surgery from 09:00 to 12:00."]
+
+
 def test_sessions_that_touch_do_not_overlap(practice, template):
     make_template(
         session_holder=practice.practitioner,
