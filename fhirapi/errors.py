@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.views import defaults
+from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf_errors
 
 from fhirapi import renderers
@@ -118,6 +119,10 @@ class FHIRError(Exception):
         super().__init__(error.code, *self.diagnostics)
 
 
+class DatabaseAway(OperationalError):
+    """The database could not be reached a moment ago, and this request did not try again."""
+
+
 # ---------------------------------------------------------------- from exceptions to codes
 
 # Looked up along the ancestors of a class, so that a new refusal of a known kind has a code too.
@@ -171,7 +176,8 @@ def from_exception(exc: Exception, *, trace_id: str) -> FHIRError:
         if ancestor in FRAMEWORK_ERRORS:
             error, diagnostics = FRAMEWORK_ERRORS[ancestor]
             return FHIRError(error, diagnostics)
-    logger.error("Request %s failed.", trace_id, exc_info=exc)
+    if not isinstance(exc, DatabaseAway):
+        logger.error("Request %s failed.", trace_id, exc_info=exc)
     if isinstance(exc, (OperationalError, InterfaceError)) or is_read_only(exc):
         return FHIRError(
             UNAVAILABLE,
@@ -192,6 +198,11 @@ CONTENTION_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock
 def is_read_only(exc: Exception) -> bool:
     """Whether the database may only be read, as a replica that has not taken over yet."""
     return getattr(exc.__cause__, "sqlstate", None) == "25006"
+
+
+def is_unreachable(exc: Exception) -> bool:
+    """Whether there was no connection to the database, so that asking again means waiting again."""
+    return isinstance(exc, DatabaseAway) or isinstance(exc.__cause__, PoolTimeout)
 
 
 def is_contention(exc: DatabaseError) -> bool:

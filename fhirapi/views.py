@@ -21,6 +21,7 @@ from fhirapi.errors import (
     UNSUPPORTED_MEDIA_TYPE,
     FHIRError,
     is_contention,
+    is_unreachable,
 )
 from fhirapi.jwt import Requester
 from fhirapi.ssp import Interaction
@@ -192,26 +193,37 @@ class GPConnectView(APIView):
 
     def audit(self, response: HttpResponse) -> None:
         """Record the request and its outcome: refused or not, there is no way round (AUD-002)."""
+        audit.record(**self.event(response))
+
+    def event(self, response: HttpResponse) -> dict[str, Any]:
+        """The request and its outcome, as the trail keeps them."""
         request = self.request
         refusal: FHIRError | None = getattr(response, "refusal", None)
-        audit.record(
-            organisation=getattr(request, "practice", None),
-            actor=request.actor,
-            event=request.actor.interaction or f"{request.method} without an interaction id",
-            outcome=str(response.status_code),
-            now=request.now,
-            spine_code=refusal.error.code if refusal else "",
-            diagnostics=" ".join(refusal.diagnostics) if refusal else "",
+        return {
+            "organisation": getattr(request, "practice", None),
+            "actor": request.actor,
+            "event": request.actor.interaction or f"{request.method} without an interaction id",
+            "outcome": str(response.status_code),
+            "now": request.now,
+            "spine_code": refusal.error.code if refusal else "",
+            "diagnostics": " ".join(refusal.diagnostics) if refusal else "",
             **self.concerns,
-        )
+        }
 
     def refuse(self, exc: Exception) -> HttpResponse:
-        """The response for an exception, audited after everything else has been rolled back."""
+        """The response for an exception, audited after everything else has been rolled back.
+
+        What the trail cannot take is in the log. A database that is known to be away is not asked.
+        """
         response = self.handle_exception(exc)
-        try:
-            self.audit(response)
-        except Exception as failure:
-            return self.handle_exception(failure)
+        if not is_unreachable(exc):
+            try:
+                with guards.database_within_reach():
+                    self.audit(response)
+                return response
+            except Exception as failure:
+                response = self.handle_exception(failure)
+        audit.keep_in_log(**self.event(response))
         return response
 
 
@@ -225,8 +237,10 @@ class NotImplementedView(GPConnectView):
 
 def find_practice(ods_code: str) -> Organisation:
     """The practice of a service root; case counts, ASIDs play no part (GEN-007, GEN-008)."""
-    is_possible = ods_code.isascii() and ods_code.isalnum()
-    practice = practice_by_ods_code(ods_code) if is_possible else None
+    practice = None
+    if ods_code.isascii() and ods_code.isalnum():
+        with guards.database_within_reach():
+            practice = practice_by_ods_code(ods_code)
     if practice is None:
         raise FHIRError(ORGANISATION_NOT_FOUND, "No practice has this service root.")
     return practice

@@ -1,5 +1,6 @@
 """Writing the trail of who saw and did what. There is no way to switch it off (AUD-010)."""
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from django.db import transaction
 
 from practice.models import AuditEvent, Organisation
+
+logger = logging.getLogger("practice.audit")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,40 @@ def record(
         patient_id=patient_id if patient_id is None or abs(patient_id) < 2**63 else None,
         detail=storable({**actor.detail, **(detail or {})}),
         **{name: storable(text)[: LENGTHS[name]] for name, text in texts.items()},
+    )
+
+
+def keep_in_log(
+    *,
+    organisation: Organisation | None,
+    actor: Actor,
+    event: str,
+    outcome: str,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+    **facts: Any,
+) -> None:
+    """Write to the log what the trail could not take, while the database is away (AUD-002).
+
+    With all that ``record`` is told but ``detail``: addresses stay out of the log.
+    """
+    logger.error(
+        "audit event not stored",
+        extra={
+            "fields": {
+                "practice": organisation.ods_code if organisation else "",
+                "at": now.isoformat(),
+                "event": event,
+                "outcome": outcome,
+                "door": actor.door,
+                "user_id": actor.user_id,
+                "user_name": actor.name,
+                "user_role": actor.role,
+                "user_organisation": actor.organisation,
+                "device": actor.device,
+                **facts,
+            }
+        },
     )
 
 

@@ -1,8 +1,10 @@
 """Who is listened to at all, and how often."""
 
 import pytest
+from django.db import OperationalError
+from psycopg_pool import PoolTimeout
 
-from fhirapi import guards, ssp
+from fhirapi import guards, ssp, views
 from practice.models import Appointment, AuditEvent
 from tests.bodies import appointment_body
 from tests.consumer import Consumer, issues, make_claims, spine_code
@@ -162,3 +164,66 @@ def test_bodies_that_are_weapons_are_refused_at_once(consumer, format, body):
     assert "root:" not in response.content.decode()
     assert Appointment.objects.count() == 0
     assert AuditEvent.objects.get().spine_code == "BAD_REQUEST"
+
+
+# ---------------------------------------------------------------- in vain
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """A database that gives no connection: the list grows with each try that waited for one."""
+    waited = []
+
+    def in_vain(*_):
+        waited.append(1)
+        raise OperationalError("couldn't get a connection") from PoolTimeout()
+
+    monkeypatch.setattr(views, "practice_by_ods_code", in_vain)
+    monkeypatch.setattr(guards, "outage", guards.Outage())
+    return waited
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-022", "AUD-002")
+def test_a_request_waits_once_for_a_database_that_is_away_and_is_kept_in_the_log(
+    consumer, away, caplog, monkeypatch
+):
+    monkeypatch.setattr(views.audit, "record", lambda **_: away.append("for the trail"))
+
+    response = consumer.find_patient("9476719931", headers={"Ssp-TraceID": "4fd1"})
+
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert away == [1]
+    [kept] = [each for each in caplog.records if each.message == "audit event not stored"]
+    assert kept.fields["event"] == ssp.FIND_PATIENT.id
+    assert (kept.fields["outcome"], kept.fields["spine_code"]) == ("503", "INTERNAL_SERVER_ERROR")
+    assert "9476719931" not in str(kept.fields)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-022")
+def test_while_the_database_is_away_nobody_else_waits_for_it(consumer, away, monkeypatch):
+    answers = [consumer.read_metadata() for _ in range(5)]
+
+    assert [each.status_code for each in answers] == [503] * 5
+    assert len({issues(each)[0]["details"]["coding"][0]["code"] for each in answers}) == 1
+    assert away == [1]
+
+    monkeypatch.undo()
+    guards.outage.end()
+    assert consumer.read_metadata().status_code == 200
+
+
+def test_an_outage_is_looked_at_by_one_request_at_a_time_until_one_succeeds():
+    outage = guards.Outage()
+    assert outage.may_ask(at=0)
+
+    outage.begin(at=0)
+    assert not outage.may_ask(at=0.9)
+    assert [outage.may_ask(at=1.1) for _ in range(3)] == [True, False, False]
+    assert outage.may_ask(at=20), "the one that tried was never heard of again"
+
+    outage.begin(at=20)
+    outage.end()
+    assert all(outage.may_ask(at=20) for _ in range(3))
