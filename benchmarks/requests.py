@@ -1,0 +1,182 @@
+"""Whole searches of 300 slots through the real server, against rivals behind the same guards.
+
+``python -m benchmarks.requests [--seconds N] [--rounds N]``, on PostgreSQL only, a server of its
+own. Short rounds of all rivals in a random order, so that what slows the machine slows all alike;
+processor time for each request beside the throughput, since it hardly depends on what else runs.
+
+The first stage gives the web server's one process a core, and PostgreSQL and the generator the
+other; the second lets two processes run where they may. Sealing stands still meanwhile: which
+rival's events it would seal during which round is chance. It catches up at the end.
+"""
+
+import argparse
+import itertools
+import random
+import statistics
+import urllib.parse
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import orjson
+
+from benchmarks import consumers, driving, results, stack
+from benchmarks.consumers import INCLUDES, JSON, XML, Systems, service_root
+from benchmarks.driving import Address, Ask, Taken
+
+PRACTICES = 10
+HOLDERS = 12  # each with 27 slots on offer a day
+CLIENTS = 8
+OURS, PASSED_THROUGH = "ours, JSON", "PostgreSQL json_build_object"
+SERIALIZER = "DRF serializer"
+RIVALS = {  # where each is, and what it is asked for
+    OURS: ("", JSON),
+    PASSED_THROUGH: ("/rivals/postgresql", JSON),
+    SERIALIZER: ("/rivals/serializer", JSON),
+    "ours, XML": ("", XML),
+    f"{PASSED_THROUGH}, XML": ("/rivals/postgresql", XML),
+    "guards and audit, no search": ("/rivals/guards", JSON),
+    "empty view": ("/rivals/empty", JSON),
+}
+
+
+def build() -> tuple[list[tuple[str, str]], date]:
+    """Practices as (ODS code, ASID), and a day on which each offers 324 slots."""
+    from benchmarks import world
+
+    first = date.today() + timedelta(days=1)
+    first += timedelta(days=-first.weekday() % 7)
+    made = world.build(practices=PRACTICES, holders=HOLDERS, first=first, days=28)
+    return [(each.ods_code, each.asid) for each in made], first
+
+
+def asking(rival: str, practices: list[tuple[str, str]], day: date, host: str) -> Ask:
+    """What makes the next request to a rival: many systems, all practices in turn."""
+    systems, turn = Systems(host), itertools.cycle(practices)
+    place, accept = RIVALS[rival]
+    kinds = urllib.parse.quote(consumers.ORGANISATION_TYPES)
+    query = f"status=free&start=ge{day}&end=le{day}&{INCLUDES}&searchFilter={kinds}%7Curgent-care"
+
+    def ask() -> bytes:
+        ods_code, asid = next(turn)
+        if rival == "empty view":
+            path = place
+        elif place:
+            path = f"{place}/{ods_code}/Slot?{query}"
+        else:
+            path = f"{service_root(ods_code)}/Slot?{query}"
+        system = random.randrange(systems.number)
+        return systems.request("search", path, asid=asid, system=system, accept=accept)
+
+    return ask
+
+
+def check_alike(address: Address, asks: Mapping[str, Ask]) -> int:
+    """That the rivals answer alike; how many resources each answer has."""
+    found = {}
+    for rival in (OURS, PASSED_THROUGH, SERIALIZER):
+        status, body = driving.answer(address, asks[rival]())
+        assert status == 200, (rival, status, body[:300])
+        entries = [each["resource"] for each in orjson.loads(body)["entry"]]
+        found[rival] = sorted((each["resourceType"], each["id"]) for each in entries)
+    assert found[OURS] == found[PASSED_THROUGH] == found[SERIALIZER], "they answer differently"
+    return len(found[OURS])
+
+
+def saturate(
+    address: Address, asks: Mapping[str, Ask], pids: dict[str, int], *, rounds: int, seconds: float
+) -> dict[str, Taken]:
+    """A short round of each rival in turn, in a random order, as often as told."""
+    taken: dict[str, Taken] = defaultdict(Taken)
+    meter = stack.Meter(pids)
+    for ask in asks.values():
+        driving.closed(address, ask, clients=CLIENTS, seconds=1)
+    for _ in range(rounds):
+        for rival in random.sample(list(asks), len(asks)):
+            meter.start()
+            found = driving.closed(address, asks[rival], clients=CLIENTS, seconds=seconds)
+            assert set(found.statuses) == {200}, (rival, found.statuses)
+            taken[rival].add(found, meter.milliseconds(len(found.answers)))
+    return {rival: taken[rival] for rival in asks}
+
+
+def tell(taken: Mapping[str, Taken]) -> dict[str, Any]:
+    """Print a table of the rivals; return it as figures."""
+    ours = taken[OURS]
+    parts = list(ours.processor[0])
+    words = "".join(f"{part:>11}" for part in [*parts, "all"])
+    print(f"  {'':<34}{'a second':>15}{'ours is':>9}{words} ms of processor{'ours is':>9}")
+    for rival, each in taken.items():
+        used = "".join(f"{each.milliseconds(part):11.2f}" for part in parts)
+        print(
+            f"  {rival:<34}{each.throughput:7.0f} ± {each.spread:5.0f}"
+            f"{ours.throughput / each.throughput:7.2f} x{used}{each.all_milliseconds:11.2f}"
+            f"{each.all_milliseconds / ours.all_milliseconds:23.2f} x"
+        )
+    own = [round.own_share for each in taken.values() for round in each.rounds]
+    print(f"  the generator used {statistics.median(own):.0%} of a core, at most {max(own):.0%}")
+    return {
+        rival: {
+            **each.figures(),
+            "ours_is": round(ours.throughput / each.throughput, 3),
+            "ours_is_by_processor": round(each.all_milliseconds / ours.all_milliseconds, 3),
+        }
+        for rival, each in taken.items()
+    }
+
+
+def measure(
+    database: Any,
+    practices: list[tuple[str, str]],
+    day: date,
+    options: argparse.Namespace,
+    *words: str,
+    cores: set[int] | None = None,
+) -> dict[str, Any]:
+    """All rivals at saturation, then ours at half of its own."""
+    settings = "benchmarks.rival_settings"
+    with stack.web(database.url, *words, settings=settings, cores=cores) as (address, pid):
+        host = f"{address[0]}:{address[1]}"
+        asks = {rival: asking(rival, practices, day, host) for rival in RIVALS}
+        number = check_alike(address, asks)
+        print(f"\n{' '.join(words)}{' on one core' if cores else ''}: {number} resources")
+        pids = {"web": pid, "PostgreSQL": database.process.pid}
+        taken = saturate(address, asks, pids, rounds=options.rounds, seconds=options.seconds)
+        figures = tell(taken)
+        rate = taken[OURS].throughput / 2
+        half = driving.opened(address, asks[OURS], rate=rate, seconds=options.seconds * 5)
+    quantiles = {f"p{q}_ms": round(half.p(q / 100), 1) for q in (50, 95, 99)}
+    print(
+        f"  ours at half its saturation, {rate:.0f} a second, open arrivals:"
+        f" p50 {quantiles['p50_ms']} ms, p95 {quantiles['p95_ms']} ms, p99 {quantiles['p99_ms']} ms"
+        f" (the generator was late by p99 {half.late:.1f} ms)",
+        flush=True,
+    )
+    refused = len(half.answers) - half.statuses[200]
+    half_load = {"per_second": round(rate, 1), **quantiles, "refused": refused}
+    return {"rivals": figures, "half": half_load}
+
+
+def main() -> dict[str, Any]:
+    parser = results.parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=3, help="of each round")
+    options = parser.parse_args()
+    with stack.postgresql() as database:
+        stack.use(database.url)
+        stack.manage("migrate", url=database.url).check_returncode()
+        practices, day = build()
+        stack.leave_database()
+        arguments = (database, practices, day, options)
+        web, others = stack.apart()
+        with stack.on(others, database.process.pid):
+            one = measure(*arguments, "--workers=1", cores=web)
+        two = measure(*arguments, "--workers=2")
+        print()
+        figures = {"one": one, "two": two, "sound": stack.is_sound(database.url)}
+    return results.leave(figures, options.json)
+
+
+if __name__ == "__main__":
+    main()
