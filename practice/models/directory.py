@@ -68,6 +68,12 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         help_text="Off: a holder's calendar shows patients' initials only.",
     )
     bank_holidays_seeded_to = models.DateField(null=True, blank=True, editable=False)
+    diary_complete_from = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Slots of days before it that nobody booked have been archived. Empty: none.",
+    )
 
     class Meta:
         ordering = ["name"]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
@@ -20,12 +20,16 @@ STEPS = (50, 70, 85)
 
 
 class RangeForm(forms.Form):
-    """For which days."""
+    """For which days; the figures would be wrong before the practice's diary is complete."""
 
     first = forms.DateField(label="From", widget=date_input())
     last = forms.DateField(label="To", widget=date_input())
 
     def clean(self) -> dict[str, Any]:
+    def __init__(self, asked: QueryDict, *, complete_from: date | None) -> None:
+        super().__init__(asked)
+        self.complete_from = complete_from
+
         cleaned = super().clean() or {}
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and last < first:
@@ -33,6 +37,11 @@ class RangeForm(forms.Form):
         elif first and last and last - first > LONGEST:
             self.add_error("last", "At most a year at a time.")
         return cleaned
+        if first and self.complete_from and first < self.complete_from:
+            begins = f"{self.complete_from.day} {self.complete_from:%B %Y}"
+            self.add_error(
+                "first", f"Unused slots of days before {begins} are archived: figures begin there."
+            )
 
 
 class UtilisationPage(StaffPage):
@@ -46,7 +55,7 @@ class UtilisationPage(StaffPage):
         asked = request.GET.copy()
         asked.setdefault("first", str(self.today - USUAL))
         asked.setdefault("last", str(self.today))
-        form = RangeForm(asked)
+        form = RangeForm(asked, complete_from=self.practice.diary_complete_from)
         if not form.is_valid():
             return self.render(form=form, status=422)
         first, last = form.cleaned_data["first"], form.cleaned_data["last"]
