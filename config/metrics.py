@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -41,6 +41,25 @@ CONFLICTS = Counter(
     "Commands refused because somebody else came first (409).",
     ["interaction"],
     registry=counted,
+)
+STALE_READS = Counter(
+    "gpconnect_stale_reads",
+    "Reads that a replica might answer, by the database that was asked.",
+    ["database"],
+    registry=counted,
+)
+REPLICA_LOST = Counter(
+    "gpconnect_replica_lost",
+    "How often a replica no longer answered.",
+    ["replica"],
+    registry=counted,
+)
+REPLICA_LAG = Gauge(
+    "gpconnect_replica_lag_seconds",
+    "How far a replica is behind at most; +Inf where it is not known or beyond the limit.",
+    ["replica"],
+    registry=counted,
+    multiprocess_mode="livemax",
 )
 
 

@@ -8,6 +8,7 @@ import hmac
 from datetime import datetime
 from functools import cache
 from ipaddress import ip_address
+from math import isfinite
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from config import metrics
+from config import metrics, replicas
 from practice import monitoring
 from practice.services import sealing
 
@@ -39,8 +40,8 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """Whether this process may be sent requests: 503 when it could not answer them.
 
-    A short diary or a late sealer are warnings: no other process would do better, and taking all of
-    them out would turn an inconvenience into an outage.
+    A short diary, a late sealer or a lost replica are warnings: no other process would do better,
+    and taking all of them out would turn an inconvenience into an outage.
     """
     now = timezone.now()
     try:
@@ -49,6 +50,7 @@ def ready(request: HttpRequest) -> HttpResponse:
             "migrations": migrations(),
             "diary": diary(now),
             "audit": audit(now),
+            **reads(),
         }
     except DatabaseError:
         checks = {"database": {"status": FAILED}}
@@ -94,6 +96,20 @@ def audit(now: datetime) -> dict[str, Any]:
         "status": WARNING if seconds > settings.AUDIT_LAG_WARNING_SECONDS else OK,
         "waiting": lag.waiting,
         "lag_seconds": round(seconds, 1),
+    }
+
+
+def reads() -> dict[str, Any]:
+    """How the replicas are, where there are any: a lag of None is unknown or beyond the limit."""
+    if not replicas.REPLICAS:
+        return {}
+    found = replicas.watched()
+    lags = {replica.alias: round(replica.lag(), 1) for replica in found}
+    return {
+        "replicas": {
+            "status": OK if all(replica.may_be_asked() for replica in found) else WARNING,
+            "lag_seconds": {alias: lag if isfinite(lag) else None for alias, lag in lags.items()},
+        }
     }
 
 

@@ -220,9 +220,27 @@ def database(url: str) -> dict[str, Any]:
     return settings
 
 
+def replica(url: str) -> dict[str, Any]:
+    """The same for a streaming replica, which is given up sooner, as the primary can answer."""
+    settings = database(url)
+    if {settings["ENGINE"], DATABASES["default"]["ENGINE"]} != {"django.db.backends.postgresql"}:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL and DATABASE_URL must name PostgreSQL.")
+    settings["OPTIONS"] |= {"connect_timeout": 2, "tcp_user_timeout": 2000}  # s, ms
+    settings["OPTIONS"]["pool"]["timeout"] = 1
+    return settings
+
+
 DATABASES = {
     "default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 }
+# Where what may be a moment old is read (config/replicas.py), and how far behind they may be.
+DATABASE_REPLICAS = {
+    f"replica_{place}": replica(url)
+    for place, url in enumerate(words("DATABASE_REPLICA_URL"), start=1)
+}
+DATABASE_REPLICA_MOST_LAG_SECONDS = number("DATABASE_REPLICA_MOST_LAG_SECONDS", default=10)
+DATABASES |= DATABASE_REPLICAS
+DATABASE_ROUTERS = ["config.replicas.Router"] if DATABASE_REPLICAS else []
 
 # ---------------------------------------------------------------- the FHIR door
 

@@ -39,6 +39,7 @@ class SlotSearchView(GPConnectView):
     """Search for free slots: a query for each type of resource, however many slots there are."""
 
     interactions = {"GET": ssp.SEARCH_SLOTS}
+    may_be_stale = True
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         search = SlotFilter(request.query_params)

@@ -99,6 +99,7 @@ class PractitionersView(GPConnectView):
     """Find a practitioner of the practice."""
 
     interactions = {"GET": ssp.FIND_PRACTITIONER}
+    may_be_stale = True
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         sds_user_id = PRACTITIONER_IDENTIFIER.value_in(request.query_params)
@@ -113,6 +114,7 @@ class PractitionerView(GPConnectView):
     """Read a practitioner, also one who has left (PRAC-011)."""
 
     interactions = {"GET": ssp.READ_PRACTITIONER}
+    may_be_stale = True
 
     def get(self, request: GPConnectRequest, practitioner_id: str) -> HttpResponse:
         found = selectors.practitioners(organisation=request.practice).filter(
@@ -128,6 +130,7 @@ class OrganizationsView(GPConnectView):
     """Find an organisation: the practice itself, under its own ODS code (ORG-010)."""
 
     interactions = {"GET": ssp.FIND_ORGANISATION}
+    may_be_stale = True
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         ods_code = ORGANISATION_IDENTIFIER.value_in(request.query_params)
@@ -139,6 +142,7 @@ class OrganizationView(GPConnectView):
     """Read an organisation: the practice itself."""
 
     interactions = {"GET": ssp.READ_ORGANISATION}
+    may_be_stale = True
 
     def get(self, request: GPConnectRequest, organisation_id: str) -> HttpResponse:
         if logical_id(organisation_id) != request.practice.pk:
@@ -151,6 +155,7 @@ class LocationView(GPConnectView):
     """Read a location, also one that is closed (LOC-004)."""
 
     interactions = {"GET": ssp.READ_LOCATION}
+    may_be_stale = True
 
     def get(self, request: GPConnectRequest, location_id: str) -> HttpResponse:
         found = location.render_all(

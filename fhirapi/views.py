@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -29,6 +30,7 @@ from practice.models import AuditEvent, Organisation
 from practice.selectors import practice_by_ods_code
 from practice.services import audit
 from practice.services.audit import Actor
+from practice.staleness import stale
 
 
 class GPConnectRequest(Request):
@@ -56,6 +58,9 @@ class GPConnectView(APIView):
     """
 
     interactions: ClassVar[Mapping[str, Interaction | tuple[Interaction, ...]]] = {}
+    # Whether what a query finds may be a moment old, so that a replica may be asked. The guards and
+    # the trail are not the handler's and stay with the primary (ENA-007).
+    may_be_stale: ClassVar[bool] = False
 
     request: GPConnectRequest
 
@@ -120,7 +125,8 @@ class GPConnectView(APIView):
         request = self.request
         handler = getattr(self, (request.method or "").lower())
         if not request.interaction.is_command:
-            response = handler(request, **kwargs)
+            read = partial(handler, request, **kwargs)
+            response = stale(read) if self.may_be_stale else read()
             self.audit(response)
             return response
         for is_last_try in (False, True):

@@ -7,10 +7,11 @@ its Parameters stood, so that there is one definition of the query and none of i
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from django.db import connections
-from django.db.models import Expression, Field, Lookup, QuerySet
+from django.db import connections, router
+from django.db.models import Expression, Field, Lookup, Model, QuerySet
 from django.db.models.fields import BigAutoField, BigIntegerField, IntegerField
 
 
@@ -73,15 +74,21 @@ class Among(Lookup):
 class Prepared:
     """The SQL of a query set of tuples, made when first asked for on each database.
 
-    ``build`` returns it with Parameters for what changes; it must not depend on anything else.
+    ``build`` returns it with Parameters for what changes; it must not depend on anything else. As
+    everywhere, the routers choose the database unless it is named.
     """
 
     def __init__(self, build: Callable[[], QuerySet[Any, tuple[Any, ...]]]) -> None:
         self.build = build
         self.made: dict[str, tuple[str, tuple[Any, ...], list[Callable[[Any], Any] | None]]] = {}
 
-    def rows(self, using: str = "default", /, **values: Any) -> list[tuple[Any, ...]]:
+    @cached_property
+    def model(self) -> type[Model]:
+        return self.build().model
+
+    def rows(self, using: str = "", /, **values: Any) -> list[tuple[Any, ...]]:
         """All rows of the query for these values of its Parameters."""
+        using = using or router.db_for_read(self.model)
         connection = connections[using]
         if using not in self.made:
             self.made[using] = self._compile(using)

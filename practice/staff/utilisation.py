@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
+from practice.staleness import stale
 from practice.utilisation import Use, Utilisation, median, rows_for_export, utilisation
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -25,23 +26,23 @@ class RangeForm(forms.Form):
     first = forms.DateField(label="From", widget=date_input())
     last = forms.DateField(label="To", widget=date_input())
 
-    def clean(self) -> dict[str, Any]:
     def __init__(self, asked: QueryDict, *, complete_from: date | None) -> None:
         super().__init__(asked)
         self.complete_from = complete_from
 
+    def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and last < first:
             self.add_error("last", "The last day is before the first.")
         elif first and last and last - first > LONGEST:
             self.add_error("last", "At most a year at a time.")
-        return cleaned
         if first and self.complete_from and first < self.complete_from:
             begins = f"{self.complete_from.day} {self.complete_from:%B %Y}"
             self.add_error(
                 "first", f"Unused slots of days before {begins} are archived: figures begin there."
             )
+        return cleaned
 
 
 class UtilisationPage(StaffPage):
@@ -59,7 +60,9 @@ class UtilisationPage(StaffPage):
         if not form.is_valid():
             return self.render(form=form, status=422)
         first, last = form.cleaned_data["first"], form.cleaned_data["last"]
-        found = utilisation(organisation=self.practice, first=first, last=last, now=self.now)
+        found = stale(
+            lambda: utilisation(organisation=self.practice, first=first, last=last, now=self.now)
+        )
         if (wanted := request.GET.get("csv")) in FILES:
             return self.file(wanted, first, last, FILES[wanted](found))
         asked.pop("csv", None)

@@ -44,6 +44,22 @@ class Cluster:
                 **unprivileged(),
             )
 
+    def copy(self, primary: "Cluster") -> None:
+        """Become a streaming replica of a running server, as soon as it is started."""
+        # PATH may name single programs of the folder only.
+        binaries = (self.binaries / "initdb").resolve().parent
+        with self.log.open("ab") as output:
+            subprocess.run(
+                [binaries / "pg_basebackup", "--pgdata", self.data / "data", "--no-sync"]
+                + ["--host", primary.home, "--username", "postgres"]
+                + ["--checkpoint", "fast", "--write-recovery-conf"],
+                cwd=self.home,
+                stdout=output,
+                stderr=output,
+                check=True,
+                **unprivileged(),
+            )
+
     def start(self) -> None:
         settings = {
             "listen_addresses": "",
@@ -90,7 +106,10 @@ class Cluster:
 
 @contextlib.contextmanager
 def cluster(
-    *, megabytes: int | None = None, settings: Mapping[str, str] | None = None
+    *,
+    megabytes: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    replica_of: Cluster | None = None,
 ) -> Iterator[Cluster]:
     """A running server. ``megabytes``: on a disk of that size, for root on Linux only."""
     home = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -108,7 +127,10 @@ def cluster(
             for path in (home, data):
                 os.chown(path, child["user"], child["group"])
         made = Cluster(home, data, settings or {})
-        made.create()
+        if replica_of:
+            made.copy(replica_of)
+        else:
+            made.create()
         made.start()
         try:
             yield made
