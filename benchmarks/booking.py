@@ -12,7 +12,6 @@ same database.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import random
@@ -361,7 +360,6 @@ def main() -> dict[str, Any]:
             with copied(database) as copy:
                 pids = {"PostgreSQL": database.process.pid}
                 figures = measure(database.url, free, pids, (1, 10, 50), options, copy)
-    print(json.dumps(figures))
     return results.leave(figures, options.json)
 
 

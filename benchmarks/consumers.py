@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 PREFIX = "urn:nhs:names:services:gpconnect:fhir:rest:"
@@ -117,6 +117,14 @@ class Systems:
                 "name": [{"family": "Jones", "given": ["Claire"], "prefix": ["Dr"]}],
             },
         }
+
+
+def search(ods_code: str, first: date, last: date) -> str:
+    """The path of a search for all that a practice offers on these days."""
+    return (
+        f"{service_root(ods_code)}/Slot?status=free&start=ge{first}&end=le{last}&{INCLUDES}"
+        f"&searchFilter={ORGANISATION_TYPES}%7Curgent-care"
+    )
 
 
 def booking(

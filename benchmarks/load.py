@@ -12,7 +12,6 @@ confirmed is looked for in the database, and check_diary and verify_audit are ru
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import json
 import os
@@ -26,14 +25,20 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.consumers import STRUCTURES, Systems, booking, search, service_root
+from benchmarks.driving import (
+    MOST_CONNECTIONS,
+    RECEIVE_SECONDS,
+    percentile,
+    wait_until_served,
+)
+from benchmarks.stack import ROOT, TUNED, is_sound, processor_seconds
+
 CONSUMERS = 50  # organisations that ask
-RECEIVE_SECONDS = 30
-MOST_CONNECTIONS = 200
 COMMANDS = {"book", "amend", "cancel"}
 # (name, share of all requests in thousandths)
 MIX = {
@@ -46,26 +51,7 @@ MUST = {True: 250, False: 3000}
 SHOULD = {True: 100, False: 1000}
 OURS = {True: 100, False: 250}
 
-PREFIX = "urn:nhs:names:services:gpconnect:fhir:rest:"
-IDS = {
-    "search": ("search:slot-1", "organization/*.read"),
-    "book": ("create:appointment-1", "patient/*.write"),
-    "read": ("read:appointment-1", "patient/*.read"),
-    "retrieve": ("search:patient_appointments-1", "patient/*.read"),
-    "find": ("search:patient-1", "patient/*.read"),
-    "read patient": ("read:patient-1", "patient/*.read"),
-    "amend": ("update:appointment-1", "patient/*.write"),
-    "cancel": ("cancel:appointment-1", "patient/*.write"),
-}
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
-ODS_CODE = "https://fhir.nhs.uk/Id/ods-organization-code"
-STRUCTURES = "https://fhir.nhs.uk/STU3/StructureDefinition"
-ORGANISATION_TYPES = "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1"
-INCLUDES = (
-    "_include=Slot%3Aschedule&_include%3Arecurse=Schedule%3Aactor%3APractitioner"
-    "&_include%3Arecurse=Schedule%3Aactor%3ALocation"
-    "&_include%3Arecurse=Location%3AmanagingOrganization"
-)
 SLOT = re.compile(
     rb'"resourceType":"Slot","id":"(\d+)".*?"start":"([^"]+)","end":"([^"]+)"', re.DOTALL
 )
@@ -120,61 +106,18 @@ class Practice:
 
     @property
     def base(self) -> str:
-        return f"/{self.ods_code}/STU3/1/gpconnect"
+        return service_root(self.ods_code)
 
 
 class Consumers:
     """Many organisations' systems: what each of them sends next."""
 
     def __init__(self, practices: list[Practice], host: str, seed: int) -> None:
-        self.practices, self.host = practices, host
+        self.practices, self.systems = practices, Systems(host, CONSUMERS)
         self.chance = random.Random(seed)
-        self.tokens: dict[tuple[int, str], tuple[float, str]] = {}
         self.names, self.weights = list(MIX), list(MIX.values())
         self.confirmed: dict[str, str] = {}  # slot by appointment, for as long as it is booked
         self.unsure: set[str] = set()  # slots of bookings whose answer never came
-        self.traced = 0
-
-    def token(self, consumer: int, scope: str) -> str:
-        """A token made lately: they live for five minutes."""
-        made, token = self.tokens.get((consumer, scope), (0.0, ""))
-        now = time.time()
-        if now - made < 120:
-            return token
-        claims = {
-            "iss": "https://consumer.example/",
-            "sub": "10019",
-            "aud": f"https://{self.host}",
-            "exp": int(now) + 300,
-            "iat": int(now),
-            "reason_for_request": "directcare",
-            "requested_scope": scope,
-            "requesting_device": {
-                "resourceType": "Device",
-                "identifier": [{"system": "https://consumer.example/device", "value": "1"}],
-                "model": "Consumer product",
-                "version": "5.3.0",
-            },
-            "requesting_organization": {
-                "resourceType": "Organization",
-                "identifier": [{"system": ODS_CODE, "value": f"A1{consumer:03}"}],
-                "name": f"Test Hospital {consumer}",
-            },
-            "requesting_practitioner": {
-                "resourceType": "Practitioner",
-                "id": "10019",
-                "identifier": [
-                    {"system": "https://fhir.nhs.uk/Id/sds-user-id", "value": "111222333444"},
-                    {"system": "https://fhir.nhs.uk/Id/sds-role-profile-id", "value": "4445556667"},
-                ],
-                "name": [{"family": "Jones", "given": ["Claire"], "prefix": ["Dr"]}],
-            },
-        }
-        parts = ({"alg": "none", "typ": "JWT"}, claims)
-        encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in parts]
-        token = b".".join([*encoded, b""]).decode()
-        self.tokens[consumer, scope] = now, token
-        return token
 
     def next(self) -> tuple[str, Practice, bytes, Any]:
         """Name, practice, bytes and what to remember, of the next request."""
@@ -189,25 +132,30 @@ class Consumers:
         if name == "search":
             days = chance.choices(list(DAYS_SEARCHED), list(DAYS_SEARCHED.values()))[0]
             first = date.today() + timedelta(days=1 + chance.randrange(14))
-            path = f"/Slot?status=free&start=ge{first}&end=le{first + timedelta(days=days - 1)}"
-            path += f"&{INCLUDES}&searchFilter={ORGANISATION_TYPES}%7Curgent-care"
+            path = search(practice.ods_code, first, first + timedelta(days=days - 1))
         elif name == "book":
             slot = practice.seen.pop()
-            verb, path, memory = "POST", "/Appointment", slot[0]
-            body = self.booking(practice, slot)
+            verb, path, memory = "POST", f"{practice.base}/Appointment", slot[0]
+            body = booking(
+                slot=slot[0],
+                start=slot[1],
+                end=slot[2],
+                patient=chance.choice(practice.patients)[0],
+                location=practice.location,
+            )
         elif name == "find":
             number = chance.choice(practice.patients)[1]
-            path = f"/Patient?identifier={NHS_NUMBER}%7C{number}"
+            path = f"{practice.base}/Patient?identifier={NHS_NUMBER}%7C{number}"
         elif name == "read patient":
-            path = f"/Patient/{chance.choice(practice.patients)[0]}"
+            path = f"{practice.base}/Patient/{chance.choice(practice.patients)[0]}"
         elif name == "retrieve":
             first = date.today()
-            path = f"/Patient/{chance.choice(practice.patients)[0]}/Appointment"
+            path = f"{practice.base}/Patient/{chance.choice(practice.patients)[0]}/Appointment"
             path += f"?start=ge{first}&start=le{first + timedelta(days=28)}"
         else:
             index = chance.randrange(len(practice.booked))
             held, etag = practice.booked[index]
-            path = f"/Appointment/{held['id']}"
+            path = f"{practice.base}/Appointment/{held['id']}"
             if name != "read":
                 del practice.booked[index]
                 verb, memory = "PUT", held
@@ -221,66 +169,16 @@ class Consumers:
                         *body["extension"],
                         {"url": reason, "valueString": "No longer needed."},
                     ]
-        return name, practice, self.bytes(name, practice, verb, path, body, etag), memory
-
-    def booking(self, practice: Practice, slot: tuple[str, str, str]) -> dict[str, Any]:
-        pk, start, end = slot
-        organisation = {
-            "resourceType": "Organization",
-            "id": "1",
-            "meta": {"profile": [f"{STRUCTURES}/CareConnect-GPC-Organization-1"]},
-            "identifier": [{"system": ODS_CODE, "value": "A1001"}],
-            "type": [{"coding": [{"system": ORGANISATION_TYPES, "code": "urgent-care"}]}],
-            "name": "Test Hospital",
-            "telecom": [{"system": "phone", "value": "0113 496 0005"}],
-        }
-        who = f"Patient/{self.chance.choice(practice.patients)[0]}"
-        where = f"Location/{practice.location}"
-        return {
-            "resourceType": "Appointment",
-            "meta": {"profile": [f"{STRUCTURES}/GPConnect-Appointment-1"]},
-            "contained": [organisation],
-            "extension": [
-                {
-                    "url": f"{STRUCTURES}/Extension-GPConnect-BookingOrganisation-1",
-                    "valueReference": {"reference": "#1"},
-                }
-            ],
-            "status": "booked",
-            "description": "Sore throat for five days.",
-            "start": start,
-            "end": end,
-            "slot": [{"reference": f"Slot/{pk}"}],
-            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "comment": "Hard of hearing.",
-            "participant": [
-                {"actor": {"reference": each}, "status": "accepted"} for each in (who, where)
-            ],
-        }
-
-    def bytes(
-        self, name: str, practice: Practice, verb: str, path: str, body: Any, etag: str
-    ) -> bytes:
-        interaction, scope = IDS[name]
-        consumer = self.chance.randrange(CONSUMERS)
-        self.traced += 1
-        lines = [
-            f"{verb} {practice.base}{path} HTTP/1.1",
-            f"Host: {self.host}",
-            f"Ssp-TraceID: load-{self.traced}",
-            f"Ssp-From: 2{consumer:011}",
-            f"Ssp-To: {practice.asid}",
-            f"Ssp-InteractionID: {PREFIX}{interaction}",
-            f"Authorization: Bearer {self.token(consumer, scope)}",
-            "Accept: application/fhir+json;charset=utf-8",
-        ]
-        if etag:
-            lines.append(f"If-Match: {etag}")
-        sent = b"" if body is None else json.dumps(body).encode()
-        if sent:
-            lines.append("Content-Type: application/fhir+json;charset=utf-8")
-            lines.append(f"Content-Length: {len(sent)}")
-        return "\r\n".join([*lines, "", ""]).encode() + sent
+        request = self.systems.request(
+            name,
+            path,
+            asid=practice.asid,
+            system=chance.randrange(CONSUMERS),
+            verb=verb,
+            body=body,
+            etag=etag,
+        )
+        return name, practice, request, memory
 
     def learn(
         self, name: str, practice: Practice, memory: Any, status: int, head: bytes, body: bytes
@@ -403,13 +301,6 @@ class Result:
         ]
 
 
-def percentile(values: list[float], quantile: float) -> float:
-    if not values:
-        return 0.0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]
-
-
 async def drive(
     consumers: Consumers, connections: Connections, *, rate: float, seconds: float
 ) -> Result:
@@ -456,19 +347,8 @@ class Stack:
 
     def processor(self) -> dict[str, float]:
         """Seconds of processor time that each part has used, with its children."""
-        tick = os.sysconf("SC_CLK_TCK")
-        used = {"generator": time.process_time()}
-        for name, pid in self.pids.items():
-            listed = subprocess.run(
-                ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True
-            ).stdout
-            used[name] = 0.0
-            for each in (pid, *map(int, listed.split())):
-                with contextlib.suppress(OSError):
-                    words = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-                    own = 4 if each == pid else 2  # of the parent also what its dead children used
-                    used[name] += sum(int(word) for word in words[11 : 11 + own]) / tick
-        return used
+        used = {name: processor_seconds(pid) for name, pid in self.pids.items()}
+        return {"generator": time.process_time(), **used}
 
     def megabytes(self) -> list[float]:
         """What each web process holds in memory of its own (RSS)."""
@@ -487,9 +367,8 @@ def stack(workers: int, threads: int, practices: int, log: Path) -> Iterator[Sta
     from tests import test_transport as transport
     from tests.chaos.cluster import cluster
 
-    tuned = {"max_wal_size": "1GB", "shared_buffers": "256MB", "max_connections": "100"}
     with contextlib.ExitStack() as running, log.open("wb") as output:
-        database = running.enter_context(cluster(settings=tuned))
+        database = running.enter_context(cluster(settings=TUNED))
         folder = Path(database.home)
         os.chmod(folder, 0o755)  # nginx's user passes through to the socket
         upstream = f"unix:{folder}/web.sock" if transport.NGINX else "127.0.0.1:0"
@@ -536,7 +415,7 @@ def stack(workers: int, threads: int, practices: int, log: Path) -> Iterator[Sta
         pids["sealing"] = start("manage.py", "seal_audit", "--loop").pid
         if transport.NGINX is None:
             shout("nginx is MISSING: gunicorn is asked directly, without TLS")
-            wait_for_port(port)
+            wait_until_served(("127.0.0.1", port))
             yield Stack(database.url, "127.0.0.1", port, None, web, pids)
             return
         deadline = time.monotonic() + 60
@@ -550,19 +429,6 @@ def stack(workers: int, threads: int, practices: int, log: Path) -> Iterator[Sta
         tls = transport.context(front.authority, front.valid)
         pids["nginx"] = front.process.pid
         yield Stack(database.url, transport.FHIR, front.tls_port, tls, web, pids)
-
-
-def wait_for_port(port: int) -> None:
-    import socket
-
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "nothing listens"
-            time.sleep(0.1)
 
 
 def shout(words: str) -> None:
@@ -689,15 +555,7 @@ def settle(running: Stack, consumers: Consumers) -> bool:
         f" given twice {len(doubled)}, unknown to anybody {len(extra)},"
         f" without an answer {len(unsure)}"
     )
-    sound = not (lost or doubled or extra)
-    for command in ("seal_audit", "check_diary", "verify_audit"):
-        done = subprocess.run(
-            [sys.executable, "manage.py", command], cwd=ROOT, capture_output=True, text=True
-        )
-        last = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:]
-        print(f"{command}: {'sound' if not done.returncode else 'FAULTS'} ({''.join(last)[:160]})")
-        sound = sound and not done.returncode
-    return sound
+    return is_sound(running.url) and not (lost or doubled or extra)
 
 
 async def run(arguments: argparse.Namespace, running: Stack, world: dict[str, Any]) -> Consumers:

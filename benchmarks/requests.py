@@ -13,7 +13,6 @@ import argparse
 import itertools
 import random
 import statistics
-import urllib.parse
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -22,7 +21,7 @@ from typing import Any
 import orjson
 
 from benchmarks import consumers, driving, results, stack
-from benchmarks.consumers import INCLUDES, JSON, XML, Systems, service_root
+from benchmarks.consumers import JSON, XML, Systems, service_root
 from benchmarks.driving import Address, Ask, Taken
 
 PRACTICES = 10
@@ -55,17 +54,14 @@ def asking(rival: str, practices: list[tuple[str, str]], day: date, host: str) -
     """What makes the next request to a rival: many systems, all practices in turn."""
     systems, turn = Systems(host), itertools.cycle(practices)
     place, accept = RIVALS[rival]
-    kinds = urllib.parse.quote(consumers.ORGANISATION_TYPES)
-    query = f"status=free&start=ge{day}&end=le{day}&{INCLUDES}&searchFilter={kinds}%7Curgent-care"
 
     def ask() -> bytes:
         ods_code, asid = next(turn)
+        path = consumers.search(ods_code, day, day)
         if rival == "empty view":
             path = place
         elif place:
-            path = f"{place}/{ods_code}/Slot?{query}"
-        else:
-            path = f"{service_root(ods_code)}/Slot?{query}"
+            path = path.replace(service_root(ods_code), f"{place}/{ods_code}")
         system = random.randrange(systems.number)
         return systems.request("search", path, asid=asid, system=system, accept=accept)
 

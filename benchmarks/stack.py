@@ -122,6 +122,7 @@ def web(
     settings: str = SETTINGS,
     cores: set[int] | None = None,
     command: Sequence[str] = (),
+    variables: Mapping[str, str] = {},  # noqa: B006 - only read
 ) -> Iterator[tuple[Address, int]]:
     """Our server as ``make serve`` starts it, with further options; its address and its process id.
 
@@ -129,11 +130,11 @@ def web(
     """
     port = free_port()
     gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"{HOST}:{port}"]
-    words = [word.format(port=port) for word in command] or [*gunicorn, *options]
+    words = [word.replace("{port}", str(port)) for word in command] or [*gunicorn, *options]
     folder = ROOT / "var" / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "web.log").open("ab") as log:
-        env = environment(url, DJANGO_SETTINGS_MODULE=settings)
+        env = environment(url, DJANGO_SETTINGS_MODULE=settings, **variables)
         with running(words, env=env, cores=cores, log=log) as process:
             wait_until_served((HOST, port))
             yield (HOST, port), process.pid

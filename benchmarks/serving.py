@@ -1,0 +1,180 @@
+"""Which application server, and with which settings: searches of 300 slots and bookings in a mix.
+
+``python -m benchmarks.serving [--rounds N] [--seconds N] [--only WORD]``, on PostgreSQL only, a
+server of its own. Every candidate is started for each of its rounds, two processes of it, in a
+random order. Processor time for each request is the figure to go by where the machine is busy.
+
+granian and uvicorn take part where they can be imported: neither belongs to this project. For a
+comparison, ``pip install --target FOLDER granian uvicorn`` and set PYTHONPATH to it.
+"""
+
+import importlib.util
+import random
+import statistics
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import booking, consumers, driving, results, stack
+from benchmarks.booking import Free
+from benchmarks.consumers import Systems
+from benchmarks.driving import Ask, Taken
+
+CLIENTS = 8
+SEARCHES = 0.8  # of all requests; the others are bookings
+DAYS = 3  # 27 slots of each of four holders on a day
+WORKERS = 2
+
+WITHOUT_FREEZING = """
+exec(open("gunicorn.conf.py").read())
+def post_worker_init(worker): pass
+"""
+WITH_FREEZING = """
+exec(open("gunicorn.conf.py").read())
+def post_worker_init(worker):
+    import gc
+    gc.collect()
+    gc.freeze()
+"""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The words of a command, after the interpreter's; ``{port}`` is where it shall listen."""
+
+    words: tuple[str, ...]
+    configuration: str = WITHOUT_FREEZING
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_here(self) -> bool:
+        return importlib.util.find_spec(self.words[1]) is not None
+
+
+def gunicorn(*words: str, configuration: str = WITHOUT_FREEZING, **environment: str) -> Candidate:
+    common = ("-m", "gunicorn", "config.wsgi", "--bind", stack.HOST + ":{port}")
+    return Candidate(
+        (*common, "--config", "{configuration}", f"--workers={WORKERS}", *words),
+        configuration,
+        environment,
+    )
+
+
+def granian(*words: str) -> Candidate:
+    common = ("-m", "granian", "config.wsgi:application", "--interface", "wsgi")
+    return Candidate(
+        (*common, "--host", stack.HOST, "--port", "{port}", "--workers", f"{WORKERS}", *words)
+    )
+
+
+UVICORN = ("-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application")
+CANDIDATES = {
+    "gunicorn sync": gunicorn("--worker-class=sync"),
+    **{f"gunicorn, {n} threads": gunicorn(f"--threads={n}") for n in (1, 2, 4, 8)},
+    "gunicorn, 4, frozen": gunicorn("--threads=4", configuration=WITH_FREEZING),
+    "gunicorn, 4, frozen, preloaded": gunicorn(
+        "--threads=4", "--preload", configuration=WITH_FREEZING
+    ),
+    "gunicorn, 4, no keep-alive": gunicorn("--threads=4", "--keep-alive=0"),
+    "gunicorn, 4, pool of 2": gunicorn("--threads=4", DATABASE_POOL_SIZE="2"),
+    "gunicorn, 4, pool of 4": gunicorn("--threads=4", DATABASE_POOL_SIZE="4"),
+    **{f"granian, {n} threads": granian("--blocking-threads", f"{n}") for n in (1, 4)},
+    "uvicorn": Candidate(
+        (*UVICORN, "--host", stack.HOST, "--port", "{port}", "--workers", f"{WORKERS}")
+    ),
+}
+
+
+def mix(systems: Systems, free: list[Free], first: date) -> Ask:
+    """What makes the next request: a search of a random practice, or a booking of a free slot."""
+    practices = list({(each.ods_code, each.asid) for each in free})
+    last = first + timedelta(days=DAYS - 1)
+
+    def ask() -> bytes:
+        system = random.randrange(systems.number)
+        if random.random() < SEARCHES:
+            ods_code, asid = random.choice(practices)
+            path = consumers.search(ods_code, first, last)
+            return systems.request("search", path, asid=asid, system=system)
+        return booking.request(systems, free.pop(), system)
+
+    return ask
+
+
+@dataclass
+class Served(Taken):
+    """All rounds of a candidate."""
+
+    memory: list[float] = field(default_factory=list)  # megabytes of a process, PSS
+
+    def figures(self) -> dict[str, Any]:
+        return {**super().figures(), "worker_megabytes": round(statistics.median(self.memory), 1)}
+
+
+def serve(
+    candidate: Candidate, database: Any, free: list[Free], first: date, seconds: float, to: Served
+) -> None:
+    """One round of a candidate, from its start to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = Path(folder) / "conf.py"
+        configuration.write_text(candidate.configuration)
+        words = [word.replace("{configuration}", str(configuration)) for word in candidate.words]
+        variables = {"PROMETHEUS_MULTIPROC_DIR": folder, **candidate.environment}
+        command = (sys.executable, *words)
+        with stack.web(database.url, command=command, variables=variables) as (address, pid):
+            ask = mix(Systems(f"{address[0]}:{address[1]}"), free, first)
+            driving.closed(address, ask, clients=CLIENTS, seconds=2)
+            meter = stack.Meter({"web": pid, "PostgreSQL": database.process.pid})
+            meter.start()
+            found = driving.closed(address, ask, clients=CLIENTS, seconds=seconds)
+            to.add(found, meter.milliseconds(len(found.answers)))
+            to.memory.append(max(stack.megabytes(pid)))
+
+
+def tell(taken: dict[str, Served]) -> None:
+    print(
+        f"{'':<32}{'a second':>15}{'p50':>8}{'p99':>8} ms{'web':>8}{'database':>10}{'all':>8}"
+        f" ms of processor{'MB':>6}  answers"
+    )
+    for name, each in taken.items():
+        statuses = sum((found.statuses for found in each.rounds), Counter())
+        told = ", ".join(f"{status or 'none'}: {n}" for status, n in sorted(statuses.items()))
+        print(
+            f"{name:<32}{each.throughput:7.0f} ± {each.spread:5.0f}{each.p(0.5):8.0f}"
+            f"{each.p(0.99):8.0f}   {each.milliseconds('web'):8.2f}"
+            f"{each.milliseconds('PostgreSQL'):10.2f}{each.all_milliseconds:8.2f}"
+            f"{statistics.median(each.memory):22.0f}  {told}"
+        )
+
+
+def main() -> dict[str, Any]:
+    parser = results.parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4, help="of each round")
+    parser.add_argument("--only", default="", help="candidates with this in their name")
+    options = parser.parse_args()
+    candidates = {
+        name: each for name, each in CANDIDATES.items() if each.is_here and options.only in name
+    }
+    taken: dict[str, Served] = defaultdict(Served)
+    with stack.postgresql() as database:
+        stack.use(database.url)
+        stack.manage("migrate", url=database.url).check_returncode()
+        free = booking.build(100)
+        stack.leave_database()
+        first = date.today() + timedelta(days=1)
+        first += timedelta(days=-first.weekday() % 7)
+        for _ in range(options.rounds):
+            for name in random.sample(list(candidates), len(candidates)):
+                serve(candidates[name], database, free, first, options.seconds, taken[name])
+    ordered = {name: taken[name] for name in candidates}
+    tell(ordered)
+    return results.leave({name: each.figures() for name, each in ordered.items()}, options.json)
+
+
+if __name__ == "__main__":
+    main()
