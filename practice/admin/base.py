@@ -1,9 +1,9 @@
 """What all pages of the admin site have in common: whose records, who acts, what was changed.
 
-Three rules hold for every ModelAdmin here, so that none can forget them. A member of staff meets
+Four rules hold for every ModelAdmin here, so that none can forget them. A member of staff meets
 the records of their own practices only: in lists, forms, choices, suggestions and actions. Each
 change counts up the version of what other organisations hold copies of. Each change is audited in
-its own transaction, with old and new values.
+its own transaction, with old and new values. Each page that shows patients is audited too.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models, transaction
@@ -31,6 +32,7 @@ from practice.models import (
     AppointmentSlot,
     AuditEvent,
     Organisation,
+    Patient,
     PatientAddress,
     PatientContact,
     PatientLanguage,
@@ -187,6 +189,12 @@ def practice_of(record: Any) -> Organisation | None:
     if isinstance(record, Organisation):
         return record
     return getattr(record, "organisation", None)
+
+
+def patient_id_of(record: Any) -> int | None:
+    """Return the patient whom a record is about, if it is about one."""
+    patient_id: int | None = getattr(record, "patient_id", None)
+    return record.pk if isinstance(record, Patient) else patient_id
 
 
 class OwnRelatedFilter(RelatedDropdownFilter):
@@ -376,7 +384,7 @@ class OwnTabularInline(OwnChoicesMixin, TabularInline):
 
 
 class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
-    """A ModelAdmin that keeps the three rules of this module."""
+    """A ModelAdmin that keeps the four rules of this module."""
 
     form: Any = PracticeForm
     keeps_history = False  # Nothing of this kind is ever deleted.
@@ -443,7 +451,10 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         return self._in_words(super().changeform_view, request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._in_words(super().changelist_view, request, *args, **kwargs)
+        response = self._in_words(super().changelist_view, request, *args, **kwargs)
+        if shown := (getattr(response, "context_data", None) or {}).get("cl"):
+            self.audit_list(request, shown)
+        return response
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self._in_words(super().delete_view, request, *args, **kwargs)
@@ -456,6 +467,50 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         except PracticeError as refusal:
             messages.error(request, str(refusal))
             return redirect(request.get_full_path())
+
+    # Reading.
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        record = kwargs.get("obj")
+        if record is not None and request.method == "GET":
+            self.audit_page(request, record)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def patients_in_row(self, record: Any) -> Iterable[int]:
+        """Return the ids of the patients whom a row of the list names."""
+        return ()
+
+    def patients_on_page(self, record: Any) -> Iterable[int]:
+        """Return the ids of the patients whom the page of a record names."""
+        return self.patients_in_row(record)
+
+    def audit_page(self, request: HttpRequest, record: Any) -> None:
+        """Write down that a page was opened, if it names patients."""
+        if patients := sorted(set(self.patients_on_page(record))):
+            others = patients != [patient_id_of(record)]
+            self.audit(request, record, "viewed", {"patients": patients} if others else {})
+
+    def audit_list(self, request: HttpRequest, shown: ChangeList) -> None:
+        """Write down whom a list named."""
+        self.audit_found(request, shown.result_list, "searched" if shown.query else "listed")
+
+    def audit_found(self, request: HttpRequest, records: Iterable[Any], verb: str) -> None:
+        """Write down whom these records name: one event in the trail of each practice."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for record in records:
+            if patients := set(self.patients_in_row(record)):
+                found[record.organisation_id] |= patients
+        for pk, organisation in Organisation.objects.in_bulk(found).items():
+            audit.record(
+                organisation=organisation,
+                actor=actor_of(request, organisation),
+                event=f"{self.opts.model_name}.{verb}",
+                outcome="ok",
+                now=timezone.now(),
+                detail={"patients": sorted(found[pk])},
+            )
 
     # Saving.
 
@@ -519,7 +574,7 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
                 event=f"{self.opts.model_name}.{verb}",
                 outcome="ok",
                 now=timezone.now(),
-                patient_id=obj.pk if name == "Patient" else None,
+                patient_id=patient_id_of(obj),
                 resource=f"{FHIR_NAMES.get(name, name)}/{obj.pk}",
                 detail=detail,
             )

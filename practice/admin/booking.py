@@ -189,7 +189,17 @@ class AppointmentAdmin(ReadOnlyAdmin):
             return queryset.filter(patient__nhs_number__startswith=digits), False
         return super().get_search_results(request, queryset, search_term.replace(",", " "))
 
+    def patients_in_row(self, record: Appointment) -> list[int]:
+        return [record.patient_id]
+
     # What people can do.
+
+    def found(self, request: HttpRequest, object_id: str) -> Appointment:
+        """Return the appointment that a page asks about; showing it counts as opening it."""
+        appointment: Appointment = found(self, request, object_id)
+        if request.method == "GET":
+            self.audit_page(request, appointment)
+        return appointment
 
     def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("practice.change_appointment")
@@ -202,7 +212,7 @@ class AppointmentAdmin(ReadOnlyAdmin):
         variant=ActionVariant.DANGER,
     )
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        appointment = found(self, request, object_id)
+        appointment = self.found(request, object_id)
         url = reverse("admin:practice_appointment_change", args=[appointment.pk])
 
         def act(form: CancelForm) -> HttpResponse:
@@ -235,7 +245,7 @@ class AppointmentAdmin(ReadOnlyAdmin):
 
     @action(description="Amend", permissions=["cancel"], url_path="amend", icon="edit")
     def amend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        appointment = found(self, request, object_id)
+        appointment = self.found(request, object_id)
         url = reverse("admin:practice_appointment_change", args=[appointment.pk])
 
         def act(form: AmendForm) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -328,6 +328,10 @@ class ScheduleAdmin(PracticeAdmin):
             number_free=slot_count(status=Slot.Status.FREE),
             number_outside=slot_count(gp_connect_bookable=True),
         )
+
+    def patients_on_page(self, record: Schedule) -> Iterable[int]:
+        held = AppointmentSlot.objects.filter(slot__schedule=record, released=False)
+        return held.values_list("appointment__patient", flat=True)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A session is made with its slots: see create_session."""
@@ -696,6 +700,9 @@ class SlotAdmin(PracticeAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).prefetch_related(live_appointments())
+
+    def patients_in_row(self, record: Any) -> list[int]:
+        return [held.appointment.patient_id for held in record.held_by]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Slots come from templates, with a session, or beside it: see ScheduleAdmin."""

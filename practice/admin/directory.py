@@ -520,6 +520,9 @@ class PatientAdmin(PracticeAdmin):
             return queryset.filter(nhs_number__startswith=digits), False
         return super().get_search_results(request, queryset, search_term.replace(",", " "))
 
+    def patients_in_row(self, record: Patient) -> list[int]:
+        return [record.pk]
+
     def autocomplete_label(self, patient: Patient) -> str:
         """Tell people of the same name apart: booking for the wrong one harms both."""
         number = nhs_number.spaced(patient.nhs_number)

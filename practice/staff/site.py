@@ -12,7 +12,17 @@ from unfold.sites import UnfoldAdminSite
 
 
 class LabelledAutocompleteView(AutocompleteJsonView):
-    """Suggestions in the words of their ModelAdmin, which may say more than ``str(record)``."""
+    """Suggestions in the words of their ModelAdmin, which may say more than ``str(record)``.
+
+    Who was suggested was seen: that is audited as in a list.
+    """
+
+    model_admin: Any
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        self.model_admin.audit_found(self.request, context["object_list"], "searched")
+        return context
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         label = getattr(self.model_admin, "autocomplete_label", str)

@@ -151,7 +151,7 @@ def test_a_patients_new_address_makes_a_new_version_of_the_patient(practice):
     patient.refresh_from_db()
     assert patient.addresses.get().city == "York"
     assert patient.version == 2
-    [event] = new_events(before)
+    _viewed, event = new_events(before)
     assert event.patient_id == patient.pk
     [record] = event.detail["records"]
     assert record["changed"] == "address"
@@ -165,7 +165,7 @@ def test_a_removed_telephone_is_kept_in_the_trail(practice):
     save(client, patient, **{"telecoms-0-DELETE": "on"})
 
     assert not patient.telecoms.exists()
-    [event] = new_events(before)
+    _viewed, event = new_events(before)
     assert event.detail["records"][0]["values"]["value"] == "0113 496 0003"
 
 
