@@ -151,6 +151,12 @@ def assert_clean(answer: Any) -> None:
         assert answer.headers["Retry-After"]
 
 
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.monotonic()
+    answer = call()
+    return time.monotonic() - begun, answer
+
+
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> float:
     """Wait until a condition holds; how long it took."""
     begun = time.monotonic()
@@ -165,7 +171,7 @@ class Load:
 
     def __init__(self, broken: Broken, address: servers.Address, consumers: int = 6) -> None:
         self.broken, self.address = broken, address
-        self.answers: list[tuple[float, str, Any]] = []
+        self.answers: list[tuple[float, float, Any]] = []  # when, after how many seconds, what
         self.booked: list[int] = []
         self.ended = threading.Event()
         slots = broken.world.slots
@@ -179,16 +185,19 @@ class Load:
     def work(self, slots: list[Any]) -> None:
         for slot in slots:
             while not self.ended.is_set():
-                found = self.broken.search(self.address)
-                self.answers.append((time.monotonic(), "search", found))
-                answer = self.broken.book(self.address, slot)
-                self.answers.append((time.monotonic(), "book", answer))
+                self.note(lambda: self.broken.search(self.address))
+                answer = self.note(lambda slot=slot: self.broken.book(self.address, slot))
                 if answered(answer) == 201:
                     self.booked.append(slot.pk)
                 if answered(answer) in {201, 409}:
                     break
                 time.sleep(0.05)
             time.sleep(0.05)
+
+    def note(self, call: Callable[[], Any]) -> Any:
+        seconds, answer = timed(call)
+        self.answers.append((time.monotonic(), seconds, answer))
+        return answer
 
     def end(self) -> None:
         self.ended.set()
@@ -197,3 +206,9 @@ class Load:
 
     def told(self, since: float = 0, until: float = float("inf")) -> Counter[Any]:
         return Counter(answered(answer) for at, _, answer in self.answers if since <= at < until)
+
+    def seconds(self, since: float, until: float) -> list[float]:
+        """How long the answers took that were begun and given in that time, in order."""
+        return sorted(
+            seconds for at, seconds, _ in self.answers if since <= at - seconds and at < until
+        )

@@ -11,13 +11,21 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.chaos.broken import CHAOS, Broken, Load, answered, assert_clean, try_to, wait_for
+from tests.chaos.broken import (
+    CHAOS,
+    Broken,
+    Load,
+    answered,
+    assert_clean,
+    timed,
+    try_to,
+    wait_for,
+)
 from tests.chaos.cluster import cluster
 
 pytestmark = CHAOS
@@ -46,13 +54,18 @@ def test_the_database_goes_and_comes_back_under_load(broken, say, how):
         workers = len(running.served)
 
     outage = load.told(gone + 0.5, back)
+    waited = load.seconds(gone + 0.5, back)
+    fast = sum(seconds < 1 for seconds in waited)
     say(f"injected: PostgreSQL {how.name} under load, {down_seconds} s without it, then started")
     say(f"answers before {dict(load.told(until=before))}, without it {dict(outage)}")
+    say(f"held: {fast} of {len(waited)} told so within 1 s, the slowest after {waited[-1]:.1f} s")
     say(f"held: served again {recovered:.1f} s after the start, by the same {workers} processes")
     for _, _, answer in load.answers:
         assert_clean(answer)
     assert answered(meanwhile) == 503
     assert set(outage) == {503}
+    assert waited[-1] < 5, "nobody waits for the pool twice"
+    assert fast > len(waited) / 2, "one request waits, and not every thread"
     assert workers == 2
     assert late[200], "searches succeed again"
     assert not {500, 503, None} & set(late), late
@@ -305,12 +318,6 @@ def test_the_pool_is_exhausted(broken, say):
     assert answered(last) == 201
     say(f"held: the two that waited got 201 and 409; all is well {recovered:.1f} s later")
     broken.check()
-
-
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    begun = time.monotonic()
-    answer = call()
-    return time.monotonic() - begun, answer
 
 
 def test_the_server_has_no_connection_left(broken, say):
