@@ -65,7 +65,7 @@ demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqli
 
 serve: setup ## Serve as in production; the environment is yours to set (README, Configuration)
 	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
-	$(BIN)/gunicorn config.wsgi --bind 127.0.0.1:$(PORT) --workers $(WORKERS) --threads 4
+	$(BIN)/python -m gunicorn config.wsgi --bind 127.0.0.1:$(PORT)
 
 bench: setup ## What things cost, as ratios in one run, on a throw-away PostgreSQL server
 	$(TRIAL) $(BIN)/python -m tests.postgresql --required -- sh -c ' \

@@ -1,14 +1,32 @@
-"""Read by gunicorn where it is started: the metrics of all its processes are added up.
+"""Read by gunicorn where it is started: how it serves here, whoever starts it.
 
-The processes leave their counts in files in PROMETHEUS_MULTIPROC_DIR, by default a new folder that
-goes with the server. A folder of your own is emptied when the server starts.
+What was measured to choose is in docs/performance.md, "Serving".
+
+The metrics of all its processes are added up: they leave their counts in files in
+PROMETHEUS_MULTIPROC_DIR, by default a new folder that goes with the server. A folder of your own is
+emptied when the server starts.
 """
 
+import gc
 import os
 import shutil
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 4
+timeout = 60
+graceful_timeout = 30
+# Longer than nginx keeps an idle connection (60 s), so that it is never the one that is surprised:
+# what it sends is not sent twice.
+keepalive = 75
+# A process that has grown is replaced before it matters.
+max_requests = 50_000
+max_requests_jitter = 5_000
+# Of systemd's, in memory: a slow disk must not make a process look dead.
+worker_tmp_dir = os.getenv("RUNTIME_DIRECTORY")
 
 MADE_HERE = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 if MADE_HERE:
@@ -20,6 +38,15 @@ def on_starting(server: Any) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for left_over in FOLDER.glob("*.db"):
         left_over.unlink()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Load what the first request would have to, and never collect garbage among it again."""
+    from django.conf import settings
+
+    import_module(settings.ROOT_URLCONF)
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

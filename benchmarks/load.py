@@ -407,8 +407,8 @@ def stack(workers: int, threads: int, practices: int, log: Path) -> Iterator[Sta
         (log.parent / "world.json").write_bytes(world.stdout)
         # As deploy/systemd/appointments-web.service has it.
         web = start(
-            *("-m", "gunicorn", "config.wsgi", "--bind", bind, "--workers", str(workers)),
-            *("--threads", str(threads), "--timeout", "60", "--umask", "0"),
+            *("-m", "gunicorn", "config.wsgi", "--bind", bind),
+            *("--workers", str(workers), "--threads", str(threads), "--umask", "0"),
         )
         assert database.process is not None
         pids = {"web": web.pid, "PostgreSQL": database.process.pid}

@@ -133,7 +133,7 @@ def web(
     words = [word.replace("{port}", str(port)) for word in command] or [*gunicorn, *options]
     folder = ROOT / "var" / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "web.log").open("ab") as log:
+    with (folder / "web.log").open("wb") as log:
         env = environment(url, DJANGO_SETTINGS_MODULE=settings, **variables)
         with running(words, env=env, cores=cores, log=log) as process:
             wait_until_served((HOST, port))

@@ -229,8 +229,9 @@ def first_column(title):
 
 
 def test_configuration_lists_every_variable_and_no_other():
-    settings = (ROOT / "config" / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", settings))
+    readers = (ROOT / "config" / "settings.py", ROOT / "gunicorn.conf.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in readers)
+    read = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", text))
 
     assert first_column("Configuration") == read
 
@@ -264,6 +265,17 @@ def test_make_words_are_those_of_the_makefile():
     targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)) - {"help"}
 
     assert {each.removeprefix("make ") for each in first_column("Daily work")} == targets
+
+
+def test_make_serve_and_production_start_the_server_with_the_same_words():
+    """All but the address stands in gunicorn.conf.py, so that what was tried is what serves."""
+    sources = (ROOT / "Makefile", ROOT / "deploy" / "systemd" / "appointments-web.service")
+    commands = [
+        re.findall(r"python (-m gunicorn .*) --bind \S+(.*)", path.read_text(encoding="utf-8"))
+        for path in sources
+    ]
+
+    assert commands == [[("-m gunicorn config.wsgi", "")]] * 2
 
 
 def test_files_named_in_the_readme_exist():
