@@ -210,6 +210,7 @@ def database(url: str) -> dict[str, Any]:
         }
     elif settings["ENGINE"] == "django.db.backends.postgresql":
         options = settings.setdefault("OPTIONS", {})
+        options["prepare_threshold"] = 0  # keep what is sent again (practice/models/prepared.py)
         options["pool"] = {
             "min_size": 1,
             "max_size": int(os.environ.get("DATABASE_POOL_SIZE", "16")),
@@ -217,6 +218,10 @@ def database(url: str) -> dict[str, Any]:
             "timeout": 3,
             "reconnect_timeout": 5,
         }
+        if flag("DATABASE_PGBOUNCER"):
+            # It gives each transaction any connection: nothing may be left in one for the next.
+            options["prepare_threshold"] = None
+            settings["DISABLE_SERVER_SIDE_CURSORS"] = True
     return settings
 
 

@@ -132,7 +132,9 @@ class AppointmentsView(AppointmentResponder):
         booked = booking.book_appointment(
             organisation=request.practice, actor=request.actor, now=request.now, **wanted
         )
-        return self.appointment_response(booked)
+        # In the order of their starts, which a single one has.
+        slots = wanted["slot_ids"] if len(wanted["slot_ids"]) == 1 else None
+        return self.appointment_response(booked, slots)
 
 
 class AppointmentView(AppointmentResponder):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import http_date
@@ -30,6 +30,7 @@ from practice.models import AuditEvent, Organisation
 from practice.selectors import practice_by_ods_code
 from practice.services import audit
 from practice.services.audit import Actor
+from practice.services.transactions import one_change
 from practice.staleness import stale
 
 
@@ -131,7 +132,7 @@ class GPConnectView(APIView):
             return response
         for is_last_try in (False, True):
             try:
-                with transaction.atomic():
+                with one_change():
                     response = handler(request, **kwargs)
                     self.audit(response)
                 break

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, CharField, Exists, OuterRef, Q, QuerySet
 
 from practice import clock
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
@@ -15,16 +15,33 @@ from practice.models import (
     PractitionerRole,
     Schedule,
 )
+from practice.models.prepared import Parameter, Prepared
 
 VERIFIED = "01"
 
 
+HOSTED = Prepared(lambda: Organisation.objects.filter(ods_code=Parameter("ods_code", CharField())))
+
+
 def practice_by_ods_code(ods_code: str) -> Organisation | None:
     """Return the practice hosted here under exactly this ODS code."""
-    return Organisation.objects.filter(ods_code=ods_code).first()
+    return next(iter(HOSTED.objects(ods_code=ods_code)), None)
 
 
 # ---------------------------------------------------------------- patients
+
+
+PATIENT = Prepared(
+    lambda: Patient.objects.filter(
+        organisation=Parameter("organisation", BigIntegerField()),
+        pk=Parameter("patient", BigIntegerField()),
+    )
+)
+
+
+def patient_by_id(*, organisation: Organisation, patient_id: int) -> Patient | None:
+    """Return a patient of the practice, whatever is to be known of them."""
+    return next(iter(PATIENT.objects(organisation=organisation.pk, patient=patient_id)), None)
 
 
 def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:

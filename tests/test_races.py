@@ -23,9 +23,8 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from practice import clock
-from practice.models import Appointment, AppointmentSlot, AuditEvent, Slot
-from practice.models.diary import SlotQuerySet
-from practice.services import invariants
+from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
+from practice.services import invariants, locks
 from practice.services.generation import generate
 from tests import servers
 from tests.bodies import appointment_body, cancelled
@@ -316,16 +315,17 @@ def without_the_lock(monkeypatch) -> None:
     """All rivals of a round of four have seen the slot free before the first of them books."""
     seen = Barrier(4)
 
-    def not_locked(self: SlotQuerySet, ids: Any) -> list[Slot]:
+    def not_locked(organisation: Organisation, ids: Any) -> list[Slot]:
         related = ("schedule", "access_profile", "schedule__access_profile")
-        found = list(self.filter(pk__in=list(ids)).select_related(*related).order_by("start"))
+        slots = Slot.objects.filter(organisation=organisation, pk__in=list(ids))
+        found = list(slots.select_related(*related).order_by("start"))
         try:
             seen.wait(timeout=10)
         except BrokenBarrierError as broken:
             raise AssertionError("not everybody came") from broken
         return found
 
-    monkeypatch.setattr(SlotQuerySet, "locked", not_locked)
+    monkeypatch.setattr(locks, "lock_slots", not_locked)
 
 
 def four_at_once(practice, live_server) -> tuple[dict[int, int], Slot]:
@@ -368,7 +368,7 @@ def test_reading_waits_for_nobody(practice, rivals):
     booked = make_appointment(patient=practice.patient)
     with transaction.atomic():
         Appointment.objects.select_for_update().get(pk=booked.pk)
-        Slot.objects.locked([slot.pk for slot in booked.slots.all()])
+        locks.lock_slots(practice.organisation, [slot.pk for slot in booked.slots.all()])
         Appointment.objects.filter(pk=booked.pk).update(description="Not yet stored", version=2)
 
         read = rivals[0].read_appointment(booked.pk)

@@ -1,7 +1,5 @@
 """Which time is on offer: sessions on their dates, and the slots in them."""
 
-from collections.abc import Iterable
-
 from django.db import models
 from django.db.models import F, Q
 
@@ -20,19 +18,38 @@ class Schedule(Versioned, OfferLimits):
     """
 
     organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="schedules", verbose_name="practice"
+        Organisation,
+        on_delete=models.PROTECT,
+        db_index=False,  # schedule_by_date begins with it
+        related_name="schedules",
+        verbose_name="practice",
     )
     template = models.ForeignKey(
-        SessionTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="schedules"
+        SessionTemplate,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # template_once_on_a_date begins with it
+        related_name="schedules",
     )
     date = models.DateField(help_text="The London date on which the session starts.")
     start = models.DateTimeField()
     end = models.DateTimeField()
     session_name = models.CharField(max_length=100, blank=True)
     session_holder = models.ForeignKey(
-        Practitioner, on_delete=models.PROTECT, null=True, blank=True, related_name="schedules"
+        Practitioner,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # schedule_by_holder begins with it
+        related_name="schedules",
     )
-    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="schedules")
+    location = models.ForeignKey(
+        Location,
+        on_delete=models.PROTECT,
+        db_index=False,  # nothing asks by place alone
+        related_name="schedules",
+    )
     practitioner_role = models.CharField(
         "role",
         max_length=10,
@@ -45,6 +62,7 @@ class Schedule(Versioned, OfferLimits):
         on_delete=models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,  # schedule_under_profile: most are under none
         related_name="+",
         help_text="Who outside may book. Empty: everybody.",
     )
@@ -66,26 +84,15 @@ class Schedule(Versioned, OfferLimits):
         indexes = [
             models.Index(fields=["organisation", "date"], name="schedule_by_date"),
             models.Index(fields=["session_holder", "start"], name="schedule_by_holder"),
+            models.Index(
+                fields=["access_profile"],
+                condition=Q(access_profile__isnull=False),
+                name="schedule_under_profile",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.session_name or 'Session'}, {self.date:%a %d %b %Y}"
-
-
-class SlotQuerySet(models.QuerySet["Slot"]):
-    def locked(self, ids: Iterable[int]) -> list["Slot"]:
-        """Lock these slots and return them by start: everything a booking decides on.
-
-        The one order, by id, lets two overlapping bookings queue instead of deadlocking. SQLite
-        ignores the clause; there the whole transaction holds the write lock (IMMEDIATE).
-        """
-        rows = (
-            self.filter(pk__in=list(ids))
-            .select_related("schedule", "access_profile", "schedule__access_profile")
-            .select_for_update(of=("self",), no_key=True)
-            .order_by("pk")
-        )
-        return sorted(rows, key=lambda slot: (slot.start, slot.pk))
 
 
 class Slot(Versioned, OfferLimits):
@@ -104,7 +111,11 @@ class Slot(Versioned, OfferLimits):
         ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
 
     organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="+", verbose_name="practice"
+        Organisation,
+        on_delete=models.PROTECT,
+        db_index=False,  # slot_by_start begins with it
+        related_name="+",
+        verbose_name="practice",
     )
     schedule = models.ForeignKey(
         Schedule, on_delete=models.PROTECT, related_name="slots", verbose_name="session"
@@ -124,6 +135,7 @@ class Slot(Versioned, OfferLimits):
         on_delete=models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,  # slot_under_profile: most are under none
         related_name="+",
         help_text="Who outside may book. Empty: as for the session.",
     )
@@ -136,8 +148,6 @@ class Slot(Versioned, OfferLimits):
     changed_by_hand = models.BooleanField(
         default=False, help_text="Generating again leaves the slot as it is."
     )
-
-    objects = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ["start", "id"]
@@ -178,6 +188,11 @@ class Slot(Versioned, OfferLimits):
                 name="slot_on_offer",
             ),
             models.Index(fields=["organisation", "start"], name="slot_by_start"),
+            models.Index(
+                fields=["access_profile"],
+                condition=Q(access_profile__isnull=False),
+                name="slot_under_profile",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,18 +1,26 @@
-"""Queries that are built once and asked many times, with other values each time.
+"""Statements that are built once and sent many times, with other values each time.
 
 Building a query set and turning it into SQL costs a millisecond or more, whatever it finds: more
 than the database takes to answer. A Prepared query keeps the SQL that the ORM made, with gaps where
 its Parameters stood, so that there is one definition of the query and none of it is paid twice.
+PostgreSQL, too, keeps such a statement with its plan (config.settings.database).
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import psycopg.sql
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Expression, Field, Lookup, Model, QuerySet
 from django.db.models.fields import BigAutoField, BigIntegerField, IntegerField
+from django.db.models.query import get_related_populators
+from django.db.models.sql import UpdateQuery
 
 
 class Parameter(Expression):
@@ -30,7 +38,9 @@ class Parameter(Expression):
 
     def adapted(self, value: Any, connection: Any) -> Any:
         """The value as the database driver wants it."""
-        return self.output_field.get_db_prep_value(value, connection, prepared=False)
+        return _of_one_shape(
+            self.output_field.get_db_prep_value(value, connection, prepared=False), connection
+        )
 
 
 class Numbers(Parameter):
@@ -45,7 +55,8 @@ class Numbers(Parameter):
         return "%s", [self]
 
     def adapted(self, value: Any, connection: Any) -> Any:
-        return list(value) if connection.vendor == "postgresql" else json.dumps(list(value))
+        written = json.dumps(list(value))
+        return f"{{{written[1:-1]}}}" if connection.vendor == "postgresql" else written
 
 
 @BigAutoField.register_lookup
@@ -72,52 +83,209 @@ class Among(Lookup):
 
 
 class Prepared:
-    """The SQL of a query set of tuples, made when first asked for on each database.
+    """The SQL of a query set, made when it is first asked for on each database.
 
     ``build`` returns it with Parameters for what changes; it must not depend on anything else. As
     everywhere, the routers choose the database unless it is named.
     """
 
-    def __init__(self, build: Callable[[], QuerySet[Any, tuple[Any, ...]]]) -> None:
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
         self.build = build
-        self.made: dict[str, tuple[str, tuple[Any, ...], list[Callable[[Any], Any] | None]]] = {}
+        self.made: dict[str, _Query] = {}
 
     @cached_property
     def model(self) -> type[Model]:
         return self.build().model
 
     def rows(self, using: str = "", /, **values: Any) -> list[tuple[Any, ...]]:
-        """All rows of the query for these values of its Parameters."""
+        """All rows of the query for these values of its Parameters, as tuples."""
         using = using or router.db_for_read(self.model)
-        connection = connections[using]
+        return self._query(using).rows(using, values)
+
+    def objects(self, using: str = "", /, **values: Any) -> list[Any]:
+        """The same as instances of the model, with those that the query set selects beside them."""
+        using = using or router.db_for_read(self.model)
+        query = self._query(using)
+        return [query.instance(using, row) for row in query.rows(using, values)]
+
+    def _query(self, using: str) -> "_Query":
         if using not in self.made:
-            self.made[using] = self._compile(using)
-        sql, parameters, converters = self.made[using]
-        given = [
-            part.adapted(values[part.name], connection) if isinstance(part, Parameter) else part
-            for part in parameters
+            self.made[using] = _Query.of(self.build(), using)
+        return self.made[using]
+
+
+class PreparedUpdate:
+    """The SQL of ``update`` on the rows of a query set; both may hold Parameters."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **changes: Any) -> None:
+        self.build, self.changes = build, changes
+        self.made: dict[str, tuple[str, Sequence[Any]]] = {}
+
+    def __call__(self, using: str = "default", /, **values: Any) -> int:
+        """Change the rows; how many there were."""
+        if using not in self.made:
+            query: Any = self.build().query.chain(UpdateQuery)
+            query.add_update_values(self.changes)
+            self.made[using] = _written(query.get_compiler(using))
+        sql, parameters = self.made[using]
+        with _cursor(connections[using]) as cursor:
+            cursor.execute(sql, _filled(parameters, values, connections[using]))
+            changed: int = cursor.rowcount
+        return changed
+
+
+class PreparedInsert:
+    """The SQL that adds rows to the table of a model, as they stand in instances of it.
+
+    Nothing else happens: no signal is sent.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+        self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+        self.made: dict[str, tuple[str, str]] = {}
+
+    def one(self, instance: Model, using: str = "default", /) -> None:
+        """Store a new instance, which gets its id."""
+        sql, returning = self._sql(using)
+        with _cursor(connections[using]) as cursor:
+            cursor.execute(sql + returning, self._values(instance, connections[using]))
+            (instance.pk,) = cursor.fetchone()
+        instance._state.adding, instance._state.db = False, using
+
+    def all(self, instances: Iterable[Model], using: str = "default", /) -> None:
+        """Store several in one go; they do not get to know their ids."""
+        rows = [self._values(instance, connections[using]) for instance in instances]
+        with _cursor(connections[using]) as cursor:
+            cursor.executemany(self._sql(using)[0], rows)
+
+    def _values(self, instance: Model, connection: BaseDatabaseWrapper) -> list[Any]:
+        return [
+            _of_one_shape(
+                field.get_db_prep_save(field.pre_save(instance, True), connection), connection
+            )
+            for field in self.fields
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(sql, given)
+
+    def _sql(self, using: str) -> tuple[str, str]:
+        """The statement, and what makes it return the new id."""
+        if using not in self.made:
+            quote: Any = connections[using].ops.quote_name
+            options: Any = self.model._meta
+            columns = ", ".join(quote(field.column) for field in self.fields)
+            gaps = ", ".join("%s" for _ in self.fields)
+            self.made[using] = (
+                f"INSERT INTO {quote(options.db_table)} ({columns}) VALUES ({gaps})",  # noqa: S608
+                f" RETURNING {quote(options.pk.column)}",
+            )
+        return self.made[using]
+
+
+@dataclass(frozen=True)
+class _Query:
+    """What the ORM makes of a query set on one database, and how it reads the answer."""
+
+    sql: str
+    parameters: Sequence[Any]
+    converters: list[Callable[[Any], Any] | None]
+    model: type[Model]
+    columns: list[str]  # of the model, where instances were asked for
+    populators: list[Any]  # of the instances beside it
+
+    @classmethod
+    def of(cls, found: QuerySet[Any, Any], using: str) -> "_Query":
+        compiler: Any = found.query.get_compiler(using)
+        sql, parameters = _written(compiler)
+        converters: list[Any] = [None] * len(compiler.select)
+        needed = compiler.get_converters([column for column, *_ in compiler.select])
+        for position, (functions, expression) in needed.items():
+            converters[position] = _chain(functions, expression, compiler.connection)
+        own: Any = compiler.klass_info
+        columns, populators = [], []
+        if own:
+            populators = get_related_populators(own, compiler.select, using)  # type: ignore[call-arg]
+            columns = [compiler.select[at][0].target.attname for at in own["select_fields"]]
+        return cls(sql, parameters, converters, found.model, columns, populators)
+
+    def rows(self, using: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        with _cursor(connections[using]) as cursor:
+            cursor.execute(self.sql, _filled(self.parameters, values, connections[using]))
             rows: list[tuple[Any, ...]] = cursor.fetchall()
-        if any(converters):
+        if any(self.converters):
             return [
                 tuple(
                     value if convert is None else convert(value)
-                    for value, convert in zip(row, converters, strict=True)
+                    for value, convert in zip(row, self.converters, strict=True)
                 )
                 for row in rows
             ]
         return rows
 
-    def _compile(self, using: str) -> tuple[str, tuple[Any, ...], list[Any]]:
-        compiler = self.build().query.get_compiler(using)
-        sql, parameters = compiler.as_sql()
-        converters: list[Any] = [None] * len(compiler.select)
-        needed = compiler.get_converters([column for column, *_ in compiler.select])
-        for position, (functions, expression) in needed.items():
-            converters[position] = _chain(functions, expression, compiler.connection)
-        return sql, tuple(parameters), converters
+    def instance(self, using: str, row: tuple[Any, ...]) -> Any:
+        found = self.model.from_db(using, self.columns, row[: len(self.columns)])
+        for populator in self.populators:
+            populator.populate(row, found)
+        return found
+
+
+class _Cursor(ServerBindingCursor):
+    """A cursor that can say what it has executed, also when the server knew the statement."""
+
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        self._query = super()._convert_query(query, params)  # type: ignore[misc]
+        return self._query
+
+
+def _cursor(connection: Any) -> Any:
+    """A cursor for a statement that will be sent again.
+
+    On PostgreSQL the values travel beside it, not in it, so that the server can keep it.
+    """
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return connection._prepare_cursor(_Cursor(connection.connection))  # type: ignore[call-arg]
+
+
+def _written(compiler: Any) -> tuple[str, Sequence[Any]]:
+    """The statement, with what never changes written into it on PostgreSQL, and its parameters.
+
+    There a plan that is kept for all values could not use an index for ``status = 'free'`` alone if
+    the status were one of them (TRIAL.md, G).
+    """
+    sql, parameters = compiler.as_sql()
+    if compiler.connection.vendor != "postgresql":
+        return sql, parameters
+    pieces = re.split("(?<!%)%s", sql)
+    written, kept = pieces[0], []
+    for part, piece in zip(parameters, pieces[1:], strict=True):
+        if isinstance(part, Parameter):
+            kept.append(part)
+            written += f"%s{piece}"
+        else:
+            literal = psycopg.sql.quote(part, compiler.connection.connection)
+            written += literal.replace("%", "%%") + piece
+    return written, kept
+
+
+def _filled(
+    parameters: Iterable[Any], values: dict[str, Any], connection: BaseDatabaseWrapper
+) -> list[Any]:
+    """The values of a statement, those of its Parameters from ``values``."""
+    return [
+        part.adapted(values[part.name], connection) if isinstance(part, Parameter) else part
+        for part in parameters
+    ]
+
+
+def _of_one_shape(value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """A number as text, which PostgreSQL reads as what it needs there.
+
+    psycopg names the smallest type that holds a number: each would be another statement to keep.
+    """
+    is_number = type(value) is int and connection.vendor == "postgresql"
+    return str(value) if is_number else value
 
 
 def _chain(functions: list[Any], expression: Any, connection: Any) -> Callable[[Any], Any]:

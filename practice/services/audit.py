@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from practice.models import AuditEvent, Organisation
+from practice.models.prepared import PreparedInsert
 
 logger = logging.getLogger("practice.audit")
 
@@ -33,8 +34,6 @@ class Actor:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-# Its own transaction where there is none: even one row waits its turn in SQLite's queue of writers.
-@transaction.atomic(savepoint=False)
 def record(
     *,
     organisation: Organisation | None,
@@ -69,7 +68,7 @@ def record(
         "address": actor.address,
         "resource": resource,
     }
-    AuditEvent.objects.create(
+    stored = AuditEvent(
         organisation=organisation,
         recorded_at=now,
         door=actor.door,
@@ -77,6 +76,14 @@ def record(
         detail=storable({**actor.detail, **(detail or {})}),
         **{name: storable(text)[: LENGTHS[name]] for name, text in texts.items()},
     )
+    if connection.vendor == "sqlite":
+        with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
+            EVENTS.one(stored)
+    else:
+        EVENTS.one(stored)
+
+
+EVENTS = PreparedInsert(AuditEvent)
 
 
 def keep_in_log(

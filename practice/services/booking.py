@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db import IntegrityError
+from django.db.models import DateTimeField, F, QuerySet
 
 from practice import bookability, clock
 from practice.bookability import Reason, Requester
@@ -47,9 +47,17 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.selectors import VERIFIED, check_patient_may_be_known, locations, practitioners
-from practice.services import audit
+from practice.models.prepared import Numbers, Parameter, PreparedInsert, PreparedUpdate
+from practice.selectors import (
+    VERIFIED,
+    check_patient_may_be_known,
+    locations,
+    patient_by_id,
+    practitioners,
+)
+from practice.services import audit, locks
 from practice.services.audit import Actor
+from practice.services.transactions import all_or_nothing
 
 NO_DESCRIPTION = "Appointment"
 DESCRIPTION_LENGTH = 100
@@ -78,7 +86,7 @@ class BookingOrganisation:
 # ---------------------------------------------------------------- booking
 
 
-@transaction.atomic
+@all_or_nothing
 def book_appointment(
     *,
     organisation: Organisation,
@@ -112,9 +120,12 @@ def book_appointment(
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     undescribed = not through_gp_connect and not description.strip()
     check_texts(NO_DESCRIPTION if undescribed else description, comment)
-    slots = Slot.objects.filter(organisation=organisation).locked(slot_ids)
-    patient = Patient.objects.filter(organisation=organisation, pk=patient_id).first()
-    patient = check_patient(patient, through_gp_connect=through_gp_connect, now=now)
+    slots = locks.lock_slots(organisation, slot_ids)
+    patient = check_patient(
+        patient_by_id(organisation=organisation, patient_id=patient_id),
+        through_gp_connect=through_gp_connect,
+        now=now,
+    )
     check_references(
         organisation, slots, wanted=slot_ids, location=location_id, practitioner=practitioner_id
     )
@@ -165,7 +176,7 @@ def _take(
 ) -> Appointment:
     """Write the appointment and mark its slots. The unique constraint has the last word."""
     first, schedule = slots[0], slots[0].schedule
-    appointment = Appointment.objects.create(
+    appointment = Appointment(
         organisation=organisation,
         patient=patient,
         schedule=schedule,
@@ -179,17 +190,24 @@ def _take(
         provenance=[provenance("booked", actor, now)],
         **fields,
     )
+    APPOINTMENTS.one(appointment)
     try:
-        AppointmentSlot.objects.bulk_create(
-            AppointmentSlot(appointment=appointment, slot=slot) for slot in slots
-        )
+        LINKS.all(AppointmentSlot(appointment=appointment, slot=slot) for slot in slots)
     except IntegrityError as error:
         raise SlotNotFree from error
-    Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(
-        status=Slot.Status.BUSY, version=F("version") + 1, updated_at=now
-    )
-    _audit("booked", appointment, actor=actor, now=now, slots=[slot.pk for slot in slots])
+    slot_ids = [slot.pk for slot in slots]
+    MARK_BUSY(ids=slot_ids, now=now)
+    _audit("booked", appointment, actor=actor, now=now, slots=slot_ids)
     return appointment
+
+
+APPOINTMENTS, LINKS = PreparedInsert(Appointment), PreparedInsert(AppointmentSlot)
+MARK_BUSY = PreparedUpdate(
+    lambda: Slot.objects.filter(pk__among=Numbers("ids")),
+    status=Slot.Status.BUSY,
+    version=F("version") + 1,
+    updated_at=Parameter("now", DateTimeField()),
+)
 
 
 # ---------------------------------------------------------------- the refusals, in the order of the
@@ -379,7 +397,7 @@ def appointment_for_change(
     return appointment
 
 
-@transaction.atomic
+@all_or_nothing
 def amend_appointment(
     *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
 ) -> Appointment:
@@ -402,7 +420,7 @@ def amend_appointment(
     return appointment
 
 
-@transaction.atomic
+@all_or_nothing
 def cancel_appointment(
     *, appointment: Appointment, reason: str, actor: Actor, now: datetime
 ) -> Appointment:

@@ -35,7 +35,7 @@ from practice.models import (
 )
 from practice.services import audit, bulk
 from practice.services.audit import Actor
-from practice.services.locks import lock_practice
+from practice.services.locks import lock_practice, lock_slots
 from practice.timetable import PlannedSlot, SlotKind, seconds
 
 LONGEST_SESSION = timedelta(days=1)
@@ -186,7 +186,7 @@ def _change_slots(
 ) -> Outcome:
     """Lock slots, ask of each why not, change the others and write down what they were."""
     wanted = set(slot_ids)
-    slots = Slot.objects.filter(organisation=organisation).locked(wanted)
+    slots = lock_slots(organisation, wanted)
     if {slot.pk for slot in slots} != wanted:
         raise SlotNotFound
     changed, refused, details = [], [], []

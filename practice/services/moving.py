@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from practice import clock
-from practice.models import Appointment, AppointmentSlot, Organisation, Slot
-from practice.services import audit
+from practice.models import Appointment, AppointmentSlot, Organisation
+from practice.services import audit, locks
 from practice.services.audit import Actor
 from practice.services.booking import (
     BookingOrganisation,
@@ -40,7 +40,7 @@ def move_appointment(
     """
     held = AppointmentSlot.objects.filter(appointment=appointment_id, released=False)
     every_slot = {*slot_ids, *held.values_list("slot", flat=True)}
-    Slot.objects.filter(organisation=organisation).locked(every_slot)
+    locks.lock_slots(organisation, every_slot)
     old = appointment_for_change(
         organisation=organisation,
         appointment_id=appointment_id,

@@ -22,7 +22,7 @@ CHANNELS = st.sampled_from([code for code, _ in terminology.delivery_channels()]
 STATUSES = st.sampled_from(Slot.Status.values)
 # What breaks a text that is pasted into JSON, among everything else that Unicode has.
 TEXTS = st.text(
-    st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\{}%\n\t\x00\x1f\x7f')
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from('"~\\{}%\n\t\x00\x1f\x7f')
 )
 # From 1972, since when the offset of London is one of the two that are written, to 2106.
 FIRST, LAST = 63_072_000, 2**32
@@ -41,6 +41,7 @@ def rendered(rows) -> bytes:
 @example([(1, 1, "Video", 'Ear "wax"', 1, "free", 1792886400, 1792887000)])
 @example([(1, 1, "Video", "C:\\new\\{0}%s", 1, "free", 1792886400, 1792887000)])
 @example([(1, 1, "Video", "Plât\u2028\u0007 \U0001f9b7", 1, "free", 1792886400, 1792887000)])
+@example([(1, 1, "Video", "~ 5 min~~ Dr ~", 1, "free", 1792886400, 1792887000)])
 @example([(1, 1, "Video", "", 1, "free", 1792886400, 1792887000)])
 @example([])
 def test_any_rows_are_encoded_as_they_are_rendered(rows):

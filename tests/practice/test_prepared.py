@@ -1,14 +1,22 @@
-"""Prepared queries answer as the query sets do that they are made of."""
+"""Prepared statements do as the query sets and models do that they are made of."""
 
 from datetime import timedelta
 
 import pytest
-from django.db.models import BigIntegerField, DateTimeField
+from django.db import connection
+from django.db.models import BigIntegerField, DateTimeField, F
+from django.utils import timezone
 
-from practice.models import Slot
+from practice.models import AppointmentSlot, AuditEvent, Slot
 from practice.models.expressions import Epoch
-from practice.models.prepared import Numbers, Parameter, Prepared
-from tests.factories import make_slots
+from practice.models.prepared import (
+    Numbers,
+    Parameter,
+    Prepared,
+    PreparedInsert,
+    PreparedUpdate,
+)
+from tests.factories import make_access_profile, make_appointment, make_slots
 
 pytestmark = pytest.mark.django_db
 
@@ -55,3 +63,104 @@ def test_asking_again_makes_no_new_statement(practice, django_assert_num_queries
         PREPARED.rows(**values, ids=[slot.pk for slot in slots])
 
     assert len(queries.captured_queries) == 2
+
+
+# ---------------------------------------------------------------- instances, changes, new rows
+
+KEPT = Prepared(
+    lambda: (
+        Slot.objects.filter(pk__among=Numbers("ids"), status=Slot.Status.FREE)
+        .select_related("schedule", "access_profile")
+        .order_by("start")
+    )
+)
+
+
+def test_instances_come_with_what_was_selected_beside_them(practice, django_assert_num_queries):
+    profile = make_access_profile()
+    slots = make_slots(2)
+    Slot.objects.filter(pk=slots[1].pk).update(access_profile=profile)
+
+    with django_assert_num_queries(1):
+        found = KEPT.objects(ids=[slot.pk for slot in slots])
+        seen = [(slot.schedule.session_name, slot.access_profile) for slot in found]
+
+    assert found == slots
+    assert seen == [
+        (slots[0].schedule.session_name, None),
+        (slots[1].schedule.session_name, profile),
+    ]
+    assert [(slot.start, slot.version) for slot in found] == [
+        (slot.start, slot.version) for slot in slots
+    ]
+
+
+BLOCK = PreparedUpdate(
+    lambda: Slot.objects.filter(pk__among=Numbers("ids")),
+    status=Slot.Status.BUSY_UNAVAILABLE,
+    version=F("version") + 1,
+    updated_at=Parameter("now", DateTimeField()),
+)
+
+
+def test_a_prepared_update_changes_the_rows_of_its_query_set_and_no_other(practice):
+    slots = make_slots(3)
+    now = slots[0].start
+
+    changed = BLOCK(ids=[slots[0].pk, slots[2].pk], now=now)
+
+    assert changed == 2
+    assert list(Slot.objects.order_by("start").values_list("status", "version")) == [
+        ("busy-unavailable", 2),
+        ("free", 1),
+        ("busy-unavailable", 2),
+    ]
+    assert Slot.objects.filter(updated_at=now).count() == 2
+
+
+def test_what_is_inserted_is_read_back_as_the_orm_would_have_stored_it(practice):
+    detail = {"reason": "100 % sure", "values": [1, None, True]}
+    event = AuditEvent(
+        organisation=practice.organisation,
+        recorded_at=timezone.now(),
+        door=AuditEvent.Door.STAFF,
+        event="looked at the diary",
+        outcome="ok",
+        patient_id=2**62,
+        detail=detail,
+    )
+
+    PreparedInsert(AuditEvent).one(event)
+
+    stored = AuditEvent.objects.get(pk=event.pk)
+    for field in AuditEvent._meta.concrete_fields:
+        assert getattr(stored, field.attname) == getattr(event, field.attname), field.name
+    assert stored.recorded_at.utcoffset() == timedelta()
+
+
+def test_several_rows_are_inserted_at_once(practice, django_assert_num_queries):
+    slots = make_slots(3)
+    booked = make_appointment(slots=slots[:1])
+
+    with django_assert_num_queries(1):
+        PreparedInsert(AppointmentSlot).all(
+            AppointmentSlot(appointment=booked, slot=slot) for slot in slots[1:]
+        )
+
+    assert set(booked.slots.all()) == set(slots)
+
+
+@pytest.mark.postgresql
+def test_postgresql_keeps_the_statement_with_constants_that_match_a_partial_index(practice):
+    """As a value, the status would keep a plan for all values from using the index."""
+    KEPT.objects(ids=[1])
+    KEPT.objects(ids=[1, 2, 2**40])
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT statement, parameter_types::text FROM pg_prepared_statements"
+            " WHERE statement LIKE '%practice_accessprofile%ANY%'"
+        )
+        kept = [row for row in cursor.fetchall() if "= 'free'" in row[0]]
+
+    assert [types for _, types in kept] == ["{bigint[]}"]

@@ -1,0 +1,39 @@
+"""How a change becomes all or nothing, by itself or as part of a request that is one change."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ends_with_any_failure: ContextVar[bool] = ContextVar("ends_with_any_failure", default=False)
+
+
+@contextmanager
+def one_change() -> Iterator[None]:
+    """A transaction that every exception inside it ends: nobody within catches one and goes on.
+
+    So its steps need no savepoints, each of which is two more journeys to the database.
+    """
+    with transaction.atomic():
+        token = _ends_with_any_failure.set(True)
+        try:
+            yield
+        finally:
+            _ends_with_any_failure.reset(token)
+
+
+def all_or_nothing(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a service: it opens a transaction, or a savepoint where its caller has one open."""
+
+    @wraps(function)
+    def step(*args: P.args, **kwargs: P.kwargs) -> R:
+        with transaction.atomic(savepoint=not _ends_with_any_failure.get()):
+            return function(*args, **kwargs)
+
+    return step
