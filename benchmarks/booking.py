@@ -283,7 +283,7 @@ def measure(
     copy: str | None = None,
 ) -> dict[str, Any]:
     """All of it on a database; ``copy`` is the URL of one for the bare transaction."""
-    with stack.web(url, "--workers=2") as (address, web), stack.sealing(url) as sealing:
+    with stack.web(url) as (address, web), stack.sealing(url) as sealing:
         systems = Systems(f"{address[0]}:{address[1]}")
         status, body = driving.answer(address, request(systems, free.pop(), 0))
         assert status == 201, (status, body[:500])

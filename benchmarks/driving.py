@@ -93,6 +93,16 @@ class Taken:
         """Processor time of all parts for each answer: it hardly depends on what else runs."""
         return statistics.median(sum(each.values()) for each in self.processor)
 
+    def times_faster(self, than: "Taken") -> float:
+        """How much more it answered than a rival that took turns with it, round by round."""
+        pairs = zip(self.rounds, than.rounds, strict=True)
+        return statistics.median(mine.throughput / other.throughput for mine, other in pairs)
+
+    def times_cheaper(self, than: "Taken") -> float:
+        """How much less processor time each of its answers took, round by round."""
+        pairs = zip(self.processor, than.processor, strict=True)
+        return statistics.median(sum(other.values()) / sum(mine.values()) for mine, other in pairs)
+
     def figures(self) -> dict[str, Any]:
         parts = self.processor[0] if self.processor else {}
         return {

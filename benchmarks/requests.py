@@ -87,7 +87,7 @@ def saturate(
     taken: dict[str, Taken] = defaultdict(Taken)
     meter = stack.Meter(pids)
     for ask in asks.values():
-        driving.closed(address, ask, clients=CLIENTS, seconds=1)
+        driving.closed(address, ask, clients=CLIENTS, seconds=2)
     for _ in range(rounds):
         for rival in random.sample(list(asks), len(asks)):
             meter.start()
@@ -107,16 +107,16 @@ def tell(taken: Mapping[str, Taken]) -> dict[str, Any]:
         used = "".join(f"{each.milliseconds(part):11.2f}" for part in parts)
         print(
             f"  {rival:<34}{each.throughput:7.0f} ± {each.spread:5.0f}"
-            f"{ours.throughput / each.throughput:7.2f} x{used}{each.all_milliseconds:11.2f}"
-            f"{each.all_milliseconds / ours.all_milliseconds:23.2f} x"
+            f"{ours.times_faster(each):7.2f} x{used}{each.all_milliseconds:11.2f}"
+            f"{ours.times_cheaper(each):23.2f} x"
         )
     own = [round.own_share for each in taken.values() for round in each.rounds]
     print(f"  the generator used {statistics.median(own):.0%} of a core, at most {max(own):.0%}")
     return {
         rival: {
             **each.figures(),
-            "ours_is": round(ours.throughput / each.throughput, 3),
-            "ours_is_by_processor": round(each.all_milliseconds / ours.all_milliseconds, 3),
+            "ours_is_faster": round(ours.times_faster(each), 3),
+            "ours_is_cheaper": round(ours.times_cheaper(each), 3),
         }
         for rival, each in taken.items()
     }

@@ -10,24 +10,24 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
-from benchmarks.rivals import ByPostgreSQL, by_serializer, passing_through
+from benchmarks.rivals import Statement, by_serializer, passing_through
 from fhirapi import ssp
 from fhirapi.filters import SlotFilter
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice.models import Organisation
 
-own = threading.local()  # connection and statements of each thread
+own = threading.local()  # each thread's connection
+statements: dict[tuple[str, int], Statement] = {}
 
 
 def by_postgresql(query: str, organisation: Organisation, now: datetime) -> bytes:
-    """The Bundle from the statement that this thread made when it was first asked for it."""
+    """The Bundle from a statement that was made when it was first asked for."""
     if not hasattr(own, "connection"):
-        own.connection, own.statements = passing_through(), {}
+        own.connection = passing_through()
     key = (query, organisation.pk)
-    if key not in own.statements:
-        own.statements[key] = ByPostgreSQL(own.connection, query, organisation, now)
-    bundle: bytes = own.statements[key]()
-    return bundle
+    if key not in statements:
+        statements[key] = Statement.of(query, organisation, now)
+    return statements[key].bundle(own.connection)
 
 
 def nothing(query: str, organisation: Organisation, now: datetime) -> bytes:

@@ -4,6 +4,7 @@ The baseline is PostgreSQL building the same JSON itself, passed through. It is 
 to find out at each request: its SQL is made once for each search, access profiles and all.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -106,12 +107,15 @@ def passing_through() -> psycopg.Connection:
     return made
 
 
-class ByPostgreSQL:
-    """The same Bundle made by json_build_object, on a connection of ``passing_through``."""
+@dataclass(frozen=True)
+class Statement:
+    """What asks PostgreSQL for the same Bundle, by json_build_object, and its values."""
 
-    def __init__(
-        self, using: psycopg.Connection, query: str, organisation: Organisation, now: datetime
-    ) -> None:
+    sql: str
+    values: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, query: str, organisation: Organisation, now: datetime) -> "Statement":
         found, _ = parts(query, organisation, now)
         inner, parameters = found.values(
             "id",
@@ -123,12 +127,12 @@ class ByPostgreSQL:
             "start",
             "end",
         ).query.sql_with_params()
-        self.statement = WHOLE_BUNDLE.replace("<SLOTS>", inner)
-        self.values = (*parameters, *[organisation.pk] * 3)
-        self.connection = using
+        sql = WHOLE_BUNDLE.replace("<SLOTS>", inner)
+        return cls(sql, (*parameters, *[organisation.pk] * 3))
 
-    def __call__(self) -> bytes:
-        row = self.connection.execute(self.statement, self.values, prepare=True).fetchone()
+    def bundle(self, using: psycopg.Connection) -> bytes:
+        """Its answer on a connection of ``passing_through``, which keeps it prepared."""
+        row = using.execute(self.sql, self.values, prepare=True).fetchone()
         assert row
         body: bytes = row[0]
         return body

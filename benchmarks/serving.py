@@ -1,7 +1,7 @@
 """Which application server, and with which settings: searches of 300 slots and bookings in a mix.
 
-``python -m benchmarks.serving [--rounds N] [--seconds N] [--only WORD]``, on PostgreSQL only, a
-server of its own. Every candidate is started for each of its rounds, two processes of it, in a
+``python -m benchmarks.serving [--rounds N] [--seconds N] [--only NAME ...]``, on PostgreSQL only,
+a server of its own. Every candidate is started for each of its rounds, two processes of it, in a
 random order. Processor time for each request is the figure to go by where the machine is busy.
 
 granian and uvicorn take part where they can be imported: neither belongs to this project. For a
@@ -29,25 +29,21 @@ SEARCHES = 0.8  # of all requests; the others are bookings
 DAYS = 3  # 27 slots of each of four holders on a day
 WORKERS = 2
 
-WITHOUT_FREEZING = """
+UNPREPARED = """
 exec(open("gunicorn.conf.py").read())
 def post_worker_init(worker): pass
-"""
-WITH_FREEZING = """
-exec(open("gunicorn.conf.py").read())
-def post_worker_init(worker):
-    import gc
-    gc.collect()
-    gc.freeze()
 """
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """The words of a command, after the interpreter's; ``{port}`` is where it shall listen."""
+    """The words of a command, after the interpreter's; ``{port}`` is where it shall listen.
+
+    ``configuration`` is the text of a file for gunicorn, instead of its own.
+    """
 
     words: tuple[str, ...]
-    configuration: str = WITHOUT_FREEZING
+    configuration: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -55,13 +51,9 @@ class Candidate:
         return importlib.util.find_spec(self.words[1]) is not None
 
 
-def gunicorn(*words: str, configuration: str = WITHOUT_FREEZING, **environment: str) -> Candidate:
+def gunicorn(*words: str, configuration: str = "", **environment: str) -> Candidate:
     common = ("-m", "gunicorn", "config.wsgi", "--bind", stack.HOST + ":{port}")
-    return Candidate(
-        (*common, "--config", "{configuration}", f"--workers={WORKERS}", *words),
-        configuration,
-        environment,
-    )
+    return Candidate((*common, f"--workers={WORKERS}", *words), configuration, environment)
 
 
 def granian(*words: str) -> Candidate:
@@ -75,10 +67,8 @@ UVICORN = ("-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application"
 CANDIDATES = {
     "gunicorn sync": gunicorn("--worker-class=sync"),
     **{f"gunicorn, {n} threads": gunicorn(f"--threads={n}") for n in (1, 2, 4, 8)},
-    "gunicorn, 4, frozen": gunicorn("--threads=4", configuration=WITH_FREEZING),
-    "gunicorn, 4, frozen, preloaded": gunicorn(
-        "--threads=4", "--preload", configuration=WITH_FREEZING
-    ),
+    "gunicorn, 4, not frozen": gunicorn("--threads=4", configuration=UNPREPARED),
+    "gunicorn, 4, preloaded": gunicorn("--threads=4", "--preload"),
     "gunicorn, 4, no keep-alive": gunicorn("--threads=4", "--keep-alive=0"),
     "gunicorn, 4, pool of 2": gunicorn("--threads=4", DATABASE_POOL_SIZE="2"),
     "gunicorn, 4, pool of 4": gunicorn("--threads=4", DATABASE_POOL_SIZE="4"),
@@ -120,11 +110,12 @@ def serve(
 ) -> None:
     """One round of a candidate, from its start to its end."""
     with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "conf.py"
-        configuration.write_text(candidate.configuration)
-        words = [word.replace("{configuration}", str(configuration)) for word in candidate.words]
+        command = [sys.executable, *candidate.words]
+        if candidate.configuration:
+            configuration = Path(folder) / "conf.py"
+            configuration.write_text(candidate.configuration)
+            command += ["--config", str(configuration)]
         variables = {"PROMETHEUS_MULTIPROC_DIR": folder, **candidate.environment}
-        command = (sys.executable, *words)
         with stack.web(database.url, command=command, variables=variables) as (address, pid):
             ask = mix(Systems(f"{address[0]}:{address[1]}"), free, first)
             driving.closed(address, ask, clients=CLIENTS, seconds=2)
@@ -155,11 +146,9 @@ def main() -> dict[str, Any]:
     parser = results.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of each round")
-    parser.add_argument("--only", default="", help="candidates with this in their name")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=CANDIDATES, default=CANDIDATES)
     options = parser.parse_args()
-    candidates = {
-        name: each for name, each in CANDIDATES.items() if each.is_here and options.only in name
-    }
+    candidates = {name: CANDIDATES[name] for name in options.only if CANDIDATES[name].is_here}
     taken: dict[str, Served] = defaultdict(Served)
     with stack.postgresql() as database:
         stack.use(database.url)
