@@ -1,11 +1,14 @@
 """Practices with a full diary, made set by set: a thousand of them in minutes.
 
 Every practice has the same shape: a surgery, session holders who each hold two sessions a weekday,
-and in each session ten-minute slots, some of them taken, some not GP Connect bookable.
+and in each session ten-minute slots, three quarters of them GP Connect bookable. ``book`` takes
+some of them.
 """
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -36,7 +39,13 @@ def weekdays(first: date, days: int) -> Iterator[date]:
 
 @transaction.atomic
 def build(
-    *, practices: int, holders: int, first: date, days: int, prefix: str = "B"
+    *,
+    practices: int,
+    holders: int,
+    first: date,
+    days: int,
+    patients: int = 4,
+    prefix: str = "B",
 ) -> list[Organisation]:
     """Make the practices, switched on, and return them."""
     now = datetime.now(UTC)
@@ -89,11 +98,11 @@ def build(
             nhs_number_verification="01",
             given_names="Edie",
             family_name=f"Fauxley-{n}",
-            birth_date=date(1950 + n, 1, 1),
+            birth_date=date(1950 + n % 60, 1, 1),
             gender="female",
         )
         for organisation in organisations
-        for n in range(4)
+        for n in range(patients)
     )
     places = {location.organisation_id: location for location in locations}
     fill_sessions(
@@ -130,10 +139,23 @@ def fill_sessions(
     )
 
 
-def fill_slots(organisation_ids: list[int], now: datetime) -> None:
-    """Slots for every session: three quarters of them free and GP Connect bookable."""
+@contextlib.contextmanager
+def unchecked(cursor: Any) -> Iterator[None]:
+    """Spare PostgreSQL its triggers, which check each reference of millions of rows at the end.
+
+    What is written in this block refers to what was made just before. Needs a superuser.
+    """
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+    yield
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def fill_slots(organisation_ids: list[int], now: datetime) -> None:
+    """Free slots for every session: three quarters of them GP Connect bookable."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor, unchecked(cursor):
             cursor.execute(
                 """
                 INSERT INTO practice_slot (version, updated_at, organisation_id, schedule_id,
@@ -170,3 +192,53 @@ def fill_slots(organisation_ids: list[int], now: datetime) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+@transaction.atomic
+def book(*, every: int, now: datetime) -> int:
+    """Book every so many-th slot of all practices for their patients in turn; how many there are.
+
+    In sets, for both databases; without audit, since nobody did it.
+    """
+    with connection.cursor() as cursor, unchecked(cursor):
+        cursor.execute(APPOINTMENTS, {"now": now, "every": every})
+        cursor.execute(
+            """
+            INSERT INTO practice_appointmentslot (appointment_id, slot_id, released)
+            SELECT a.id, s.id, false
+            FROM practice_appointment a
+            JOIN practice_slot s ON s.schedule_id = a.schedule_id AND s.start = a.start
+            """
+        )
+        cursor.execute(
+            """
+            UPDATE practice_slot SET status = 'busy', version = 2
+            WHERE id IN (SELECT slot_id FROM practice_appointmentslot)
+            """
+        )
+        booked: int = cursor.rowcount
+        cursor.execute("ANALYZE")
+    return booked
+
+
+APPOINTMENTS = """
+INSERT INTO practice_appointment (version, updated_at, organisation_id, patient_id, schedule_id,
+    location_id, status, start, "end", description, comment, created, session_name,
+    practitioner_role, slot_type, delivery_channel, identifiers, booking_organisation_json,
+    booking_organisation_ods_code, booking_organisation_name, cancellation_reason, orphaned,
+    booked_via, provenance, to_be_told)
+SELECT 1, %(now)s, s.organisation_id, p.id, c.id,
+    c.location_id, 'booked', s.start, s."end", 'Sore throat', '', %(now)s, c.session_name,
+    c.practitioner_role, s.slot_type, s.delivery_channel, '[]', '',
+    '', '', '', false,
+    'staff', '[]', false
+FROM practice_slot s
+JOIN practice_schedule c ON c.id = s.schedule_id
+JOIN (
+    SELECT id, organisation_id,
+        row_number() OVER (PARTITION BY organisation_id ORDER BY id) - 1 AS n,
+        count(*) OVER (PARTITION BY organisation_id) AS number
+    FROM practice_patient
+) p ON p.organisation_id = s.organisation_id AND p.n = (s.id / %(every)s) %% p.number
+WHERE s.id %% %(every)s = 0
+"""

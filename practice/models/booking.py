@@ -37,13 +37,27 @@ class Appointment(Versioned):
         GP_CONNECT = "gp-connect", "GP Connect"
 
     organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="appointments", verbose_name="practice"
+        Organisation,
+        on_delete=models.PROTECT,
+        db_index=False,  # appointment_by_start begins with it
+        related_name="appointments",
+        verbose_name="practice",
     )
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
+    patient = models.ForeignKey(
+        Patient,
+        on_delete=models.PROTECT,
+        db_index=False,  # appointment_by_patient begins with it
+        related_name="appointments",
+    )
     schedule = models.ForeignKey(
         Schedule, on_delete=models.PROTECT, related_name="appointments", verbose_name="session"
     )
-    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
+    location = models.ForeignKey(
+        Location,
+        on_delete=models.PROTECT,
+        db_index=False,  # nothing asks by place alone
+        related_name="+",
+    )
     slots = models.ManyToManyField(Slot, through="AppointmentSlot", related_name="appointments")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     start = models.DateTimeField()
@@ -65,7 +79,12 @@ class Appointment(Versioned):
     booking_organisation_ods_code = models.CharField("ODS code", max_length=20, blank=True)
     booking_organisation_name = models.CharField("booking organisation", max_length=200, blank=True)
     access_profile = models.ForeignKey(
-        AccessProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="appointments"
+        AccessProfile,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # appointment_under_profile: most are under none
+        related_name="appointments",
     )
     cancellation_reason = models.TextField(blank=True)
     orphaned = models.BooleanField(
@@ -73,7 +92,12 @@ class Appointment(Versioned):
     )
     booked_via = models.CharField(max_length=10, choices=Door.choices, default=Door.STAFF)
     booked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,  # nothing asks by it
+        related_name="+",
     )
     provenance = models.JSONField(
         default=list,
@@ -88,11 +112,17 @@ class Appointment(Versioned):
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
+        db_index=False,  # appointment_of_closure: most are of none
         related_name="appointments",
         help_text="The closure because of which it was orphaned, cancelled or moved.",
     )
     moved_from = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="moved_to"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # appointment_by_origin: most are where they were
+        related_name="moved_to",
     )
 
     class Meta:
@@ -128,6 +158,21 @@ class Appointment(Versioned):
                 condition=Q(orphaned=True) | Q(to_be_told=True),
                 name="appointment_on_worklist",
             ),
+            models.Index(
+                fields=["access_profile"],
+                condition=Q(access_profile__isnull=False),
+                name="appointment_under_profile",
+            ),
+            models.Index(
+                fields=["affected_by"],
+                condition=Q(affected_by__isnull=False),
+                name="appointment_of_closure",
+            ),
+            models.Index(
+                fields=["moved_from"],
+                condition=Q(moved_from__isnull=False),
+                name="appointment_by_origin",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,7 +186,10 @@ class AppointmentSlot(models.Model):
     """
 
     appointment = models.ForeignKey(
-        Appointment, on_delete=models.CASCADE, related_name="appointment_slots"
+        Appointment,
+        on_delete=models.CASCADE,
+        db_index=False,  # appointment_holds_a_slot_once begins with it
+        related_name="appointment_slots",
     )
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="appointment_slots")
     released = models.BooleanField(default=False)
