@@ -46,9 +46,11 @@ def insert_slots(
     passes over it.
     """
     free = Slot.Status.FREE.value
-    constants = (organisation_id, 1, now, free, False, "", False, False, changed_by_hand)
+    updated_at = connection.ops.adapt_datetimefield_value(now)
+    constants = (organisation_id, 1, updated_at, free, False, "", False, False, changed_by_hand)
+    instants = Instants()
     rows = (
-        (schedule, moment(slot.start), moment(slot.end), *slot.kind, *constants)
+        (schedule, instants[slot.start], instants[slot.end], *slot.kind, *constants)
         for schedule, slot in slots
     )
     table = connection.ops.quote_name(Slot._meta.db_table)
@@ -60,6 +62,14 @@ def insert_slots(
         _insert(f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING", rows)
 
 
+class Instants(dict[int, Any]):
+    """Seconds since 1970 to what the database stores: made once, as many slots start alike."""
+
+    def __missing__(self, epoch: int) -> Any:
+        stored = self[epoch] = connection.ops.adapt_datetimefield_value(moment(epoch))
+        return stored
+
+
 def _copy(statement: str, rows: Iterable[Sequence[Any]]) -> None:
     errors = connection.wrap_database_errors
     with connection.cursor() as cursor, errors, cursor.copy(statement) as copy:
@@ -68,12 +78,8 @@ def _copy(statement: str, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def _insert(statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    adapt = connection.ops.adapt_datetimefield_value
-    adapted = [
-        [adapt(value) if isinstance(value, datetime) else value for value in row] for row in rows
-    ]
     with connection.cursor() as cursor:
-        cursor.executemany(statement, adapted)
+        cursor.executemany(statement, list(rows))
 
 
 def batches(ids: Iterable[int]) -> Iterator[list[int]]:
