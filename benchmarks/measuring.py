@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,16 @@ def table(times: Mapping[str, Times], *, against: str) -> list[str]:
         f"  {name:<34} {each.median:9.2f} ms ± {each.spread:6.2f}   {each.median / base:6.2f} x"
         for name, each in times.items()
     ]
+
+
+def figures(times: Mapping[str, Times], *, against: str) -> dict[str, Any]:
+    """The same as ``table``, to be kept."""
+    base = times[against].median
+    return {
+        name: {
+            "median_ms": round(each.median, 3),
+            "spread_ms": round(each.spread, 3),
+            "ratio": round(each.median / base, 3),
+        }
+        for name, each in times.items()
+    }

@@ -4,8 +4,6 @@
 baseline is PostgreSQL building the same JSON itself, passed through; on SQLite, our own JSON.
 """
 
-import argparse
-import json
 import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,20 +16,20 @@ django.setup()
 import orjson  # noqa: E402 - Django must be set up before models are imported
 from django.db import connection  # noqa: E402
 from django.http import QueryDict  # noqa: E402
-from fhir.resources.STU3.bundle import Bundle  # noqa: E402
-from psycopg.adapt import Loader  # noqa: E402
-from rest_framework import serializers  # noqa: E402
-from rest_framework.renderers import JSONRenderer  # noqa: E402
 
-from benchmarks import world  # noqa: E402
-from benchmarks.measuring import Times, table, take_turns  # noqa: E402
+from benchmarks import results, world  # noqa: E402
+from benchmarks.measuring import figures, table, take_turns  # noqa: E402
+from benchmarks.rivals import (  # noqa: E402
+    Statement,
+    by_fhir_resources,
+    by_serializer,
+    passing_through,
+)
 from fhirapi import renderers  # noqa: E402
-from fhirapi.appointment_views import free_slots, included  # noqa: E402
+from fhirapi.appointment_views import free_slots  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
-from fhirapi.resources import slot  # noqa: E402
-from fhirapi.resources.common import STRUCTURES, UKTimes  # noqa: E402
-from practice import bookability, clock  # noqa: E402
-from practice.models import Organisation, Slot  # noqa: E402
+from practice import clock  # noqa: E402
+from practice.models import Organisation  # noqa: E402
 
 SIZES = (100, 300, 1000, 3000)
 HOLDERS = 14
@@ -57,195 +55,10 @@ def ours(query: str, organisation: Organisation, now: datetime) -> bytes:
     return free_slots(SlotFilter(QueryDict(query)), organisation=organisation, now=now)
 
 
-def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, set[str]]:
-    """The query set of a search and the includes that it asks for."""
-    search = SlotFilter(QueryDict(query))
-    asked = search.checked()
-    found = bookability.offered(organisation=organisation, requester=asked["searchFilter"], now=now)
-    span = {"start": asked["start"].instant, "end": asked["end"].instant}
-    return SlotFilter.narrow(found, **span).order_by("start", "pk"), search.wanted
-
-
-# ---------------------------------------------------------------- the rivals
-
-
-class SlotSerializer(serializers.ModelSerializer):
-    """A slot as a DRF serializer makes it."""
-
-    resourceType = serializers.ReadOnlyField(default="Slot")  # noqa: N815 - FHIR's name
-    id = serializers.CharField()
-    meta = serializers.SerializerMethodField()
-    extension = serializers.SerializerMethodField()
-    serviceType = serializers.SerializerMethodField()  # noqa: N815
-    schedule = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Slot
-        fields = (
-            "resourceType",
-            "id",
-            "meta",
-            "extension",
-            "serviceType",
-            "schedule",
-            "status",
-            "start",
-            "end",
-        )
-
-    def get_meta(self, found: Slot) -> dict:
-        return {"versionId": str(found.version), "profile": [slot.PROFILE]}
-
-    def get_extension(self, found: Slot) -> list:
-        return [slot.delivery_channel(found.delivery_channel)]
-
-    def get_serviceType(self, found: Slot) -> list:  # noqa: N802
-        return [{"text": found.slot_type}]
-
-    def get_schedule(self, found: Slot) -> dict:
-        return {"reference": f"Schedule/{found.schedule_id}"}
-
-
-def by_serializer(query: str, organisation: Organisation, now: datetime) -> bytes:
-    found, wanted = parts(query, organisation, now)
-    entries = [{"resource": each} for each in SlotSerializer(found, many=True).data]
-    ids = [(row["resource"]["schedule"]["reference"].split("/")[1],) for row in entries]
-    rows = [(None,) * 4 + (int(pk), None, None, None) for (pk,) in ids]
-    entries += [
-        {"resource": each} for each in included(rows, wanted, UKTimes(), organisation=organisation)
-    ]
-    return JSONRenderer().render({"resourceType": "Bundle", "type": "searchset", "entry": entries})
-
-
-def by_fhir_resources(query: str, organisation: Organisation, now: datetime) -> bytes:
-    found, wanted = parts(query, organisation, now)
-    rows = list(found.annotate(**slot.ANNOTATIONS).values_list(*slot.COLUMNS))
-    times = UKTimes()
-    resources = [slot.render(row, times) for row in rows]
-    resources += included(rows, wanted, times, organisation=organisation)
-    bundle = Bundle(type="searchset", entry=[{"resource": each} for each in resources])
-    return bundle.model_dump_json().encode()
-
-
-class RawJSON(Loader):
-    """Hands the database's JSON on as it came."""
-
-    def load(self, data: Any) -> bytes:
-        return bytes(data)
-
-
-class ByPostgreSQL:
-    """The same Bundle made by json_build_object on a connection of its own."""
-
-    def __init__(self, query: str, organisation: Organisation, now: datetime) -> None:
-        found, _ = parts(query, organisation, now)
-        inner, parameters = found.values(
-            "id",
-            "version",
-            "delivery_channel",
-            "slot_type",
-            "schedule_id",
-            "status",
-            "start",
-            "end",
-        ).query.sql_with_params()
-        self.statement = WHOLE_BUNDLE.replace("<SLOTS>", inner)
-        self.parameters = parameters
-        connection.ensure_connection()
-        pool_connection = connection.connection
-        import psycopg
-
-        self.connection = psycopg.connect(pool_connection.info.dsn, autocommit=True)
-        self.connection.execute("SET TIME ZONE 'Europe/London'")
-        self.connection.adapters.register_loader("json", RawJSON)
-        self.organisation = organisation.pk
-
-    def __call__(self) -> bytes:
-        values = (*self.parameters, *[self.organisation] * 3)
-        row = self.connection.execute(self.statement, values, prepare=True).fetchone()
-        assert row
-        body: bytes = row[0]
-        return body
-
-
-META = (
-    "json_build_object('versionId', {t}.version::text, 'profile', json_build_array("
-    f"'{STRUCTURES}/" + "{profile}'))"
-)
-ADDRESS = (
-    "json_strip_nulls(json_build_object('use', 'work', 'line', json_build_array("
-    "{t}.address_line_1), 'city', {t}.city, 'postalCode', {t}.postal_code))"
-)
-TELECOM = (
-    "json_build_array(json_build_object('system', 'phone', 'value', {t}.telephone, 'use', 'work'))"
-)
-WHOLE_BUNDLE = f"""
-WITH slot AS MATERIALIZED (<SLOTS>),
-session AS MATERIALIZED (
-    SELECT * FROM practice_schedule WHERE id IN (SELECT schedule_id FROM slot)
-        AND organisation_id = %s)
-SELECT json_build_object('resourceType', 'Bundle', 'type', 'searchset', 'entry', (
-    SELECT json_agg(json_build_object('resource', resource)) FROM (
-        (SELECT json_build_object('resourceType', 'Slot', 'id', slot.id::text,
-            'meta', {META.format(t="slot", profile="GPConnect-Slot-1")},
-            'extension', json_build_array(json_build_object(
-                'url', '{slot.DELIVERY_CHANNEL}', 'valueCode', slot.delivery_channel)),
-            'serviceType', json_build_array(json_build_object('text', slot.slot_type)),
-            'schedule', json_build_object('reference', 'Schedule/' || slot.schedule_id),
-            'status', slot.status, 'start', slot.start, 'end', slot."end") AS resource FROM slot)
-        UNION ALL
-        (SELECT json_build_object('resourceType', 'Schedule', 'id', session.id::text,
-            'meta', {META.format(t="session", profile="GPConnect-Schedule-1")},
-            'extension', json_build_array(json_build_object(
-                'url', '{STRUCTURES}/Extension-GPConnect-PractitionerRole-1',
-                'valueCodeableConcept', json_build_object('coding', json_build_array(
-                    json_build_object('system',
-                        'https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-SDSJobRoleName-1',
-                        'code', session.practitioner_role,
-                        'display', 'General Medical Practitioner'))))),
-            'serviceCategory', json_build_object('text', session.session_name),
-            'actor', json_build_array(
-                json_build_object('reference', 'Location/' || session.location_id),
-                json_build_object('reference', 'Practitioner/' || session.session_holder_id)),
-            'planningHorizon', json_build_object('start', session.start, 'end', session."end"))
-        FROM session)
-        UNION ALL
-        (SELECT json_build_object('resourceType', 'Practitioner', 'id', p.id::text,
-            'meta', {META.format(t="p", profile="CareConnect-GPC-Practitioner-1")},
-            'identifier', json_build_array(json_build_object(
-                'system', 'https://fhir.nhs.uk/Id/sds-user-id', 'value', p.sds_user_id)),
-            'active', p.active,
-            'name', json_build_array(json_build_object('family', p.family_name,
-                'given', json_build_array(p.given_names), 'prefix', json_build_array(p.prefix))),
-            'gender', p.gender)
-        FROM practice_practitioner p
-        WHERE p.id IN (SELECT session_holder_id FROM session) AND EXISTS (
-            SELECT 1 FROM practice_practitionerrole r
-            WHERE r.practitioner_id = p.id AND r.organisation_id = %s))
-        UNION ALL
-        (SELECT json_build_object('resourceType', 'Location', 'id', l.id::text,
-            'meta', {META.format(t="l", profile="CareConnect-GPC-Location-1")},
-            'status', l.status, 'name', l.name, 'telecom', {TELECOM.format(t="l")},
-            'address', {ADDRESS.format(t="l")},
-            'managingOrganization', json_build_object(
-                'reference', 'Organization/' || l.organisation_id))
-        FROM practice_location l WHERE l.id IN (SELECT location_id FROM session))
-        UNION ALL
-        (SELECT json_build_object('resourceType', 'Organization', 'id', o.id::text,
-            'meta', {META.format(t="o", profile="CareConnect-GPC-Organization-1")},
-            'identifier', json_build_array(json_build_object(
-                'system', 'https://fhir.nhs.uk/Id/ods-organization-code', 'value', o.ods_code)),
-            'name', o.name, 'telecom', {TELECOM.format(t="o")},
-            'address', json_build_array({ADDRESS.format(t="o")}))
-        FROM practice_organisation o WHERE o.id = %s)
-    ) AS resources))
-"""
-
-
 # ---------------------------------------------------------------- the run
 
 
-def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -> dict[str, Times]:
+def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -> results.Figures:
     """All rivals on one search of about ``size`` slots."""
     query, found = query_for(size, organisation, now)
     arguments = (query, organisation, now)
@@ -257,7 +70,8 @@ def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -
     }
     against = "ours, JSON"
     if connection.vendor == "postgresql":
-        rivals = {"PostgreSQL json_build_object": ByPostgreSQL(*arguments), **rivals}
+        statement, using = Statement.of(*arguments), passing_through()
+        rivals = {"PostgreSQL json_build_object": lambda: statement.bundle(using), **rivals}
         against = "PostgreSQL json_build_object"
         mine = orjson.loads(ours(*arguments))["entry"]
         theirs = orjson.loads(rivals[against]())["entry"]
@@ -266,23 +80,22 @@ def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -
     print(f"{found} entries ({connection.vendor}):")
     times = take_turns(rivals, rounds=rounds, few={"fhir.resources": 3, "DRF serializer": 15})
     print("\n".join(table(times, against=against)), flush=True)
-    return times
+    return figures(times, against=against)
 
 
 def main() -> dict[str, Any]:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = results.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     options = parser.parse_args()
     now = datetime.now(UTC)
     first = clock.today(now) + timedelta(days=1)
     organisation, *_ = world.build(practices=1, holders=HOLDERS, first=first, days=28)
-    results = {}
-    for size in options.sizes:
-        times = measure(size, organisation, clock.day_start(first), options.rounds)
-        results[size] = {name: each.median for name, each in times.items()}
-    print(json.dumps(results))
-    return results
+    found = {
+        str(size): measure(size, organisation, clock.day_start(first), options.rounds)
+        for size in options.sizes
+    }
+    return results.leave(found, options.json)
 
 
 if __name__ == "__main__":
