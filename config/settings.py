@@ -136,7 +136,7 @@ MIDDLEWARE = [
     "config.observation.observe",  # first, so that it times and counts all the others
     "django.middleware.security.SecurityMiddleware",
     "config.headers.protect",
-    "csp.middleware.CSPMiddleware",
+    "config.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -62,6 +62,15 @@ def test_pages_tell_the_browser_what_they_do_not_do(administrator, path):
 
 @pytest.mark.django_db
 @pytest.mark.req("SEC-021")
+@pytest.mark.parametrize("path", ["/A1/STU3/1/gpconnect/Slot", "/health/live"])
+def test_what_is_no_page_allows_a_browser_nothing(path):
+    response = Client().get(path, secure=True)
+
+    assert directives(response) == {"default-src": "'none'", "frame-ancestors": "'none'"}
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SEC-021")
 def test_cookies_are_for_this_site_and_out_of_reach_of_scripts():
     make_user(username="jo", password=PASSWORD)
     client = Client()

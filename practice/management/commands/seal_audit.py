@@ -25,9 +25,10 @@ class Command(BaseCommand):
             "--loop",
             type=float,
             nargs="?",
-            const=1.0,
+            const=5.0,
             metavar="SECONDS",
-            help="go on until stopped, and look again after so many seconds (1)",
+            help="go on until stopped, and look again after so many seconds (5): the more events"
+            " of a trail are sealed together, the less each of them costs",
         )
 
     def handle(self, *args: Any, loop: float | None = None, **options: Any) -> None:
