@@ -317,18 +317,25 @@ def test_each_batch_that_goes_is_in_the_trail_with_its_file(practice, tmp_path, 
     ]
 
 
+def before_batches_of(kind, act, monkeypatch):
+    """Something else happens when it has been decided what a batch removes, and before it does."""
+    remove_batch = archiving._Month.remove_batch
+
+    def acted(month, its_kind, part, ids):
+        if its_kind is kind:
+            act()
+        return remove_batch(month, its_kind, part, ids)
+
+    monkeypatch.setattr(archiving._Month, "remove_batch", acted)
+
+
 def test_what_changed_after_it_was_written_stays_until_it_is_written_anew(
     practice, tmp_path, monkeypatch
 ):
     session(slots=2)
     changed = Slot.objects.earliest("pk")
-    write = archiving.write_part
-
-    def change_then(path, lines):
-        write(path, lines)
-        Slot.objects.filter(pk=changed.pk).update(note="Kept for the fire drill")
-
-    monkeypatch.setattr(archiving, "write_part", change_then)
+    note = Slot.objects.filter(pk=changed.pk).update
+    before_batches_of(archiving.SLOT, lambda: note(note="Kept for a drill"), monkeypatch)
     archive_diary(tmp_path)
     assert list(Slot.objects.all()) == [changed]
     monkeypatch.undo()
@@ -337,26 +344,29 @@ def test_what_changed_after_it_was_written_stays_until_it_is_written_anew(
 
     assert not Schedule.objects.exists()
     latest = [r for r in records(tmp_path) if r["record"] == "slot" and r["id"] == changed.pk]
-    assert sorted(record["note"] for record in latest) == ["", "Kept for the fire drill"]
+    assert sorted(record["note"] for record in latest) == ["", "Kept for a drill"]
 
 
 def test_a_slot_that_got_an_appointment_meanwhile_stays(practice, tmp_path, monkeypatch):
     """Nothing that was read before the lock decides: not even that the slot was empty."""
     session(slots=2)
     taken = Slot.objects.earliest("pk")
-    write = archiving.write_part
-
-    def book_then(path, lines):
-        write(path, lines)
-        booked(taken)
-
-    monkeypatch.setattr(archiving, "write_part", book_then)
+    before_batches_of(archiving.SLOT, lambda: booked(taken), monkeypatch)
 
     archive_diary(tmp_path)
 
     assert list(Slot.objects.all()) == [taken]
     assert AppointmentSlot.objects.get().slot == taken
     assert not invariants.check(now=timezone.now()).faults
+
+
+def test_a_session_that_got_a_slot_meanwhile_stays(practice, tmp_path, monkeypatch):
+    schedule = session(slots=2)
+    before_batches_of(archiving.SESSION, lambda: make_slots(1, schedule), monkeypatch)
+
+    archive_diary(tmp_path)
+
+    assert Slot.objects.get().schedule == schedule
 
 
 @pytest.mark.postgresql
