@@ -192,7 +192,13 @@ NAVIGATION = [
     {
         "title": "Accountability",
         "items": [
-            entry("Audit trail", "fact_check", "practice.auditevent", "Who saw and did what"),
+            page(
+                "Audit trail",
+                "fact_check",
+                "audit_trail",
+                "practice.auditevent",
+                "Who saw and did what",
+            ),
         ],
     },
     {

@@ -1,4 +1,7 @@
-"""Who saw and did what: for reading only (AUD-013, AUD-014)."""
+"""Who saw and did what: for reading only (AUD-013, AUD-014).
+
+The page that people search with is practice.staff.audit_trail; this has every column of an event.
+"""
 
 import json
 from typing import Any
@@ -109,7 +112,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         ("door", ChoicesDropdownFilter),
     ]
     list_select_related = ["organisation"]
-    date_hierarchy = "recorded_at"
+    ordering = ["-recorded_at", "-id"]
     search_fields = ["user_id", "user_name", "user_organisation", "trace_id", "event", "resource"]
     search_help_text = "User, organisation, trace ID, event or record (Appointment/9)"
     fieldsets = [
@@ -138,7 +141,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
         ("What", {"fields": [("resource", "patient_id"), "detail_in_full"]}),
     ]
 
-    @display(description="At", ordering="id")
+    def audit_page(self, request: HttpRequest, record: AuditEvent) -> None:
+        """A look into the trail is in the trail."""
+        self.audit(request, record, "viewed", {})
+
+    @display(description="At", ordering="recorded_at")
     def at(self, event: AuditEvent) -> str:
         return f"{clock.local(event.recorded_at):%a %d %b %Y, %H:%M:%S}"
 

@@ -410,9 +410,9 @@ class AppointmentAdmin(ReadOnlyAdmin):
 
     @display(description="Related")
     def links(self, appointment: Appointment) -> str:
-        trail = reverse("admin:practice_auditevent_changelist")
+        trail = reverse("admin:audit_trail")
         entries = [
-            (f"{trail}?q=Appointment/{appointment.pk}", "Audit trail"),
+            (f"{trail}?from_date=&resource=Appointment/{appointment.pk}", "Audit trail"),
             (
                 reverse("admin:practice_appointment_changelist")
                 + f"?q={appointment.patient.nhs_number}",

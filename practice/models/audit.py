@@ -27,7 +27,7 @@ class AuditEvent(models.Model):
         "practice.Organisation",
         on_delete=models.PROTECT,
         null=True,
-        db_index=False,  # audit_by_practice begins with it
+        db_index=False,  # audit_by_time begins with it
         related_name="audit_events",
         verbose_name="practice",
     )
@@ -52,7 +52,7 @@ class AuditEvent(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["organisation", "-id"], name="audit_by_practice"),
+            models.Index(fields=["organisation", "-recorded_at", "-id"], name="audit_by_time"),
             models.Index(fields=["organisation", "patient_id", "-id"], name="audit_by_patient"),
             models.Index(fields=["organisation", "resource"], name="audit_by_resource"),
         ]

@@ -1,8 +1,9 @@
-"""Handing out a practice's trail, or who saw one patient and why; itself recorded in the trail."""
+"""Searching a practice's trail, and handing it out; itself recorded in the trail."""
 
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TextIO
 
@@ -14,7 +15,7 @@ from practice.models import AuditEvent, Organisation, Patient
 from practice.services import audit
 from practice.services.audit import Actor
 
-EVENT = "audit.export"
+SEARCHED, EVENT = "audit.searched", "audit.export"
 COLUMNS = {
     "number": "seal__sequence",
     "id": "id",
@@ -40,16 +41,87 @@ COLUMNS = {
 }
 
 
-def events(
-    *, organisation: Organisation, from_date: date | None = None, to_date: date | None = None
-) -> QuerySet[AuditEvent]:
-    """Return a practice's events in the order of recording, from one London date to another."""
-    found = AuditEvent.objects.filter(organisation=organisation).order_by("pk")
-    if from_date:
-        found = found.filter(recorded_at__gte=clock.day_start(from_date))
-    if to_date:
-        found = found.filter(recorded_at__lt=clock.day_end(to_date))
-    return found
+OUTCOMES = {
+    "done": r"^(ok|2\d\d)$",
+    "refused": r"^(refused|[34]\d\d)$",
+    "failed": r"^(failed|5\d\d)$",
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which events of a practice are wanted; what is empty or None narrows nothing.
+
+    ``from_date`` and ``to_date`` are London dates, both included. ``user`` is a user ID or part of
+    a name, ``user_organisation`` and ``event`` a part of theirs, ``outcome`` a key of OUTCOMES;
+    ``trace_id`` and ``resource`` ("Appointment/9") are exact.
+    """
+
+    from_date: date | None = None
+    to_date: date | None = None
+    nhs_number: str = ""
+    user: str = ""
+    user_organisation: str = ""
+    event: str = ""
+    outcome: str = ""
+    door: str = ""
+    trace_id: str = ""
+    resource: str = ""
+
+    def patient(self, organisation: Organisation) -> Patient | None:
+        """Return the patient asked for, if any. Raises PatientNotFound."""
+        if not self.nhs_number:
+            return None
+        found = Patient.objects.filter(organisation=organisation, nhs_number=self.nhs_number)
+        if patient := found.first():
+            return patient
+        raise PatientNotFound
+
+    def events(self, organisation: Organisation, patient: Patient | None) -> QuerySet[AuditEvent]:
+        """Return what a practice's trail holds of it, in the order of recording."""
+        found = AuditEvent.objects.filter(organisation=organisation).order_by("pk")
+        if self.from_date:
+            found = found.filter(recorded_at__gte=clock.day_start(self.from_date))
+        if self.to_date:
+            found = found.filter(recorded_at__lt=clock.day_end(self.to_date))
+        if patient:
+            found = found.filter(concerns(patient))
+        if self.user:
+            found = found.filter(Q(user_id=self.user) | Q(user_name__icontains=self.user))
+        if self.outcome:
+            found = found.filter(outcome__regex=OUTCOMES[self.outcome])
+        for column in ("user_organisation", "event"):
+            if value := getattr(self, column):
+                found = found.filter(**{f"{column}__icontains": value})
+        exact = {name: getattr(self, name) for name in ("door", "trace_id", "resource")}
+        return found.filter(**{name: value for name, value in exact.items() if value})
+
+    def record(
+        self,
+        *,
+        organisation: Organisation,
+        patient: Patient | None,
+        actor: Actor,
+        now: datetime,
+        event: str,
+        **detail: Any,
+    ) -> None:
+        """Write down who looked for what: also this look into the trail is in the trail."""
+        asked = {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in asdict(self).items()
+            if value and name != "nhs_number"
+        }
+        audit.record(
+            organisation=organisation,
+            actor=actor,
+            event=event,
+            outcome="ok",
+            now=now,
+            patient_id=patient.pk if patient else None,
+            resource=f"Patient/{patient.pk}" if patient else "",
+            detail={**asked, **detail},
+        )
 
 
 class _Shows(Func):
@@ -90,37 +162,23 @@ def export(
     format: str,
     actor: Actor,
     now: datetime,
-    from_date: date | None = None,
-    to_date: date | None = None,
-    nhs_number: str = "",
+    search: Search,
 ) -> int:
     """Write events to ``output`` as ``csv`` or ``json``, record the export, return how many.
 
-    Of a range of dates, both included; or of one patient, whatever the dates if none are given.
     The record comes first, so that nothing is handed out unrecorded, and is not part of what is
     written. Raises PatientNotFound.
     """
-    found = events(organisation=organisation, from_date=from_date, to_date=to_date)
-    patient = None
-    if nhs_number:
-        patient = Patient.objects.filter(organisation=organisation, nhs_number=nhs_number).first()
-        if patient is None:
-            raise PatientNotFound
-        found = found.filter(concerns(patient))
+    patient = search.patient(organisation)
+    found = search.events(organisation, patient)
     last = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    audit.record(
+    search.record(
         organisation=organisation,
+        patient=patient,
         actor=actor,
-        event=EVENT,
-        outcome="ok",
         now=now,
-        patient_id=patient.pk if patient else None,
-        resource=f"Patient/{patient.pk}" if patient else "",
-        detail={
-            "format": format,
-            "from": from_date.isoformat() if from_date else "",
-            "to": to_date.isoformat() if to_date else "",
-        },
+        event=EVENT,
+        format=format,
     )
     rows = found.filter(pk__lte=last).values_list(*COLUMNS.values()).iterator(chunk_size=2000)
     return WRITERS[format](output, rows)

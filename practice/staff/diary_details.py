@@ -234,7 +234,7 @@ class AppointmentDetail(Detail):
         is_open = record.status != Appointment.Status.CANCELLED
         before = attendance.status_before(record)
         first = record.provenance[0] if record.provenance else {}
-        trail = reverse("admin:practice_auditevent_changelist")
+        trail = reverse("admin:audit_trail")
         return {
             "appointment": record,
             "patient": patient,
@@ -266,7 +266,7 @@ class AppointmentDetail(Detail):
                 "patient": reverse("admin:practice_patient_change", args=[patient.pk]),
                 "patients_appointments": reverse("admin:practice_appointment_changelist")
                 + f"?q={patient.nhs_number}",
-                "trail": f"{trail}?q=Appointment/{record.pk}"
+                "trail": f"{trail}?from_date=&resource=Appointment/{record.pk}"
                 if self.request.user.has_perm("practice.view_auditevent")
                 else "",
             },
@@ -396,7 +396,7 @@ class SlotDetail(Detail):
         is_blocked = record.status == Slot.Status.BUSY_UNAVAILABLE and in_diary
         booked = holding is not None
         why_not = [] if record.gp_connect_bookable or is_over or booked else obstacles(record)
-        trail = reverse("admin:practice_auditevent_changelist")
+        trail = reverse("admin:audit_trail")
         return {
             "slot": record,
             "entry": entry,
@@ -421,7 +421,7 @@ class SlotDetail(Detail):
                 "book": f"{reverse('admin:book')}?slot={record.pk}",
                 "edit": reverse("admin:practice_slot_change", args=[record.pk]),
                 "session": reverse("admin:practice_schedule_change", args=[record.schedule_id]),
-                "trail": f"{trail}?q=Slot/{record.pk}"
+                "trail": f"{trail}?from_date=&resource=Slot/{record.pk}"
                 if self.request.user.has_perm("practice.view_auditevent")
                 else "",
             },

@@ -5,6 +5,7 @@ from django.urls import path
 from practice.staff import (
     access,
     applying,
+    audit_trail,
     book,
     building,
     calendars,
@@ -44,6 +45,7 @@ urlpatterns = [
     path("visibility/", visibility.Visibility.as_view(), name="visibility"),
     path("calendars/", calendars.Calendars.as_view(), name="calendars"),
     path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),
+    path("audit/", audit_trail.AuditTrail.as_view(), name="audit_trail"),
     path("access/", access.Access.as_view(), name="access"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
 ]

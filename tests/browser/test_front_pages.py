@@ -21,6 +21,7 @@ PAGES = [
     "/admin/",
     "/admin/utilisation/",
     "/admin/access/",
+    "/admin/audit/",
     "/admin/calendars/",
     "/admin/practice/choose/",
 ]

@@ -97,7 +97,8 @@ class Diary:
         return AppointmentSlot.objects.filter(appointment=Appointment.objects.earliest("pk").pk)
 
     def events_of_a_practice(self):
-        return AuditEvent.objects.filter(organisation=self.organisation).order_by("-pk")[:10]
+        found = AuditEvent.objects.filter(organisation=self.organisation)
+        return found.filter(recorded_at__lt=NOW).order_by("-recorded_at", "-pk")[:10]
 
     def events_of_a_patient(self):
         return AuditEvent.objects.filter(organisation=self.organisation, patient_id=7)
@@ -157,7 +158,7 @@ INDEXES = {
     Diary.appointments_on_the_worklist: "appointment_on_worklist",
     Diary.appointments_under_a_limit: "appointment_under_profile",
     Diary.slots_of_an_appointment: "appointment_holds_a_slot_once",
-    Diary.events_of_a_practice: "audit_by_practice",
+    Diary.events_of_a_practice: "audit_by_time",
     Diary.events_of_a_patient: "audit_by_patient",
     Diary.events_of_an_appointment: "audit_by_resource",
     Diary.seals_in_order: "audit_sequence_once_in_practice",

@@ -52,9 +52,11 @@ class Command(BaseCommand):
                 format=options["format"],
                 actor=operator("export_audit"),
                 now=timezone.now(),
-                from_date=options["from_date"],
-                to_date=options["to_date"],
-                nhs_number=options["patient"] or "",
+                search=audit_export.Search(
+                    from_date=options["from_date"],
+                    to_date=options["to_date"],
+                    nhs_number=options["patient"] or "",
+                ),
             )
 
         try:
