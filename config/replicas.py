@@ -70,7 +70,8 @@ class Replica:
             self.rests_until = monotonic() + REST_SECONDS
         if not was_lost:
             metrics.REPLICA_LOST.labels(self.alias).inc()
-            logger.warning("%s does not answer, the primary does: %s", self.alias, error)
+            why = " ".join(str(error).split())
+            logger.warning("%s does not answer, the primary does: %s", self.alias, why)
 
     # ------------------------------------------------------------ the thread
 
@@ -91,19 +92,26 @@ class Replica:
         """See how far behind it is. Raises what the database raises when it does not answer."""
         with suppress(Error):  # without the primary nothing is answered anyway
             self.flushed.append((monotonic(), ask(DEFAULT_DB_ALIAS, FLUSHED)))
+        if self.is_lost:
+            self._reconnect()
         replayed = ask(self.alias, REPLAYED)
         if replayed is None:
             raise OperationalError("it is no replica, or no longer one")
         if self.is_lost:
-            self._return()
+            self.is_lost = False
+            logger.warning("%s answers again", self.alias)
         reached = [at for at, position in self.flushed if position <= replayed]
         self.complete_to = max(reached, default=float("-inf"))
 
-    def _return(self) -> None:
-        """It answers again: connections from before may be broken, and would fail one by one."""
-        connections[self.alias].pool.drain()  # type: ignore[attr-defined]
-        self.is_lost = False
-        logger.warning("%s answers again", self.alias)
+    def _reconnect(self) -> None:
+        """See without the pool, which logs each try, whether it accepts connections again.
+
+        Those that the pool has kept may be broken, and would fail one by one.
+        """
+        database: Any = connections[self.alias]
+        with database.wrap_database_errors:
+            database.Database.connect(**database.get_connection_params()).close()
+        database.pool.drain()
 
 
 def ask(alias: str, question: str) -> Any:

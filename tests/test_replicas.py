@@ -208,6 +208,46 @@ def test_a_replica_that_failed_is_left_alone_and_that_is_said_once(seen, caplog)
     ]
 
 
+def test_of_several_replicas_those_are_asked_that_are_near(seen, monkeypatch):
+    near, lost = seen.look(60), replicas.Replica("replica_2", most_lag=10)
+    monkeypatch.setattr(replicas, "watched", lambda: (near, lost))
+
+    def answers():
+        return {stale(lambda: replicas.Router().db_for_read(Slot)) for _ in range(20)}
+
+    assert answers() == {"replica_1"}
+    near.failed(OperationalError("connection refused"))
+    assert answers() == {"default"}
+
+
+def test_one_reading_is_answered_by_one_database_even_if_it_falls_behind_meanwhile(
+    seen, monkeypatch
+):
+    monkeypatch.setattr(replicas, "watched", lambda: (seen.replica,))
+    router = replicas.Router()
+    seen.look(60)
+
+    def read():
+        first = router.db_for_read(Slot)
+        seen.now += 3600
+        return first, router.db_for_read(Organisation)
+
+    assert stale(read) == ("replica_1", "replica_1")
+
+
+def test_a_thread_that_looks_no_longer_is_started_again(monkeypatch):
+    """As in a process that was forked off, to which the thread does not go along."""
+    started = []
+    replica = replicas.Replica("replica_1", most_lag=10)
+    monkeypatch.setattr(replica, "_keep_looking", lambda: started.append(True))
+
+    for _ in range(2):
+        replica.watch()
+        replica.watcher.join(10)
+
+    assert started == [True, True]
+
+
 def test_whatever_is_loaded_from_a_replica_is_written_to_the_primary():
     loaded = Organisation()
     loaded._state.db = "replica_1"
