@@ -866,6 +866,24 @@ def test_services_are_hardened(unit):
     assert service["CapabilityBoundingSet"] == ""
 
 
+def test_both_proofs_run_every_night_and_the_runbook_enables_them():
+    """A template for each: one that finds something keeps the other from nothing."""
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    service, timer = (
+        (ROOT / "deploy" / "systemd" / f"appointments-check@.{kind}").read_text(encoding="utf-8")
+        for kind in ("service", "timer")
+    )
+
+    assert set(re.findall(r"appointments-check@(\w+)\.timer", runbook)) == {
+        "check_diary",
+        "verify_audit",
+    }
+    assert re.findall(r"^ExecStart=.*", service, re.M) == [
+        "ExecStart=/opt/appointments/.venv/bin/python manage.py %i"
+    ]
+    assert "OnCalendar=*-*-* " in timer
+
+
 def test_systemd_accepts_the_units(tmp_path):
     verifier = shutil.which("systemd-analyze")
     if verifier is None:
