@@ -61,10 +61,15 @@ class VisibilityForm(forms.Form):
 
 @dataclass(frozen=True)
 class Hidden:
-    """A slot that is not offered, with every reason and where each is changed."""
+    """A slot that is not offered, with every reason."""
 
     slot: Slot
-    reasons: list[tuple[Refusal, str]]
+    refusals: list[Refusal]
+
+    @property
+    def reasons(self) -> list[tuple[Refusal, str]]:
+        """Each reason and where it is changed; asked for what a page shows, not for all."""
+        return [(refusal, where_changed(refusal.reason, self.slot)) for refusal in self.refusals]
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,12 @@ def explain(
 ) -> Explanation:
     """Explain the diary of some days to a requester: a constant number of queries."""
     span = {"start__gte": clock.day_start(first), "end__lte": clock.day_end(last)}
+    # Each session once, not once for each of its slots.
     with_profiles = ("schedule__session_holder", "schedule__access_profile", "access_profile")
     every = list(
         Slot.objects.filter(organisation=organisation, **span)
         .exclude(status=Slot.Status.ENTERED_IN_ERROR)
-        .select_related(*with_profiles)
+        .prefetch_related(*with_profiles)
         .order_by("start", "pk")
     )
     asked = bookability.offered(organisation=organisation, requester=requester, now=now)
@@ -127,7 +133,7 @@ def explain(
         refusals = bookability.refusals(
             slot, organisation=organisation, requester=requester, now=now, taken=taken
         )
-        hidden.append(Hidden(slot, [(r, where_changed(r.reason, slot)) for r in refusals]))
+        hidden.append(Hidden(slot, refusals))
     offered.sort(key=lambda slot: order[slot.pk])
     return Explanation(offered, hidden, _counts(hidden))
 
@@ -141,7 +147,7 @@ def _counts(hidden: list[Hidden]) -> list[Count]:
     every: Counter[Reason] = Counter()
     only: Counter[Reason] = Counter()
     for each in hidden:
-        reasons = [refusal.reason for refusal, _ in each.reasons]
+        reasons = [refusal.reason for refusal in each.refusals]
         first.update(reasons[:1])
         every.update(reasons)
         if len(reasons) == 1:
@@ -200,7 +206,7 @@ class Visibility(StaffPage):
         hidden = [
             each
             for each in explanation.hidden
-            if not wanted or any(refusal.reason.name == wanted for refusal, _ in each.reasons)
+            if not wanted or any(refusal.reason.name == wanted for refusal in each.refusals)
         ]
         asked.pop("page", None)
         address = asked.urlencode()
