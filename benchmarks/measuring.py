@@ -5,15 +5,19 @@ import random
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of every run of one rival."""
+    """Milliseconds of every run of one rival, and those of processor time in this process.
+
+    The second say more where the machine is busy, but nothing of the database's share.
+    """
 
     milliseconds: list[float]
+    processor: list[float]
 
     @property
     def median(self) -> float:
@@ -34,7 +38,7 @@ def take_turns(
     ``few`` gives slow rivals fewer rounds. Each runs twice before anything counts.
     """
     few = few or {}
-    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    taken = {name: Times([], []) for name in rivals}
     for rival in rivals.values():
         rival()
         rival()
@@ -44,10 +48,11 @@ def take_turns(
         names = [name for name in rivals if turn < few.get(name, rounds)]
         random.shuffle(names)
         for name in names:
-            begun = perf_counter()
+            begun, used = perf_counter(), process_time()
             rivals[name]()
-            taken[name].append((perf_counter() - begun) * 1000)
-    return {name: Times(milliseconds) for name, milliseconds in taken.items()}
+            taken[name].processor.append((process_time() - used) * 1000)
+            taken[name].milliseconds.append((perf_counter() - begun) * 1000)
+    return taken
 
 
 def table(times: Mapping[str, Times], *, against: str) -> list[str]:
@@ -66,6 +71,7 @@ def figures(times: Mapping[str, Times], *, against: str) -> dict[str, Any]:
         name: {
             "median_ms": round(each.median, 3),
             "spread_ms": round(each.spread, 3),
+            "processor_ms": round(statistics.median(each.processor), 3),
             "ratio": round(each.median / base, 3),
         }
         for name, each in times.items()

@@ -1,0 +1,124 @@
+"""The server's time for the pages of practice staff, on a practice with a year of diary.
+
+``python -m benchmarks.pages [--rounds N]``. Twenty session holders, a third of the slots booked,
+half of the year behind us; a practice manager asks through Django's test client, middleware and
+templates included. All pages are asked in turn.
+"""
+
+import logging
+import os
+import statistics
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.db import connection  # noqa: E402 - Django must be set up before models are imported
+from django.test import Client  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+from django.urls import reverse  # noqa: E402
+
+from benchmarks import results, world  # noqa: E402
+from benchmarks.measuring import take_turns  # noqa: E402
+from practice import clock  # noqa: E402
+from practice.models import Organisation, Patient, Schedule  # noqa: E402
+from tests.practice.admin_world import signed_in  # noqa: E402
+
+HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
+
+
+def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every page to be asked for: its address, and what stands in its query."""
+    day = clock.today(now) + timedelta(days=1)
+    while day.weekday() > 4:
+        day += timedelta(days=1)
+    week = {"first": day, "last": day + timedelta(days=6)}
+    session = Schedule.objects.filter(organisation=practice, date=day).earliest("pk")
+    patient = Patient.objects.filter(organisation=practice).earliest("pk")
+    return {
+        "front page": ("index", {}),
+        "diary, a day": ("diary", {"date": day}),
+        "diary, a week of one holder": (
+            "diary",
+            {"date": day, "view": "week", "holder": session.session_holder_id},
+        ),
+        "clinic list": ("clinic_list", {"date": day, "schedule": session.pk}),
+        "booking, find a time": ("book", {"patient": patient.pk, "step": "slots"}),
+        "visibility, a day": ("visibility", {"first": day, "last": day}),
+        "visibility, a week": ("visibility", week),
+        "utilisation, four weeks": (
+            "utilisation",
+            {"first": day - timedelta(days=28), "last": day},
+        ),
+        "worklist": ("worklist", {}),
+        "access": ("access", {}),
+        "list of appointments": ("practice_appointment_changelist", {}),
+        "list of slots": ("practice_slot_changelist", {}),
+        "list of sessions": ("practice_schedule_changelist", {}),
+        "list of patients": ("practice_patient_changelist", {}),
+    }
+
+
+def asking(client: Client, name: str, query: dict[str, Any]) -> Callable[[], int]:
+    """What asks for a page and returns its number of bytes."""
+    address = reverse(f"admin:{name}")
+
+    def run() -> int:
+        response = client.get(address, query, secure=True)
+        assert response.status_code == 200, (name, response.status_code)
+        return len(response.content)
+
+    return run
+
+
+def main() -> dict[str, Any]:
+    parser = results.parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    now = datetime.now(UTC)
+    first = clock.today(now) - timedelta(days=YEAR // 2)
+    practice, *_ = world.build(
+        practices=1, holders=HOLDERS, first=first, days=YEAR, patients=PATIENTS
+    )
+    world.book(every=BOOKED_EVERY, now=now)
+    # A line for each request would drown what is told here.
+    logging.getLogger("config.requests").setLevel(logging.WARNING)
+    client = signed_in(practice, role="Practice manager")
+    asks = {
+        page: asking(client, name, query)
+        for page, (name, query) in addresses(practice, now).items()
+    }
+    counted = {}
+    for page, ask in asks.items():
+        with CaptureQueriesContext(connection) as queries:
+            size = ask()
+        counted[page] = (len(queries), size)
+    times = take_turns(asks, rounds=options.rounds)
+    found: results.Figures = {
+        page: {
+            "median_ms": round(each.median, 1),
+            "spread_ms": round(each.spread, 1),
+            "processor_ms": round(statistics.median(each.processor), 1),
+            "queries": counted[page][0],
+            "bytes": counted[page][1],
+        }
+        for page, each in times.items()
+    }
+    for page, each in found.items():
+        print(
+            f"  {page:<30}{each['median_ms']:8.1f} ms ± {each['spread_ms']:5.1f}"
+            f" {each['processor_ms']:6.1f} ms of processor"
+            f"{each['queries']:5} queries{each['bytes']:10,} bytes"
+        )
+    slowest = max(found, key=lambda page: found[page]["median_ms"])
+    print(f"  slowest: {slowest}", flush=True)
+    found["slowest_ms"] = found[slowest]["median_ms"]
+    return results.leave(found, options.json)
+
+
+if __name__ == "__main__":
+    main()
