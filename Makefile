@@ -67,9 +67,8 @@ serve: setup ## Serve as in production; the environment is yours to set (README,
 	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	$(BIN)/python -m gunicorn config.wsgi --bind 127.0.0.1:$(PORT)
 
-bench: setup ## What things cost, as ratios in one run, on a throw-away PostgreSQL server
-	$(TRIAL) $(BIN)/python -m tests.postgresql --required -- sh -c ' \
-		$(BIN)/python manage.py migrate --verbosity 0 && $(BIN)/python -m benchmarks.search'
+bench: setup ## What things cost, as ratios in one run (PARTS="search growth"; default: all of them)
+	$(BIN)/python -m benchmarks $(PARTS)
 
 fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED): inputs tried, answers by code
 	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
