@@ -180,15 +180,13 @@ class AppointmentView(AppointmentResponder):
         recorded with them too (AUD-003, AUD-007). A patient whose number was never verified is
         verified now, as by a find: their appointments are shown only then (visibility matrix)."""
         request, pk = self.request, logical_id(appointment_id)
-        asked_for = selectors.appointments(organisation=request.practice).filter(pk=pk)
-        for patient_id, nhs_number, verification in asked_for.values_list(
-            "patient_id", "patient__nhs_number", "patient__nhs_number_verification"
-        ):
-            self.about(patient_id=patient_id, resource=f"Appointment/{pk}")
-            if verification != selectors.VERIFIED:
+        found = selectors.appointment_by_id(organisation=request.practice, appointment_id=pk)
+        if found:
+            self.about(patient_id=found.patient_id, resource=f"Appointment/{pk}")
+            if found.patient.nhs_number_verification != selectors.VERIFIED:
                 registration.verify_patient(
                     organisation=request.practice,
-                    nhs_number=nhs_number,
+                    nhs_number=found.patient.nhs_number,
                     actor=request.actor,
                     now=request.now,
                 )

@@ -71,6 +71,20 @@ def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
     return Appointment.objects.filter(organisation=organisation)
 
 
+APPOINTMENT = Prepared(
+    lambda: Appointment.objects.filter(
+        organisation=Parameter("organisation", BigIntegerField()),
+        pk=Parameter("appointment", BigIntegerField()),
+    ).select_related("patient", "schedule")
+)
+
+
+def appointment_by_id(*, organisation: Organisation, appointment_id: int) -> Appointment | None:
+    """Return an appointment of the practice with its patient and its session."""
+    found = APPOINTMENT.objects(organisation=organisation.pk, appointment=appointment_id)
+    return next(iter(found), None)
+
+
 def appointment_for_reading(
     *, organisation: Organisation, appointment_id: int, now: datetime
 ) -> Appointment:
@@ -79,12 +93,7 @@ def appointment_for_reading(
     Raises AppointmentNotFound; PatientNotFound when its patient is not to be known of;
     AppointmentInPast, by date and time (READ-003, READ-004).
     """
-    found = (
-        appointments(organisation=organisation)
-        .select_related("patient", "schedule")
-        .filter(pk=appointment_id)
-        .first()
-    )
+    found = appointment_by_id(organisation=organisation, appointment_id=appointment_id)
     if found is None:
         raise AppointmentNotFound
     check_patient_may_be_known(found.patient, now=now)

@@ -26,6 +26,7 @@ from fhirapi.resources.schedule import PRACTITIONER_ROLE, practitioner_role
 from fhirapi.resources.slot import DELIVERY_CHANNEL, delivery_channel
 from practice import terminology
 from practice.models import Appointment, AppointmentSlot
+from practice.models.prepared import Numbers, Prepared
 from practice.services.booking import COMMENT_LENGTH, DESCRIPTION_LENGTH, BookingOrganisation
 
 PROFILE = f"{STRUCTURES}/GPConnect-Appointment-1"
@@ -69,10 +70,18 @@ def row_of(appointment: Appointment) -> tuple[Any, ...]:
 def slots_of(appointment_ids: Iterable[int]) -> dict[int, list[int]]:
     """The ids of the slots that each appointment has or, if cancelled, had, by start; one query."""
     held: dict[int, list[int]] = {}
-    links = AppointmentSlot.objects.filter(appointment__in=appointment_ids)
-    for appointment, slot in links.order_by("slot__start").values_list("appointment", "slot"):
+    for appointment, slot in HELD.rows(appointments=appointment_ids):
         held.setdefault(appointment, []).append(slot)
     return held
+
+
+HELD = Prepared(
+    lambda: (
+        AppointmentSlot.objects.filter(appointment__pk__among=Numbers("appointments"))
+        .order_by("slot__start")
+        .values_list("appointment", "slot")
+    )
+)
 
 
 def render(row: tuple[Any, ...], slots: Sequence[int]) -> dict[str, Any]:

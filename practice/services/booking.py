@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError
-from django.db.models import DateTimeField, F, QuerySet
+from django.db.models import BigIntegerField, DateTimeField, F, QuerySet
 
 from practice import bookability, clock
 from practice.bookability import Reason, Requester
@@ -47,7 +47,13 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.models.prepared import Numbers, Parameter, PreparedInsert, PreparedUpdate
+from practice.models.prepared import (
+    Numbers,
+    Parameter,
+    Prepared,
+    PreparedInsert,
+    PreparedUpdate,
+)
 from practice.selectors import (
     VERIFIED,
     check_patient_may_be_known,
@@ -353,6 +359,31 @@ def check_free_for_staff(slots: list[Slot], *, now: datetime) -> None:
 
 # ---------------------------------------------------------------- changing what was booked
 
+WHICH: dict[str, Any] = {
+    name: Parameter(name, BigIntegerField()) for name in ("organisation", "appointment")
+}
+# Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
+SLOTS_TO_LOCK = Prepared(
+    lambda: (
+        Slot.objects.filter(
+            organisation=WHICH["organisation"],
+            pk__in=AppointmentSlot.objects.filter(
+                appointment=WHICH["appointment"], released=False
+            ).values("slot"),
+        )
+        .select_for_update(no_key=True)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+APPOINTMENT_TO_LOCK = Prepared(
+    lambda: (
+        Appointment.objects.filter(organisation=WHICH["organisation"], pk=WHICH["appointment"])
+        .select_related("patient", "schedule")
+        .select_for_update(of=("self",), no_key=True)
+    )
+)
+
 
 def appointment_for_change(
     *,
@@ -369,19 +400,10 @@ def appointment_for_change(
     Raises AppointmentNotFound, PatientNotFound, VersionConflict, AppointmentCancelled and, through
     GP Connect, AppointmentInPast.
     """
-    held = AppointmentSlot.objects.filter(appointment=appointment_id, released=False)
-    # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
-    list(
-        Slot.objects.filter(organisation=organisation, pk__in=held.values("slot"))
-        .select_for_update(no_key=True)
-        .order_by("pk")
-        .values_list("pk")
-    )
-    appointment = (
-        Appointment.objects.filter(organisation=organisation, pk=appointment_id)
-        .select_related("patient", "schedule")
-        .select_for_update(of=("self",), no_key=True)
-        .first()
+    which = {"organisation": organisation.pk, "appointment": appointment_id}
+    SLOTS_TO_LOCK.rows("default", **which)
+    appointment: Appointment | None = next(
+        iter(APPOINTMENT_TO_LOCK.objects("default", **which)), None
     )
     if appointment is None:
         raise AppointmentNotFound
