@@ -426,6 +426,27 @@ def test_the_reader_may_read_what_it_is_asked_and_nothing_of_people(pair):
 
 
 @real_ones
+def test_a_replica_that_keeps_readers_waiting_is_not_waited_for(pair):
+    """It holds a lock that the primary has released, as it does not hear of that."""
+    held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+    with pair.served() as running:
+        with pair.database.connect() as migration, migration.transaction(force_rollback=True):
+            migration.execute("LOCK TABLE practice_slot")
+            wait_for(lambda: pair.replica.ask(held) == [1])
+            pair.replica.tell("SELECT pg_wal_replay_pause()")
+        try:
+            answer = pair.search(running.address)
+        finally:
+            pair.replica.tell("SELECT pg_wal_replay_resume()")
+        lost = pair.counted("gpconnect_replica_lost_total")
+        said = [line for line in running.output() if "config.replicas" in line]
+
+    assert answer.status_code == 200
+    assert lost == {"replica_1": 1}
+    assert "statement timeout" in said[0]
+
+
+@real_ones
 def test_a_replica_that_is_gone_costs_nothing_but_speed_and_is_used_again_when_it_is_back(pair):
     answers, ended = [], threading.Event()
 
