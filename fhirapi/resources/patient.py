@@ -21,6 +21,7 @@ from practice.models import (
     PatientLanguage,
     PatientTelecom,
 )
+from practice.models.prepared import Numbers, Prepared
 from practice.services.registration import (
     AddressDetails,
     LanguageDetails,
@@ -118,10 +119,7 @@ def render_all(found: QuerySet[Patient]) -> list[dict[str, Any]]:
     """Every one of ``found``, by id: a query for them, and one for each kind of their parts."""
     rows = list(found.order_by("pk").values_list(*COLUMNS))
     ids = [row[0] for row in rows]
-    languages = parts_of(ids, PatientLanguage, LANGUAGE_COLUMNS)
-    telecoms = parts_of(ids, PatientTelecom, TELECOM_COLUMNS)
-    addresses = parts_of(ids, PatientAddress, ADDRESS_COLUMNS)
-    contacts = parts_of(ids, PatientContact, CONTACT_COLUMNS)
+    languages, telecoms, addresses, contacts = (parts_of(ids, kind) for kind in KINDS_OF_PARTS)
     return [
         render(
             row,
@@ -134,14 +132,30 @@ def render_all(found: QuerySet[Patient]) -> list[dict[str, Any]]:
     ]
 
 
-def parts_of(
-    ids: list[int], model: type[Model], columns: tuple[str, ...]
-) -> dict[int, list[tuple[Any, ...]]]:
+def parts(model: type[Model], columns: tuple[str, ...]) -> Prepared:
+    """The query for the parts of one kind that patients have."""
+    return Prepared(
+        lambda: (
+            model._default_manager.filter(patient__pk__among=Numbers("patients"))
+            .order_by("pk")
+            .values_list("patient", *columns)
+        )
+    )
+
+
+KINDS_OF_PARTS = (
+    parts(PatientLanguage, LANGUAGE_COLUMNS),
+    parts(PatientTelecom, TELECOM_COLUMNS),
+    parts(PatientAddress, ADDRESS_COLUMNS),
+    parts(PatientContact, CONTACT_COLUMNS),
+)
+
+
+def parts_of(ids: list[int], kind: Prepared) -> dict[int, list[tuple[Any, ...]]]:
     """The parts of one kind, by patient; no query when there is no patient."""
     grouped: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    found = model._default_manager.filter(patient__in=ids).order_by("pk")
-    for patient, *parts in found.values_list("patient", *columns):
-        grouped[patient].append(tuple(parts))
+    for patient, *values in kind.rows(patients=ids) if ids else ():
+        grouped[patient].append(tuple(values))
     return grouped
 
 
