@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from fhirapi.errors import (
     ACCESS_DENIED,
@@ -123,8 +123,11 @@ outage = Outage()
 
 @contextmanager
 def database_within_reach() -> Iterator[None]:
-    """Around a first query: raises DatabaseAway, without waiting, where it would wait in vain."""
-    if not outage.may_ask():
+    """Around a first query: raises DatabaseAway, without waiting, where it would wait in vain.
+
+    Whoever has a connection does not wait for one, and may always ask.
+    """
+    if connection.connection is None and not outage.may_ask():
         raise DatabaseAway
     try:
         yield

@@ -1,5 +1,7 @@
 """Who is listened to at all, and how often."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.db import OperationalError
 from psycopg_pool import PoolTimeout
@@ -180,6 +182,7 @@ def away(monkeypatch):
 
     monkeypatch.setattr(views, "practice_by_ods_code", in_vain)
     monkeypatch.setattr(guards, "outage", guards.Outage())
+    monkeypatch.setattr(guards, "connection", SimpleNamespace(connection=None))
     return waited
 
 
@@ -213,6 +216,19 @@ def test_while_the_database_is_away_nobody_else_waits_for_it(consumer, away, mon
     monkeypatch.undo()
     guards.outage.end()
     assert consumer.read_metadata().status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.req("AUD-002")
+def test_who_has_a_connection_is_answered_and_recorded_though_others_wait_for_one(
+    consumer, monkeypatch
+):
+    """A pool that is empty looks like a database that is away to those who find it empty."""
+    monkeypatch.setattr(guards, "outage", guards.Outage())
+    guards.outage.begin()
+
+    assert consumer.read_appointment(99).status_code == 404
+    assert AuditEvent.objects.get().outcome == "404"
 
 
 def test_an_outage_is_looked_at_by_one_request_at_a_time_until_one_succeeds():
