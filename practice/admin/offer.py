@@ -6,14 +6,14 @@ from django.utils.safestring import SafeString
 
 from practice import terminology
 from practice.models import Slot
-from practice.services.diary import why_never_seen
+from practice.services.diary import lacks_address, why_never_seen
 
 
 def obstacles(slot: Slot) -> list[str | SafeString]:
     """Return why nobody outside could ever see this slot, and where that is changed.
 
     The slot need not be saved, nor its session; no sentence: it can be seen. To the service's
-    reasons this adds what only the forms can put right (AVAIL-053, AVAIL-060, STAFF-026).
+    reasons this adds what only the forms can put right (AVAIL-053, STAFF-026).
     """
     schedule, found = slot.schedule, list[str | SafeString]()
     found += why_never_seen(slot, organisation=slot.organisation)
@@ -21,16 +21,9 @@ def obstacles(slot: Slot) -> list[str | SafeString]:
     if role and role not in terminology.value_set("practitioner_role").codes:
         found.append(f"The session's role {role} is not in the national list: choose another one.")
     place = schedule.location
-    if not place.address_line_1 or not place.postal_code:
+    if lacks_address(place):
         url = reverse("admin:practice_location_change", args=[place.pk])
-        found.append(
-            format_html(
-                '{} has no full address, which others are shown: <a href="{}" class="text-link">'
-                "add it under Locations</a>.",
-                place,
-                url,
-            )
-        )
+        found.append(format_html('Its address: <a href="{}" class="text-link">{}</a>.', url, place))
     if found and schedule.pk:
         url = reverse("admin:practice_schedule_change", args=[schedule.pk])
         found.append(

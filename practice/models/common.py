@@ -8,6 +8,9 @@ validate_ods_code = RegexValidator(
 )
 
 
+YEAR_MINUTES = 366 * 24 * 60
+
+
 class Versioned(models.Model):
     """A resource that other organisations hold copies of.
 
@@ -56,6 +59,7 @@ class OfferLimits(models.Model):
         "embargo (minutes)",
         null=True,
         blank=True,
+        validators=[MaxValueValidator(YEAR_MINUTES)],
         help_text="Hidden from other organisations until this long before it starts. "
         "Empty: as set for the session, or else for the practice.",
     )
@@ -63,6 +67,7 @@ class OfferLimits(models.Model):
         "minimum notice (minutes)",
         null=True,
         blank=True,
+        validators=[MaxValueValidator(YEAR_MINUTES)],
         help_text="Other organisations can no longer book once it starts within this time. "
         "Empty: as set for the session, or else for the practice.",
     )

@@ -103,9 +103,12 @@ def make_bookable(
 ) -> Outcome:
     """Mark slots GP Connect bookable, except those that nobody outside could ever see."""
 
+    places = organisation.locations.in_bulk()
+
     def why_not(slot: Slot) -> str:
         if slot.gp_connect_bookable:
             return "It is GP Connect bookable already."
+        slot.schedule.location = places[slot.schedule.location_id]
         return " ".join(why_never_seen(slot, organisation=organisation)) or _why_over(slot, now)
 
     values = {"gp_connect_bookable": True}
@@ -243,7 +246,7 @@ def _why_over(slot: Slot, now: datetime) -> str:
 def why_never_seen(slot: Slot, *, organisation: Organisation) -> list[str]:
     """Say why nobody outside could ever see this slot, even if it were marked bookable.
 
-    One sentence for each reason; none: it can be seen. ``slot`` comes with its schedule
+    One sentence for each reason; none: it can be seen. ``slot`` comes with its schedule and place
     (``select_related``); it need not be saved, so that a form can ask before it saves.
     Source: AVAIL-050 to AVAIL-060, STAFF-026.
     """
@@ -259,6 +262,11 @@ def why_never_seen(slot: Slot, *, organisation: Organisation) -> list[str]:
         (slot.overbooked, "An extra slot is never offered to other organisations."),
         (slot.withdrawn, "It is withdrawn: restore it first."),
         (schedule.withdrawn, "Its session does not take place."),
+        (
+            lacks_address(schedule.location),
+            f"{schedule.location} has no full address, which others are shown: add it first, under "
+            "Locations.",
+        ),
         (slot.status == Slot.Status.ENTERED_IN_ERROR, "It was entered in error."),
         (
             embargo is not None and notice is not None and embargo < notice,
@@ -272,6 +280,11 @@ def why_never_seen(slot: Slot, *, organisation: Organisation) -> list[str]:
         ),
     )
     return [words for holds, words in reasons if holds]
+
+
+def lacks_address(place: Location) -> bool:
+    """Whether others could not be told where to go (AVAIL-060)."""
+    return not (place.address_line_1 and place.postal_code)
 
 
 # ---------------------------------------------------------------- sessions

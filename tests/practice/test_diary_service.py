@@ -245,6 +245,17 @@ def test_a_slot_that_nobody_outside_could_see_is_not_made_bookable(of_slot, of_s
     assert why.startswith(words)
 
 
+@pytest.mark.req("AVAIL-060")
+@pytest.mark.parametrize("missing", ["address_line_1", "postal_code"])
+def test_a_slot_in_a_place_without_an_address_is_not_made_bookable(missing):
+    slot = make_slot(gp_connect_bookable=False)
+    Location.objects.update(**{missing: ""})
+
+    why = the_reason(diary.make_bookable, slot)
+
+    assert "has no full address" in why
+
+
 def test_every_reason_is_named_at_once():
     slot = make_slot(
         make_schedule(practitioner_role=""), delivery_channel="", gp_connect_bookable=False

@@ -236,6 +236,11 @@ WRONG = {
         "days: many",
         "8: booking_window_days: a whole number is expected.",
     ),
+    "an absurd number": (
+        "booking_window_days: 14",
+        "embargo_minutes: 2147483647",
+        "8: embargo_minutes: Ensure this value is less than or equal to 527040.",
+    ),
     "not a truth": ("is_main: true", "is_main: yes", "11: is_main: true or false is expected."),
     "not a time": ("end: 13:10", "end: 1310", "34: end: a time such as 09:30 is expected."),
     "no such time": ("end: 13:10", "end: 27:10", "34: end: there is no such time of day."),
