@@ -58,13 +58,28 @@ def entry(title: str, icon: str, model: str, hint: str) -> dict[str, Any]:
     }
 
 
-def page(title: str, icon: str, name: str, model: str, hint: str) -> dict[str, Any]:
-    """Return a menu entry that leads to a day-to-day page; who may see the model sees it."""
+def may_open(name: str, *more: str) -> Callable[[HttpRequest], bool]:
+    """Return a condition for a menu entry: whoever the page itself lets in sees it.
+
+    ``more`` are permissions that it asks for at this address beyond the one that it names.
+    """
+
+    def condition(request: HttpRequest) -> bool:
+        from practice.staff.urls import urlpatterns  # the pages use models, which load later
+
+        view: Any = next(each.callback for each in urlpatterns if each.name == name)
+        return request.user.has_perms([view.view_class.permission, *more])
+
+    return condition
+
+
+def page(title: str, icon: str, name: str, hint: str, *more: str) -> dict[str, Any]:
+    """Return a menu entry that leads to a day-to-day page; ``more``: see may_open."""
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{name}"),
-        "permission": may_view(model),
+        "permission": may_open(name, *more),
         "hint": hint,
     }
 
@@ -74,22 +89,20 @@ NAVIGATION = [
         "title": "Today",
         "items": [
             {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
-            page("Diary", "calendar_month", "diary", "practice.appointment", "The day as it goes"),
+            page("Diary", "calendar_month", "diary", "The day as it goes"),
             page(
                 "Book an appointment",
                 "edit_calendar",
                 "book",
-                "practice.appointment",
                 "Find the patient, find the time",
             ),
             page(
                 "Worklist",
                 "checklist",
                 "worklist",
-                "practice.appointment",
                 "Orphaned appointments, people to be told",
             ),
-            page("Clinic list", "list_alt", "clinic_list", "practice.appointment", "To be printed"),
+            page("Clinic list", "list_alt", "clinic_list", "To be printed"),
             entry(
                 "Appointments", "event_available", "practice.appointment", "Who comes, who booked"
             ),
@@ -110,21 +123,19 @@ NAVIGATION = [
                 "Build a template",
                 "view_timeline",
                 "build_template",
-                "practice.sessiontemplate",
                 "A session from blocks, and what applying it would do",
+                "practice.add_sessiontemplate",
             ),
             page(
                 "Apply templates",
                 "published_with_changes",
                 "apply_templates",
-                "practice.generationrun",
                 "See what it would do to the diary, then do it",
             ),
             page(
                 "Close a time",
                 "sick",
                 "close",
-                "practice.closure",
                 "Off sick, leave: see whom it meets before it does",
             ),
             entry("Closures", "event_busy", "practice.closure", "Bank holidays, leave, sickness"),
@@ -143,21 +154,18 @@ NAVIGATION = [
                 "Visibility",
                 "visibility",
                 "visibility",
-                "practice.accessprofile",
                 "What an organisation is offered, and why not more",
             ),
             page(
                 "Utilisation",
                 "monitoring",
                 "utilisation",
-                "practice.appointment",
                 "Offered, booked, missed, unused",
             ),
             page(
                 "Who may book what",
                 "lock_open",
                 "access",
-                "practice.accessprofile",
                 "Each profile, where it is set, places left",
             ),
             entry(
@@ -177,7 +185,6 @@ NAVIGATION = [
                 "Calendar feeds",
                 "event_repeat",
                 "calendars",
-                "practice.schedule",
                 "A holder's diary in their own calendar program",
             ),
             entry("Locations", "location_on", "practice.location", "Main and branch surgeries"),
@@ -196,7 +203,6 @@ NAVIGATION = [
                 "Audit trail",
                 "fact_check",
                 "audit_trail",
-                "practice.auditevent",
                 "Who saw and did what",
             ),
         ],
@@ -215,6 +221,13 @@ UNFOLD = {
     "SITE_HEADER": "Appointment book",
     "SITE_SUBHEADER": "config.admin_site.practice_name",
     "SITE_SYMBOL": "calendar_month",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("practice/favicon.svg"),
+        }
+    ],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,

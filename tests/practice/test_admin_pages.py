@@ -1,10 +1,13 @@
 """Every page of the admin site answers, finds, stays fast, and keeps to one's own practice."""
 
+import re
 from importlib import import_module
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.staticfiles import finders
+from django.test import RequestFactory
 from django.urls import NoReverseMatch, reverse
 
 from practice import nhs_number
@@ -363,3 +366,34 @@ def test_every_menu_entry_leads_somewhere():
                 assert str(item["link"]).startswith("/admin/")
             except NoReverseMatch as error:
                 raise AssertionError(item["title"]) from error
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_menu_shows_each_role_what_it_may_open_and_nothing_else(practice, role):
+    from config.admin_site import NAVIGATION
+
+    client = signed_in(practice.organisation, role=role)
+    request = RequestFactory().get("/admin/")
+    request.user = client.user
+    entries = [item for group in NAVIGATION for item in group["items"] if "permission" in item]
+
+    wrong = {
+        item["title"]: answer.status_code
+        for item in entries
+        if (answer := client.get(str(item["link"]))).status_code
+        != (200 if item["permission"](request) else 403)
+    }
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ["login", "index", "diary"])
+def test_every_page_names_its_icon_so_that_no_browser_asks_in_vain(practice, name):
+    client = signed_in(practice.organisation, role="Receptionist")
+    if name == "login":
+        client.logout()
+
+    page = client.get(reverse(f"admin:{name}")).content.decode()
+
+    [href] = re.findall(r'<link rel="icon" href="([^"]+)"', page)
+    assert finders.find(href.removeprefix("/static/"))
