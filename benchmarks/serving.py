@@ -1,8 +1,9 @@
 """Which application server, and with which settings: searches of 300 slots and bookings in a mix.
 
 ``python -m benchmarks.serving [--rounds N] [--seconds N] [--only NAME ...]``, on PostgreSQL only,
-a server of its own. Every candidate is started for each of its rounds, two processes of it, in a
-random order. Processor time for each request is the figure to go by where the machine is busy.
+a server of its own. Two processes of every candidate wait side by side and are asked in short
+rounds, in a random order. Processor time for each request is the figure to go by where the machine
+is busy; memory is a process's share (PSS) while all the others run too.
 
 granian and uvicorn take part where they can be imported: neither belongs to this project. For a
 comparison, ``pip install --target FOLDER granian uvicorn`` and set PYTHONPATH to it.
@@ -10,10 +11,11 @@ comparison, ``pip install --target FOLDER granian uvicorn`` and set PYTHONPATH t
 
 import importlib.util
 import random
-import statistics
 import sys
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,12 +24,13 @@ from typing import Any
 from benchmarks import booking, consumers, driving, results, stack
 from benchmarks.booking import Free
 from benchmarks.consumers import Systems
-from benchmarks.driving import Ask, Taken
+from benchmarks.driving import Address, Ask, Taken
 
 CLIENTS = 8
 SEARCHES = 0.8  # of all requests; the others are bookings
 DAYS = 3  # 27 slots of each of four holders on a day
 WORKERS = 2
+DEPLOYED = "gunicorn, 4 threads"
 
 UNPREPARED = """
 exec(open("gunicorn.conf.py").read())
@@ -65,8 +68,11 @@ def granian(*words: str) -> Candidate:
 
 UVICORN = ("-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application")
 CANDIDATES = {
-    "gunicorn sync": gunicorn("--worker-class=sync"),
-    **{f"gunicorn, {n} threads": gunicorn(f"--threads={n}") for n in (1, 2, 4, 8)},
+    "gunicorn sync": gunicorn("--worker-class=sync", "--threads=1"),
+    **{
+        f"gunicorn, {n} threads": gunicorn("--worker-class=gthread", f"--threads={n}")
+        for n in (1, 2, 4, 8)
+    },
     "gunicorn, 4, not frozen": gunicorn("--threads=4", configuration=UNPREPARED),
     "gunicorn, 4, preloaded": gunicorn("--threads=4", "--preload"),
     "gunicorn, 4, no keep-alive": gunicorn("--threads=4", "--keep-alive=0"),
@@ -96,19 +102,29 @@ def mix(systems: Systems, free: list[Free], first: date) -> Ask:
 
 
 @dataclass
-class Served(Taken):
-    """All rounds of a candidate."""
+class Server:
+    """A candidate that runs: how to ask it, and what its rounds came to."""
 
-    memory: list[float] = field(default_factory=list)  # megabytes of a process, PSS
+    address: Address
+    pid: int
+    ask: Ask
+    taken: Taken = field(default_factory=Taken)
 
-    def figures(self) -> dict[str, Any]:
-        return {**super().figures(), "worker_megabytes": round(statistics.median(self.memory), 1)}
+    def round(self, postmaster: int, seconds: float) -> None:
+        meter = stack.Meter({"web": self.pid, "PostgreSQL": postmaster})
+        meter.start()
+        found = driving.closed(self.address, self.ask, clients=CLIENTS, seconds=seconds)
+        self.taken.add(found, meter.milliseconds(len(found.answers)))
+
+    @property
+    def megabytes(self) -> float:
+        """Of its largest process."""
+        return max(stack.megabytes(self.pid))
 
 
-def serve(
-    candidate: Candidate, database: Any, free: list[Free], first: date, seconds: float, to: Served
-) -> None:
-    """One round of a candidate, from its start to its end."""
+@contextmanager
+def served(candidate: Candidate, url: str, free: list[Free], first: date) -> Iterator[Server]:
+    """The candidate, warm, until the block ends."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, *candidate.words]
         if candidate.configuration:
@@ -116,53 +132,62 @@ def serve(
             configuration.write_text(candidate.configuration)
             command += ["--config", str(configuration)]
         variables = {"PROMETHEUS_MULTIPROC_DIR": folder, **candidate.environment}
-        with stack.web(database.url, command=command, variables=variables) as (address, pid):
+        with stack.web(url, command=command, variables=variables) as (address, pid):
             ask = mix(Systems(f"{address[0]}:{address[1]}"), free, first)
             driving.closed(address, ask, clients=CLIENTS, seconds=2)
-            meter = stack.Meter({"web": pid, "PostgreSQL": database.process.pid})
-            meter.start()
-            found = driving.closed(address, ask, clients=CLIENTS, seconds=seconds)
-            to.add(found, meter.milliseconds(len(found.answers)))
-            to.memory.append(max(stack.megabytes(pid)))
+            yield Server(address, pid, ask)
 
 
-def tell(taken: dict[str, Served]) -> None:
+def tell(servers: dict[str, Server]) -> dict[str, Any]:
+    """Print a table of the candidates; return it as figures."""
     print(
-        f"{'':<32}{'a second':>15}{'p50':>8}{'p99':>8} ms{'web':>8}{'database':>10}{'all':>8}"
-        f" ms of processor{'MB':>6}  answers"
+        f"{'':<28}{'a second':>15}{'p50':>8}{'p99':>8} ms{'web':>8}{'database':>10}{'all':>8}"
+        f" ms of processor{'to ours':>9}{'MB':>6}  answers"
     )
-    for name, each in taken.items():
+    ours = servers.get(DEPLOYED, next(iter(servers.values()))).taken
+    figures = {}
+    for name, server in servers.items():
+        each = server.taken
         statuses = sum((found.statuses for found in each.rounds), Counter())
         told = ", ".join(f"{status or 'none'}: {n}" for status, n in sorted(statuses.items()))
         print(
-            f"{name:<32}{each.throughput:7.0f} ± {each.spread:5.0f}{each.p(0.5):8.0f}"
+            f"{name:<28}{each.throughput:7.0f} ± {each.spread:5.0f}{each.p(0.5):8.0f}"
             f"{each.p(0.99):8.0f}   {each.milliseconds('web'):8.2f}"
             f"{each.milliseconds('PostgreSQL'):10.2f}{each.all_milliseconds:8.2f}"
-            f"{statistics.median(each.memory):22.0f}  {told}"
+            f"{ours.times_cheaper(each):23.2f} x{server.megabytes:6.0f}  {told}"
         )
+        figures[name] = {
+            **each.figures(),
+            "processor_to_ours": round(ours.times_cheaper(each), 3),
+            "worker_megabytes": round(server.megabytes, 1),
+        }
+    return figures
 
 
 def main() -> dict[str, Any]:
     parser = results.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4, help="of each round")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=1, help="of each round")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=CANDIDATES, default=CANDIDATES)
     options = parser.parse_args()
     candidates = {name: CANDIDATES[name] for name in options.only if CANDIDATES[name].is_here}
-    taken: dict[str, Served] = defaultdict(Served)
-    with stack.postgresql() as database:
+    with ExitStack() as running:
+        database = running.enter_context(stack.postgresql())
         stack.use(database.url)
         stack.manage("migrate", url=database.url).check_returncode()
         free = booking.build(100)
         stack.leave_database()
         first = date.today() + timedelta(days=1)
         first += timedelta(days=-first.weekday() % 7)
+        servers = {
+            name: running.enter_context(served(candidate, database.url, free, first))
+            for name, candidate in candidates.items()
+        }
         for _ in range(options.rounds):
-            for name in random.sample(list(candidates), len(candidates)):
-                serve(candidates[name], database, free, first, options.seconds, taken[name])
-    ordered = {name: taken[name] for name in candidates}
-    tell(ordered)
-    return results.leave({name: each.figures() for name, each in ordered.items()}, options.json)
+            for name in random.sample(list(servers), len(servers)):
+                servers[name].round(database.process.pid, options.seconds)
+        figures = tell(servers)
+    return results.leave(figures, options.json)
 
 
 if __name__ == "__main__":

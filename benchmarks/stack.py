@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,13 +132,16 @@ def web(
     port = free_port()
     gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"{HOST}:{port}"]
     words = [word.replace("{port}", str(port)) for word in command] or [*gunicorn, *options]
-    folder = ROOT / "var" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "web.log").open("wb") as log:
+    with tempfile.TemporaryFile() as log:
         env = environment(url, DJANGO_SETTINGS_MODULE=settings, **variables)
-        with running(words, env=env, cores=cores, log=log) as process:
-            wait_until_served((HOST, port))
-            yield (HOST, port), process.pid
+        try:
+            with running(words, env=env, cores=cores, log=log) as process:
+                wait_until_served((HOST, port))
+                yield (HOST, port), process.pid
+        except BaseException as failure:
+            log.seek(0)
+            failure.add_note("the server wrote:\n" + log.read().decode()[-3000:])
+            raise
 
 
 @contextlib.contextmanager
