@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 4
+threads = 8
 timeout = 60
 graceful_timeout = 30
 # Longer than nginx keeps an idle connection (60 s), so that it is never the one that is surprised:

@@ -359,7 +359,7 @@ class Stack:
 
 
 @contextlib.contextmanager
-def stack(workers: int, threads: int, practices: int, log: Path) -> Iterator[Stack]:
+def stack(practices: int, log: Path) -> Iterator[Stack]:
     """PostgreSQL, gunicorn, sealing and nginx, all ended afterwards."""
     import django
 
@@ -406,10 +406,7 @@ def stack(workers: int, threads: int, practices: int, log: Path) -> Iterator[Sta
         )
         (log.parent / "world.json").write_bytes(world.stdout)
         # As deploy/systemd/appointments-web.service has it.
-        web = start(
-            *("-m", "gunicorn", "config.wsgi", "--bind", bind),
-            *("--workers", str(workers), "--threads", str(threads), "--umask", "0"),
-        )
+        web = start("-m", "gunicorn", "config.wsgi", "--bind", bind, "--umask", "0")
         assert database.process is not None
         pids = {"web": web.pid, "PostgreSQL": database.process.pid}
         pids["sealing"] = start("manage.py", "seal_audit", "--loop").pid
@@ -583,8 +580,6 @@ def main() -> int:
     parser.add_argument("--warm-up", type=float, default=15)
     parser.add_argument("--step", type=float, default=10, help="seconds of each step of the ramp")
     parser.add_argument("--most", type=float, default=600, help="where the ramp ends")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--practices", type=int, default=30)
     parser.add_argument("--seed", type=int, default=20261125)
     parser.add_argument("--log", type=Path, default=ROOT / "var" / "load" / "servers.log")
@@ -601,7 +596,7 @@ def main() -> int:
     print(f"{os.cpu_count()} cores carry all of it; they had a load of {busy:.1f} before it began")
     if busy > 1:
         shout("The machine is busy with something else: these are not the figures of a quiet one")
-    with stack(arguments.workers, arguments.threads, arguments.practices, arguments.log) as running:
+    with stack(arguments.practices, arguments.log) as running:
         world = json.loads((arguments.log.parent / "world.json").read_text())
         consumers = asyncio.run(run(arguments, running, world))
         return 0 if settle(running, consumers) else 1

@@ -30,7 +30,7 @@ CLIENTS = 8
 SEARCHES = 0.8  # of all requests; the others are bookings
 DAYS = 3  # 27 slots of each of four holders on a day
 WORKERS = 2
-DEPLOYED = "gunicorn, 4 threads"
+DEPLOYED = "gunicorn, 8 threads"
 
 UNPREPARED = """
 exec(open("gunicorn.conf.py").read())
@@ -71,13 +71,13 @@ CANDIDATES = {
     "gunicorn sync": gunicorn("--worker-class=sync", "--threads=1"),
     **{
         f"gunicorn, {n} threads": gunicorn("--worker-class=gthread", f"--threads={n}")
-        for n in (1, 2, 4, 8)
+        for n in (1, 2, 4, 8, 16)
     },
-    "gunicorn, 4, not frozen": gunicorn("--threads=4", configuration=UNPREPARED),
-    "gunicorn, 4, preloaded": gunicorn("--threads=4", "--preload"),
-    "gunicorn, 4, no keep-alive": gunicorn("--threads=4", "--keep-alive=0"),
-    "gunicorn, 4, pool of 2": gunicorn("--threads=4", DATABASE_POOL_SIZE="2"),
-    "gunicorn, 4, pool of 4": gunicorn("--threads=4", DATABASE_POOL_SIZE="4"),
+    "gunicorn, not frozen": gunicorn(configuration=UNPREPARED),
+    "gunicorn, preloaded": gunicorn("--preload"),
+    "gunicorn, no keep-alive": gunicorn("--keep-alive=0"),
+    "gunicorn, pool of 2": gunicorn(DATABASE_POOL_SIZE="2"),
+    "gunicorn, pool of 4": gunicorn(DATABASE_POOL_SIZE="4"),
     **{f"granian, {n} threads": granian("--blocking-threads", f"{n}") for n in (1, 4)},
     "uvicorn": Candidate(
         (*UVICORN, "--host", stack.HOST, "--port", "{port}", "--workers", f"{WORKERS}")
