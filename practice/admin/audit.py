@@ -7,8 +7,10 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
@@ -19,8 +21,9 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from practice import clock
-from practice.admin.base import ReadOnlyAdmin, tones
+from practice.admin.base import ReadOnlyAdmin, actor_of, tones
 from practice.models import AuditEvent
+from practice.services import audit
 
 
 class ExactFilter(TextFilter):
@@ -141,8 +144,21 @@ class AuditEventAdmin(ReadOnlyAdmin):
         ("What", {"fields": [("resource", "patient_id"), "detail_in_full"]}),
     ]
 
-    def audit_page(self, request: HttpRequest, record: AuditEvent) -> None:
+    def audit_list(self, request: HttpRequest, shown: ChangeList) -> None:
         """A look into the trail is in the trail."""
+        asked = {name: values for name, values in request.GET.lists() if any(values)}
+        for organisation in {event.organisation for event in shown.result_list}:
+            audit.record(
+                organisation=organisation,
+                actor=actor_of(request, organisation),
+                event="auditevent.searched",
+                outcome="ok",
+                now=timezone.now(),
+                detail=asked,
+            )
+
+    def audit_page(self, request: HttpRequest, record: AuditEvent) -> None:
+        """So is a look at one event."""
         self.audit(request, record, "viewed", {})
 
     @display(description="At", ordering="recorded_at")

@@ -114,6 +114,17 @@ def test_opening_one_event_is_in_the_trail(practice, auditor):
     assert AuditEvent.objects.get(event="auditevent.viewed").resource == f"AuditEvent/{event.pk}"
 
 
+def test_the_list_of_every_column_is_in_the_trail_too(practice, auditor):
+    record(practice.organisation)
+    record(factories.make_organisation())
+
+    auditor.get(reverse("admin:practice_auditevent_changelist"), {"user_id": "nina"})
+
+    event = AuditEvent.objects.get(event="auditevent.searched")
+    assert event.organisation == practice.organisation
+    assert event.detail == {"user_id": ["nina"]}
+
+
 def test_a_practice_finds_its_own_trail_and_its_own_patients_only(practice, auditor):
     neighbour = factories.make_organisation()
     stranger = factories.make_patient(neighbour)
