@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import connection
 from django.http import QueryDict
@@ -16,9 +17,9 @@ from psycopg.adapt import Loader
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 
-from fhirapi.appointment_views import included
+from fhirapi.appointment_views import directory_of, sessions_of
 from fhirapi.filters import SlotFilter
-from fhirapi.resources import slot
+from fhirapi.resources import schedule, slot
 from fhirapi.resources.common import STRUCTURES, UKTimes
 from practice import bookability
 from practice.models import Organisation, Slot
@@ -31,6 +32,15 @@ def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, s
     found = bookability.offered(organisation=organisation, requester=asked["searchFilter"], now=now)
     span = {"start": asked["start"].instant, "end": asked["end"].instant}
     return SlotFilter.narrow(found, **span).order_by("start", "pk"), search.wanted
+
+
+def included(
+    rows: list[tuple[Any, ...]], wanted: set[str], organisation: Organisation
+) -> list[dict[str, Any]]:
+    """What goes with slots, as dicts."""
+    sessions, times = sessions_of(rows, organisation), UKTimes()
+    rendered = [schedule.render(session.row, times) for session in sessions]
+    return rendered + [orjson.loads(each) for each in directory_of(sessions, wanted, organisation)]
 
 
 class SlotSerializer(serializers.ModelSerializer):
@@ -75,9 +85,7 @@ def by_serializer(query: str, organisation: Organisation, now: datetime) -> byte
     entries = [{"resource": each} for each in SlotSerializer(found, many=True).data]
     ids = [(row["resource"]["schedule"]["reference"].split("/")[1],) for row in entries]
     rows = [(None,) * 4 + (int(pk), None, None, None) for (pk,) in ids]
-    entries += [
-        {"resource": each} for each in included(rows, wanted, UKTimes(), organisation=organisation)
-    ]
+    entries += [{"resource": each} for each in included(rows, wanted, organisation)]
     return JSONRenderer().render({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
 
@@ -86,7 +94,7 @@ def by_fhir_resources(query: str, organisation: Organisation, now: datetime) -> 
     rows = list(found.annotate(**slot.ANNOTATIONS).values_list(*slot.COLUMNS))
     times = UKTimes()
     resources = [slot.render(row, times) for row in rows]
-    resources += included(rows, wanted, times, organisation=organisation)
+    resources += included(rows, wanted, organisation)
     bundle = Bundle(type="searchset", entry=[{"resource": each} for each in resources])
     return bundle.model_dump_json().encode()
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, DateTimeField
+from django.db.models import BigIntegerField, CharField, DateTimeField
+from django.db.models.functions import Cast
 from django.http import HttpResponse
 
-from fhirapi import ssp
+from fhirapi import directory, ssp
+from fhirapi.directory import Version
 from fhirapi.errors import BAD_REQUEST, FHIRError
 from fhirapi.filters import (
     SCHEDULE_LOCATION,
@@ -20,9 +22,6 @@ from fhirapi.parsers import parse_body
 from fhirapi.resources import (
     appointment,
     bundle,
-    location,
-    organization,
-    practitioner,
     schedule,
     slot,
 )
@@ -60,22 +59,24 @@ OFFERED = OfferedRows(
 )
 
 
-HERE: dict[str, Any] = {"organisation": Parameter("organisation", BigIntegerField())}
-NAMED = {"pk__among": Numbers("ids")}
-SCHEDULES = Prepared(lambda: schedule.rows_of(Schedule.objects.filter(**HERE, **NAMED)))
-PRACTITIONERS = Prepared(
-    lambda: practitioner.rows_of(selectors.practitioners(**HERE).filter(**NAMED), **HERE)
-)
-LOCATIONS = Prepared(lambda: location.rows_of(selectors.locations(**HERE).filter(**NAMED)))
-PRACTICE = Prepared(
-    lambda: organization.rows_of(Organisation.objects.filter(pk=HERE["organisation"]))
+SESSIONS = Prepared(
+    lambda: schedule.rows_of(
+        Schedule.objects.filter(
+            organisation=Parameter("organisation", BigIntegerField()), pk__among=Numbers("ids")
+        ).annotate(
+            # As text: they are compared, never read.
+            holder_changed=Cast("session_holder__updated_at", CharField()),
+            location_changed=Cast("location__updated_at", CharField()),
+        ),
+        *("session_holder__version", "holder_changed", "location__version", "location_changed"),
+    )
 )
 
 
 def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime) -> bytes:
     """The Bundle of a search as JSON. Raises what is wrong with the parameters."""
     asked = search.checked()
-    rows = OFFERED.rows(
+    slots = OFFERED.rows(
         organisation=organisation,
         requester=asked["searchFilter"],
         now=now,
@@ -83,29 +84,52 @@ def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime)
         end=asked["end"].instant,
     )
     times = UKTimes()
-    others = included(rows, search.wanted, times, organisation=organisation)
-    return bundle.encoded_searchset(slot.encode(rows, times), others)
+    sessions = sessions_of(slots, organisation)
+    entries = slot.encode(slots, times) + schedule.encode((row for row, *_ in sessions), times)
+    return bundle.encoded_searchset(
+        entries, directory_of(sessions, search.wanted, organisation) if slots else ()
+    )
 
 
-def included(
-    slots: list[tuple[Any, ...]], wanted: set[str], times: UKTimes, *, organisation: Organisation
-) -> Iterator[dict[str, Any]]:
-    """The resources that go with slots: each once, none without a slot (SLOT-071 to SLOT-077)."""
+class Session(NamedTuple):
+    """A session that slots belong to: its row, and today's versions of its holder and its place."""
+
+    row: tuple[Any, ...]
+    holder: Version | None
+    location: Version
+
+
+def sessions_of(slots: list[tuple[Any, ...]], organisation: Organisation) -> list[Session]:
+    """The sessions of slots: each once, no query without a slot (SLOT-071)."""
     if not slots:
-        return
+        return []
     column = slot.COLUMNS.index("schedule_id")
-    here = {"organisation": organisation.pk}
-    schedules = SCHEDULES.rows(**here, ids={row[column] for row in slots})
-    yield from (schedule.render(row, times) for row in schedules)
+    found = SESSIONS.rows(organisation=organisation.pk, ids={row[column] for row in slots})
+    size = len(schedule.COLUMNS)
+    at_location, at_holder = map(schedule.COLUMNS.index, ("location_id", "session_holder_id"))
+    return [
+        Session(
+            row[:size],
+            (row[at_holder], *row[size : size + 2]) if row[at_holder] else None,
+            (row[at_location], *row[size + 2 :]),
+        )
+        for row in found
+    ]
+
+
+def directory_of(
+    sessions: list[Session], wanted: set[str], organisation: Organisation
+) -> Iterator[bytes]:
+    """Holders, places and the practice of sessions, each once (SLOT-072 to SLOT-077)."""
+    here = organisation.pk
     if SCHEDULE_PRACTITIONER in wanted:
-        column = schedule.COLUMNS.index("session_holder_id")
-        ids = {row[column] for row in schedules if row[column]}
-        yield from practitioner.render_rows(PRACTITIONERS.rows(**here, ids=ids))
+        holders = {session.holder for session in sessions if session.holder}
+        yield from directory.PRACTITIONERS.json_of(here, holders)
     if SCHEDULE_LOCATION in wanted:
-        column = schedule.COLUMNS.index("location_id")
-        ids = {row[column] for row in schedules}
-        yield from map(location.render, LOCATIONS.rows(**here, ids=ids))
-    yield from map(organization.render, PRACTICE.rows(**here))
+        places = {session.location for session in sessions}
+        yield from directory.LOCATIONS.json_of(here, places)
+    practice = (here, organisation.version, organisation.updated_at)
+    yield from directory.PRACTICES.json_of(here, [practice])
 
 
 class AppointmentResponder(GPConnectView):

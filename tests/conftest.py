@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 
+from fhirapi import directory
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import append_only, factories
 from tests.consumer import Consumer
@@ -45,6 +46,13 @@ def pytest_collection_modifyitems(items):
 def pytest_unconfigure():
     """Remove this process's SQLite files."""
     shutil.rmtree(settings.TEMPORARY_FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """What another test's database held under the same ids is not to be found in this one's."""
+    for kept in (directory.PRACTITIONERS, directory.LOCATIONS, directory.PRACTICES):
+        kept.kept.clear()
 
 
 @dataclass(frozen=True)

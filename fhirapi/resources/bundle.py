@@ -1,6 +1,6 @@
 """Bundle: the answer to a search. Plain STU3, except that a registration's names its profile."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -20,9 +20,10 @@ def searchset(resources: Iterable[dict[str, Any]], *, profile: str = "") -> dict
     return bundle
 
 
-def encoded_searchset(entries: bytes, resources: Iterable[dict[str, Any]]) -> bytes:
-    """The same as JSON, when the many are encoded already: ``entries`` with commas between them."""
+def encoded_searchset(entries: Sequence[str], resources: Iterable[bytes]) -> bytes:
+    """The same as JSON, of what is JSON already: entries, and resources that are none yet."""
     if not entries:
         return orjson.dumps(searchset(()))
-    others = b"".join(b"," + orjson.dumps({"resource": resource}) for resource in resources)
-    return b'{"resourceType":"Bundle","type":"searchset","entry":[' + entries + others + b"]}"
+    others = b"".join(b',{"resource":' + resource + b"}" for resource in resources)
+    found = ",".join(entries).encode()
+    return b'{"resourceType":"Bundle","type":"searchset","entry":[' + found + others + b"]}"

@@ -1,10 +1,12 @@
 """Schedule: one session on one date. Sent by the search for free slots only."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
 
+from fhirapi.resources import fragments
 from fhirapi.resources.common import (
     STRUCTURES,
     UKTimes,
@@ -40,9 +42,9 @@ def practitioner_role(code: str) -> dict[str, Any]:
     }
 
 
-def rows_of(found: QuerySet[Schedule]) -> QuerySet[Any, Any]:
-    """The rows of sessions, by id."""
-    return found.annotate(**ANNOTATIONS).order_by("pk").values_list(*COLUMNS)
+def rows_of(found: QuerySet[Schedule], *more: str) -> QuerySet[Any, Any]:
+    """The rows of sessions, by id; with ``more`` columns after COLUMNS."""
+    return found.annotate(**ANNOTATIONS).order_by("pk").values_list(*COLUMNS, *more)
 
 
 def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
@@ -63,3 +65,29 @@ def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
     if not session_name:
         del rendered["serviceCategory"]
     return rendered
+
+
+def encode(rows: Iterable[tuple[Any, ...]], times: UKTimes) -> list[str]:
+    """Rows of COLUMNS as the JSON of Bundle entries."""
+    kinds: dict[tuple[str, str, bool], list[str]] = {}
+    entries = []
+    for pk, version, role, session_name, location, session_holder, start, end in rows:
+        kind = (role, session_name, session_holder is not None)
+        if kind not in kinds:
+            kinds[kind] = _cut(*kind)
+        a, b, c, d, *e, f, g = kinds[kind]
+        holder = f"{session_holder}{e[0]}" if e else ""
+        entries.append(
+            f"{a}{pk}{b}{version}{c}{location}{d}{holder}{times[start]}{f}{times[end]}{g}"
+        )
+    return entries
+
+
+def _cut(role: str, session_name: str, has_holder: bool) -> list[str]:
+    """The entry of every session of a kind, without its ids, version, start and end."""
+
+    def marked(mark: str) -> dict[str, Any]:
+        holder = mark if has_holder else None
+        return render((mark, mark, role, session_name, mark, holder, 0, 0), UKTimes({0: mark}))
+
+    return fragments.cut(marked, role, session_name)

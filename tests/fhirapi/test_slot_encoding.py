@@ -1,4 +1,4 @@
-"""The fast way to write slots says what the plain one says, whatever the practice's words are."""
+"""The fast way to write slots and sessions says what the plain one says, whatever the words are."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fhirapi.resources import bundle, slot
+from fhirapi.resources import bundle, schedule, slot
 from fhirapi.resources.common import UKTimes, uk_time
 from practice import terminology
 from practice.models import Slot
@@ -30,10 +30,14 @@ EPOCHS = st.integers(FIRST, LAST)
 ROWS = st.tuples(IDS, VERSIONS, CHANNELS, TEXTS, IDS, STATUSES, EPOCHS, EPOCHS)
 
 
-def rendered(rows) -> bytes:
-    """The definition: each row as a dict, and the dicts as JSON with a comma between each."""
-    entries = ({"resource": slot.render(row, UKTimes())} for row in rows)
-    return b",".join(orjson.dumps(entry) for entry in entries)
+ROLES = st.sampled_from([code for code, _ in terminology.practitioner_roles()])
+SESSIONS = st.tuples(IDS, VERSIONS, ROLES, TEXTS, IDS, IDS | st.none(), EPOCHS, EPOCHS)
+
+
+def rendered(rows, kind=slot) -> list[str]:
+    """The definition: each row as a dict, and each dict as JSON."""
+    entries = ({"resource": kind.render(row, UKTimes())} for row in rows)
+    return [orjson.dumps(entry).decode() for entry in entries]
 
 
 @STABLE
@@ -64,13 +68,23 @@ def test_rows_of_several_kinds_in_turn_do_not_borrow_from_each_other(kinds, plac
 
 
 @STABLE
+@given(st.lists(SESSIONS, max_size=6))
+@example([(1, 1, "R0260", "", 1, None, 1792886400, 1792887000)])
+@example([(1, 1, "R0260", "~", 1, 2, 1792886400, 1792887000)])
+@example([(1, 1, "R0260", '"Ear", ~~nose', 1, 2, 1792886400, 1792887000)])
+def test_any_sessions_are_encoded_as_they_are_rendered(rows):
+    assert schedule.encode(rows, UKTimes()) == rendered(rows, schedule)
+
+
+@STABLE
 @given(st.lists(ROWS, max_size=3))
 def test_a_bundle_of_encoded_slots_is_the_bundle_of_rendered_ones(rows):
     other = {"resourceType": "Organization", "id": "1"} if rows else None
     others = [other] if other else []
+    as_json = [orjson.dumps(each) for each in others]
     entries = [slot.render(row, UKTimes()) for row in rows]
 
-    encoded = bundle.encoded_searchset(slot.encode(rows, UKTimes()), others)
+    encoded = bundle.encoded_searchset(slot.encode(rows, UKTimes()), as_json)
 
     assert encoded == orjson.dumps(bundle.searchset([*entries, *others]))
 
