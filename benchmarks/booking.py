@@ -185,6 +185,8 @@ class Bare:
         shares = [[self.free.pop() for _ in range(share)] for _ in each]
         with ProcessPoolExecutor(processes, context) as pool:
             parts = list(pool.map(self.run, each, shares, [seconds] * processes))
+        for share_of_one, part in zip(shares, parts, strict=True):
+            self.free += share_of_one[: len(share_of_one) - len(part.answers)]
         return Round(
             answers=[answer for part in parts for answer in part.answers],
             seconds=max(part.seconds for part in parts),
@@ -211,7 +213,7 @@ class Bare:
         return taken
 
 
-MOST_A_SECOND = 3000  # bookings of bare SQL that a round is given slots for
+MOST_A_SECOND = 8000  # bookings of bare SQL that a round is given slots for
 
 
 # ---------------------------------------------------------------- the run
