@@ -183,14 +183,18 @@ def on(cores: set[int] | None, pid: int) -> Iterator[None]:
     What this process starts meanwhile is there too, unless it is told otherwise.
     """
     before = os.sched_getaffinity(0)
-    for each in (0, *descendants(pid)):
-        os.sched_setaffinity(each, cores or before)
+    move(pid, cores or before)
     try:
         yield
     finally:
-        for each in (0, *descendants(pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(each, before)
+        move(pid, before)
+
+
+def move(pid: int, cores: set[int]) -> None:
+    """Let this process and another, with what comes from it, run on these cores only."""
+    for each in (0, *descendants(pid)):
+        with contextlib.suppress(ProcessLookupError):  # such as a vacuum that has just ended
+            os.sched_setaffinity(each, cores)
 
 
 def processor_seconds(pid: int) -> float:

@@ -22,7 +22,7 @@ Version = tuple[int, int, Any]  # of a resource: its id, its version, and when t
 class Kept:
     """Rendered resources of one type. ``read`` finds those of a practice that have certain ids."""
 
-    MOST = 10_000  # a few hundred bytes each
+    MOST = 50_000  # less than a kilobyte each
 
     def __init__(self, read: Callable[[int, Collection[int]], Iterable[dict[str, Any]]]) -> None:
         self.read = read
