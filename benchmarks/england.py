@@ -29,9 +29,9 @@ def given(default: float, meaning: str, *path: str) -> Any:
 class Costs:
     """What was measured."""
 
-    web_ms: float = given(6.2, "processor time of an API request: web")
-    postgresql_ms: float = given(3.2, "the same: PostgreSQL")
-    sealing_ms: float = given(0.8, "the same: sealing its event")
+    web_ms: float = given(3.3, "processor time of an API request: web")
+    postgresql_ms: float = given(1.3, "the same: PostgreSQL")
+    sealing_ms: float = given(0.2, "the same: sealing its event")
     nginx_ms: float = given(0.3, "the same: nginx, TLS included")
     page_web_ms: float = given(
         55, "processor time of a page of the diary: web", "pages", "diary, a day", "processor_ms"
