@@ -167,7 +167,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60) -> float:
 
 
 class Load:
-    """Consumers that search and book without a pause, each slot by two of them."""
+    """Consumers that search and book without a pause, each slot by two; then they search."""
 
     def __init__(self, broken: Broken, address: servers.Address, consumers: int = 6) -> None:
         self.broken, self.address = broken, address
@@ -192,6 +192,9 @@ class Load:
                 if answered(answer) in {201, 409}:
                     break
                 time.sleep(0.05)
+            time.sleep(0.05)
+        while not self.ended.is_set():  # a fast machine has no slot left to book
+            self.note(lambda: self.broken.search(self.address))
             time.sleep(0.05)
 
     def note(self, call: Callable[[], Any]) -> Any:
