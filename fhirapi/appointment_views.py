@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, CharField, DateTimeField
+from django.db.models import CharField, DateTimeField
 from django.db.models.functions import Cast
 from django.http import HttpResponse
 
@@ -30,7 +30,7 @@ from fhirapi.views import GPConnectRequest, GPConnectView
 from practice import selectors
 from practice.bookability import OfferedRows
 from practice.models import Appointment, Organisation, Schedule
-from practice.models.prepared import Numbers, Parameter, Prepared
+from practice.models.prepared import Number, Numbers, Parameter, Prepared
 from practice.services import booking, registration
 
 
@@ -62,7 +62,7 @@ OFFERED = OfferedRows(
 SESSIONS = Prepared(
     lambda: schedule.rows_of(
         Schedule.objects.filter(
-            organisation=Parameter("organisation", BigIntegerField()), pk__among=Numbers("ids")
+            organisation=Number("organisation"), pk__among=Numbers("ids")
         ).annotate(
             # As text: they are compared, never read.
             holder_changed=Cast("session_holder__updated_at", CharField()),
@@ -170,22 +170,18 @@ class AppointmentView(AppointmentResponder):
     }
 
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
-        found = selectors.appointment_for_reading(
-            organisation=request.practice,
-            appointment_id=self.appointment_asked_for(appointment_id),
-            now=request.now,
-        )
-        return self.appointment_response(found)
+        found = self.appointment_asked_for(appointment_id)
+        return self.appointment_response(selectors.check_may_be_read(found, now=request.now))
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
-        pk = self.appointment_asked_for(appointment_id)
+        self.appointment_asked_for(appointment_id)
         body = parse_body(request, expected="Appointment")
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
         change: dict[str, Any] = {"actor": request.actor, "now": request.now}
         found = booking.appointment_for_change(
             organisation=request.practice,
-            appointment_id=pk,
+            appointment_id=logical_id(appointment_id),
             expected_version=expected_version(request.headers.get("If-Match")),
             **change,
         )
@@ -199,8 +195,8 @@ class AppointmentView(AppointmentResponder):
             found = booking.amend_appointment(appointment=found, **texts, **change)
         return self.appointment_response(found, slots)
 
-    def appointment_asked_for(self, appointment_id: str) -> int:
-        """The id in the address; the trail is told of it and of its patient, so that a refusal is
+    def appointment_asked_for(self, appointment_id: str) -> Appointment | None:
+        """The one in the address; the trail is told of it and of its patient, so that a refusal is
         recorded with them too (AUD-003, AUD-007). A patient whose number was never verified is
         verified now, as by a find: their appointments are shown only then (visibility matrix)."""
         request, pk = self.request, logical_id(appointment_id)
@@ -214,7 +210,8 @@ class AppointmentView(AppointmentResponder):
                     actor=request.actor,
                     now=request.now,
                 )
-        return pk
+                found.patient.refresh_from_db()
+        return found
 
 
 def expected_version(if_match: str | None) -> str | None:

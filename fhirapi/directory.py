@@ -9,12 +9,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import orjson
-from django.db.models import BigIntegerField
 
 from fhirapi.resources import location, organization, practitioner
 from practice import selectors
 from practice.models import Organisation
-from practice.models.prepared import Numbers, Parameter, Prepared
+from practice.models.prepared import Number, Numbers, Prepared
 
 Version = tuple[int, int, Any]  # of a resource: its id, its version, and when that was made
 
@@ -45,7 +44,7 @@ class Kept:
         self.kept[organisation_id, version] = json
 
 
-HERE: dict[str, Any] = {"organisation": Parameter("organisation", BigIntegerField())}
+HERE: dict[str, Any] = {"organisation": Number("organisation")}
 NAMED = {"pk__among": Numbers("ids")}
 PRACTITIONER_ROWS = Prepared(
     lambda: practitioner.rows_of(selectors.practitioners(**HERE).filter(**NAMED), **HERE)

@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Coalesce
 from practice import clock
 from practice.models import AccessProfile, AppointmentSlot, Organisation, Slot
 from practice.models.expressions import Epoch
-from practice.models.prepared import Numbers, Parameter, Prepared
+from practice.models.prepared import Number, Numbers, Parameter, Prepared
 
 
 class Reason(StrEnum):
@@ -311,12 +311,9 @@ class Question:
 
 
 PARAMETERS: dict[str, Any] = {
-    "organisation": Parameter("organisation", BigIntegerField()),
+    "organisation": Number("organisation"),
     "profiles": Numbers("profiles"),
-    **{
-        name: Parameter(name, BigIntegerField())
-        for name in ("floor", "ceiling", "wall_now", *LIMITS)
-    },
+    **{name: Number(name) for name in ("floor", "ceiling", "wall_now", *LIMITS)},
 }
 
 
@@ -388,9 +385,9 @@ def _offset_seconds(moment: datetime) -> int:
 
 PROFILE_FIELDS: list[str] = [field.attname for field in AccessProfile._meta.concrete_fields]
 ALL_PROFILES = Prepared(
-    lambda: AccessProfile.objects.filter(
-        organisation=Parameter("organisation", BigIntegerField())
-    ).values_list(*PROFILE_FIELDS)
+    lambda: AccessProfile.objects.filter(organisation=Number("organisation")).values_list(
+        *PROFILE_FIELDS
+    )
 )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import BigIntegerField, CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
 
 from practice import clock
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
@@ -15,7 +15,7 @@ from practice.models import (
     PractitionerRole,
     Schedule,
 )
-from practice.models.prepared import Parameter, Prepared
+from practice.models.prepared import Number, Parameter, Prepared
 
 VERIFIED = "01"
 
@@ -25,7 +25,8 @@ HOSTED = Prepared(lambda: Organisation.objects.filter(ods_code=Parameter("ods_co
 
 def practice_by_ods_code(ods_code: str) -> Organisation | None:
     """Return the practice hosted here under exactly this ODS code."""
-    return next(iter(HOSTED.objects(ods_code=ods_code)), None)
+    found: Organisation | None = HOSTED.first(ods_code=ods_code)
+    return found
 
 
 # ---------------------------------------------------------------- patients
@@ -33,15 +34,16 @@ def practice_by_ods_code(ods_code: str) -> Organisation | None:
 
 PATIENT = Prepared(
     lambda: Patient.objects.filter(
-        organisation=Parameter("organisation", BigIntegerField()),
-        pk=Parameter("patient", BigIntegerField()),
+        organisation=Number("organisation"),
+        pk=Number("patient"),
     )
 )
 
 
 def patient_by_id(*, organisation: Organisation, patient_id: int) -> Patient | None:
     """Return a patient of the practice, whatever is to be known of them."""
-    return next(iter(PATIENT.objects(organisation=organisation.pk, patient=patient_id)), None)
+    found: Patient | None = PATIENT.first(organisation=organisation.pk, patient=patient_id)
+    return found
 
 
 def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
@@ -73,27 +75,26 @@ def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
 
 APPOINTMENT = Prepared(
     lambda: Appointment.objects.filter(
-        organisation=Parameter("organisation", BigIntegerField()),
-        pk=Parameter("appointment", BigIntegerField()),
+        organisation=Number("organisation"),
+        pk=Number("appointment"),
     ).select_related("patient", "schedule")
 )
 
 
 def appointment_by_id(*, organisation: Organisation, appointment_id: int) -> Appointment | None:
     """Return an appointment of the practice with its patient and its session."""
-    found = APPOINTMENT.objects(organisation=organisation.pk, appointment=appointment_id)
-    return next(iter(found), None)
+    found: Appointment | None = APPOINTMENT.first(
+        organisation=organisation.pk, appointment=appointment_id
+    )
+    return found
 
 
-def appointment_for_reading(
-    *, organisation: Organisation, appointment_id: int, now: datetime
-) -> Appointment:
-    """Return an appointment that another organisation names, with its patient and its session.
+def check_may_be_read(found: Appointment | None, *, now: datetime) -> Appointment:
+    """Return an appointment that another organisation names, if there is one and it may see it.
 
     Raises AppointmentNotFound; PatientNotFound when its patient is not to be known of;
     AppointmentInPast, by date and time (READ-003, READ-004).
     """
-    found = appointment_by_id(organisation=organisation, appointment_id=appointment_id)
     if found is None:
         raise AppointmentNotFound
     check_patient_may_be_known(found.patient, now=now)

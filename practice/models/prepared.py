@@ -43,11 +43,15 @@ class Parameter(Expression):
         )
 
 
-class Numbers(Parameter):
-    """A list of whole numbers, of any length, for the lookup ``among``."""
+class Number(Parameter):
+    """A whole number, such as an id."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, BigIntegerField())
+
+
+class Numbers(Number):
+    """A list of whole numbers, of any length, for the lookup ``among``."""
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         if connection.vendor == "postgresql":
@@ -107,6 +111,10 @@ class Prepared:
         using = using or router.db_for_read(self.model)
         query = self._query(using)
         return [query.instance(using, row) for row in query.rows(using, values)]
+
+    def first(self, using: str = "", /, **values: Any) -> Any:
+        """The first of the instances, or None."""
+        return next(iter(self.objects(using, **values)), None)
 
     def _query(self, using: str) -> "_Query":
         if using not in self.made:

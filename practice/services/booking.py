@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError
-from django.db.models import BigIntegerField, DateTimeField, F, QuerySet
+from django.db.models import DateTimeField, F, QuerySet
 
 from practice import bookability, clock
 from practice.bookability import Reason, Requester
@@ -48,6 +48,7 @@ from practice.models import (
     Slot,
 )
 from practice.models.prepared import (
+    Number,
     Numbers,
     Parameter,
     Prepared,
@@ -359,9 +360,7 @@ def check_free_for_staff(slots: list[Slot], *, now: datetime) -> None:
 
 # ---------------------------------------------------------------- changing what was booked
 
-WHICH: dict[str, Any] = {
-    name: Parameter(name, BigIntegerField()) for name in ("organisation", "appointment")
-}
+WHICH: dict[str, Any] = {name: Number(name) for name in ("organisation", "appointment")}
 # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
 SLOTS_TO_LOCK = Prepared(
     lambda: (
@@ -402,9 +401,7 @@ def appointment_for_change(
     """
     which = {"organisation": organisation.pk, "appointment": appointment_id}
     SLOTS_TO_LOCK.rows("default", **which)
-    appointment: Appointment | None = next(
-        iter(APPOINTMENT_TO_LOCK.objects("default", **which)), None
-    )
+    appointment: Appointment | None = APPOINTMENT_TO_LOCK.first("default", **which)
     if appointment is None:
         raise AppointmentNotFound
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT

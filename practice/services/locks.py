@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable
 
-from django.db.models import BigIntegerField
-
 from practice.models import Organisation, Slot
-from practice.models.prepared import Numbers, Parameter, Prepared
+from practice.models.prepared import Number, Numbers, Prepared
 
 
 def lock_practice(organisation: Organisation) -> Organisation:
@@ -19,9 +17,7 @@ def lock_practice(organisation: Organisation) -> Organisation:
 
 LOCKED_SLOTS = Prepared(
     lambda: (
-        Slot.objects.filter(
-            organisation=Parameter("organisation", BigIntegerField()), pk__among=Numbers("ids")
-        )
+        Slot.objects.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
         .select_related("schedule", "access_profile", "schedule__access_profile")
         .select_for_update(of=("self",), no_key=True)
         .order_by("pk")
