@@ -13,9 +13,11 @@ IMMEDIATE`` and without the queue in front of it (config.sqlite), some rivals of
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import time, timedelta
 from functools import partial
-from threading import Barrier, BrokenBarrierError
+from itertools import count
+from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
 import pytest
@@ -23,8 +25,18 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from practice import clock
-from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
+from practice.exceptions import PracticeError
+from practice.models import (
+    Appointment,
+    AppointmentSlot,
+    AuditEvent,
+    Closure,
+    Organisation,
+    Slot,
+)
 from practice.services import invariants, locks
+from practice.services.booking import appointment_for_change, cancel_appointment
+from practice.services.closures import close
 from practice.services.generation import generate
 from tests import servers
 from tests.bodies import appointment_body, cancelled
@@ -296,6 +308,114 @@ def test_booking_and_cancelling_while_the_plan_changes_loses_nobody(practice, ri
         assert set(offered) <= set(kept), "a slot outlived the plan"
 
     assert_sound(requests=requests)
+
+
+class Intruder:
+    """Does something in a connection of its own just before the statement of that number.
+
+    What has to wait for a lock is left waiting, and ends once the lock is gone.
+    """
+
+    def __init__(self, number: int, call: Callable[[], object]) -> None:
+        self.left, self.failed = number, []
+        self.call = in_its_own_connection(call)
+        self.thread = Thread(target=self.run)
+
+    def run(self) -> None:
+        try:
+            self.call()
+        except PracticeError:
+            pass  # too late: refused like anybody else
+        except Exception as error:
+            self.failed.append(error)
+
+    def __call__(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            self.thread.start()
+            self.thread.join(timeout=0.2)
+        return execute(sql, params, many, context)
+
+    @contextmanager
+    def between_statements(self) -> Iterator[None]:
+        """Watch this thread's statements, and wait for the intruder in the end, if it came."""
+        with connection.execute_wrapper(self):
+            yield
+        if self.thread.ident:
+            self.thread.join()
+        assert self.failed == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.req("BOOK-070", "CANC-031")
+@pytest.mark.parametrize("what", ["cancelled", "booked", "changes hands"])
+@pytest.mark.parametrize("change", ["template", "closure"])
+def test_whatever_happens_between_two_statements_of_a_change_of_plan(practice, change, what):
+    """A slot that goes is given back, booked or both, at each moment of the run in turn."""
+    now = timezone.now()
+    actor = make_actor(door="command")
+    given = {"organisation": practice.organisation, "actor": actor, "now": now}
+    day = clock.today(now) + timedelta(days=7)
+    at_noon = clock.instant(day, time(12))
+    book_by_staff = partial(make_appointment, patient=practice.patient, door="staff")
+    for number in count(1):
+        template = make_template(
+            effective_from=day,
+            effective_to=day,
+            weekdays=[day.weekday()],
+            runs_on_bank_holidays=True,
+            blocks=[{"end": time(13)}],
+        )
+        the_day = {**given, "from_date": day, "to_date": day, "template_ids": [template.pk]}
+        generate(**the_day)
+        slots = Slot.objects.filter(schedule__template=template)
+        gone, other = slots.filter(start__gte=at_noon).order_by("start")[:2]
+        held = None if what == "booked" else book_by_staff([gone])
+
+        def intrude(held=held, slot=gone) -> None:
+            if held:
+                cancel_by_staff(held)
+            if what != "cancelled":
+                book_by_staff([slot])
+
+        intruder = Intruder(number, intrude)
+        with intruder.between_statements():
+            if change == "template":
+                template.blocks.update(end=time(12))
+                generate(**the_day)
+            else:
+                close(
+                    Closure(
+                        organisation=practice.organisation,
+                        practitioner=template.session_holder,
+                        start_date=day,
+                        end_date=day,
+                        start_time=time(12),
+                        end_time=time(13),
+                    ),
+                    actor=actor,
+                    now=now,
+                )
+
+        slots_that_went = slots.filter(start__gte=at_noon)
+        assert not slots_that_went.filter(status="free", withdrawn=False).exists(), number
+        live = Appointment.objects.filter(slots__in=slots_that_went).exclude(status="cancelled")
+        assert all(live.values_list("orphaned", flat=True)), number
+        assert slots_that_went.get(pk=other.pk).withdrawn
+        if not intruder.thread.ident:
+            break
+
+    assert number > 6, "the run was interrupted at every statement"
+    assert invariants.check(now=timezone.now()).faults == []
+
+
+def cancel_by_staff(appointment: Appointment) -> None:
+    given = {"actor": make_actor(door="staff"), "now": timezone.now()}
+    with transaction.atomic():
+        held = appointment_for_change(
+            organisation=appointment.organisation, appointment_id=appointment.pk, **given
+        )
+        cancel_appointment(appointment=held, reason="Not needed", **given)
 
 
 # ---------------------------------------------------------------- what the races are worth

@@ -5,7 +5,7 @@ hand-made free slots too, which generation by itself never does. Bookings are or
 what to do about each is for people to decide.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import QuerySet
 
@@ -27,12 +27,11 @@ from practice.services.generation import (
     generate,
     plan_again_when_the_diary_moves,
 )
-from practice.services.locks import lock_practice
+from practice.services.locks import lock_practice, lock_slots_of_days
 from practice.services.planning import (
     Closed,
     closures_of,
-    held_appointments,
-    slot_rows,
+    slots_and_bookings,
     title,
     values_of,
 )
@@ -62,7 +61,7 @@ def impact(closure: Closure, *, now: datetime) -> Plan:
         if _meets(closure, schedule)
     ]
     ids = [schedule.pk for schedule in schedules]
-    slots, held = slot_rows(ids, now), held_appointments(ids, now)
+    slots, held = slots_and_bookings(ids, now)
     sessions = []
     for schedule in schedules:
         rows = [row for row in slots[schedule.pk] if not row.withdrawn]
@@ -99,8 +98,10 @@ def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None =
     """
     _check(closure)
 
-    def do() -> Plan:
+    def do(hold_still: bool) -> Plan:
         lock_practice(closure.organisation)
+        if hold_still:
+            lock_slots_of_days(closure.organisation, *_days(closure))
         plan = impact(closure, now=now)
         if digest is not None and plan.digest != digest:
             raise PlanChanged
@@ -123,11 +124,13 @@ def reopen(
     ahead as the diary reaches; beyond that there is nothing to do. Raises NotFound.
     """
 
-    def do() -> Closure:
+    def do(hold_still: bool) -> Closure:
         lock_practice(organisation)
         closure = Closure.objects.filter(organisation=organisation, pk=closure_id).first()
         if closure is None:
             raise NotFound("There is no such closure at this practice.")
+        if hold_still:
+            lock_slots_of_days(organisation, *_days(closure))
         plan = _return(closure, now)
         _record("closure.delete", closure, plan, actor, now)
         closure.delete()
@@ -141,11 +144,11 @@ def reopen(
         .values_list("date", flat=True)
         .first()
     )
-    # A night session of the day before may reach into the first day.
-    first = max(closure.start_date, clock.today(now)) - timedelta(days=1)
-    if reach is None or min(reach, closure.end_date) < first:
+    first, last = _days(closure)
+    first = max(first, clock.today(now) - timedelta(days=1))
+    if reach is None or min(reach, last) < first:
         return None
-    last = min(reach, closure.end_date)
+    last = min(reach, last)
     return generate(organisation=organisation, from_date=first, to_date=last, actor=actor, now=now)
 
 
@@ -161,7 +164,7 @@ def _return(closure: Closure, now: datetime) -> Plan:
     )
     schedules = [schedule for schedule in _sessions(closure) if _meets(closure, schedule)]
     ids = [schedule.pk for schedule in schedules]
-    slots, held = slot_rows(ids, now), held_appointments(ids, now)
+    slots, held = slots_and_bookings(ids, now)
     sessions, skipped = [], []
     for schedule in schedules:
         if schedule.withdrawn and not schedule.withdrawn_by_plan:
@@ -225,6 +228,11 @@ def _sessions(closure: Closure) -> QuerySet[Schedule]:
         .select_related("session_holder", "template")
         .order_by("start", "pk")
     )
+
+
+def _days(closure: Closure) -> tuple[date, date]:
+    """The first and last date whose sessions it may meet: one of the night before reaches in."""
+    return closure.start_date - timedelta(days=1), closure.end_date
 
 
 def _meets(closure: Closure, schedule: Schedule) -> bool:

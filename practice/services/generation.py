@@ -20,7 +20,7 @@ from practice.models import Appointment, GenerationRun, Organisation, Schedule, 
 from practice.services import audit, bulk
 from practice.services.audit import Actor
 from practice.services.bank_holidays import seed_bank_holidays
-from practice.services.locks import lock_practice
+from practice.services.locks import lock_practice, lock_slots_of_days
 from practice.services.planning import Week, plan
 from practice.services.plans import (
     COUNTED,
@@ -194,8 +194,10 @@ def _do_week(
 ) -> WeekPlan:
     """Plan and apply one week under the practice's lock."""
 
-    def do() -> WeekPlan:
+    def do(hold_still: bool) -> WeekPlan:
         lock_practice(scope.organisation)
+        if hold_still:
+            lock_slots_of_days(scope.organisation, first, last)
         week = Week(scope, first, last).plan()
         if digest is not None and week.digest != digest:
             raise PlanChanged
@@ -205,16 +207,18 @@ def _do_week(
     return plan_again_when_the_diary_moves(do)
 
 
-def plan_again_when_the_diary_moves(do: Callable[[], Result]) -> Result:
+def plan_again_when_the_diary_moves(do: Callable[[bool], Result]) -> Result:
     """Plan and apply in one transaction; all of it again, when a booking came in between.
 
+    At first nobody who books waits for the plan to be made. ``do`` is told when that has failed:
+    it then holds the slots while it plans, so that ever more bookings cannot put it off for good.
     IntegrityError: another practice took the holder's time. OperationalError: a deadlock, which
     the order of locks makes impossible for all but the database's own locks.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
-                return do()
+                return do(attempt > 1)
         except (DiaryMoved, IntegrityError, OperationalError) as error:
             if attempt == ATTEMPTS:
                 raise

@@ -1,6 +1,7 @@
 """Locks on a practice's diary; practice.services.booking has the order in which they are taken."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from practice.models import Organisation, Slot
 from practice.models.prepared import Number, Numbers, Prepared
@@ -33,3 +34,13 @@ def lock_slots(organisation: Organisation, ids: Iterable[int]) -> list[Slot]:
     """
     rows = LOCKED_SLOTS.objects("default", organisation=organisation.pk, ids=ids)
     return sorted(rows, key=lambda slot: (slot.start, slot.pk))
+
+
+def lock_slots_of_days(organisation: Organisation, first: date, last: date) -> None:
+    """Lock all slots of the sessions of these dates, both included, by id as bookings do.
+
+    Nobody books, cancels or blocks there until the transaction ends.
+    """
+    slots = Slot.objects.filter(organisation=organisation, schedule__date__range=(first, last))
+    for _ in slots.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"):
+        pass

@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Prefetch, Q
+from django.db.models import FilteredRelation, Prefetch, Q
 
 from practice import clock
 from practice.models import (
-    AppointmentSlot,
     Closure,
     Location,
     Organisation,
@@ -125,7 +124,7 @@ class Week:
         self._forget()
         return week
 
-    # ------------------------------------------------------------ reading: seven queries
+    # ------------------------------------------------------------ reading: six queries
 
     def _read(self) -> None:
         scope = self.scope
@@ -163,8 +162,7 @@ class Week:
         ).select_related("session_holder", "location")
         self.schedules = {(s.template_id, s.date): s for s in schedules}
         ids = [schedule.pk for schedule in self.schedules.values()]
-        self.slots = slot_rows(ids, scope.now)
-        self.held = held_appointments(ids, scope.now)
+        self.slots, self.held = slots_and_bookings(ids, scope.now)
 
     def _read_occupied(self) -> None:
         """Read when the holders of this week are elsewhere, at any practice."""
@@ -465,45 +463,58 @@ def _occupation(values: SessionValues) -> tuple[int | None, int, int]:
 # ---------------------------------------------------------------- reading slots and bookings
 
 
-def slot_rows(schedule_ids: Collection[int], now: datetime) -> dict[int, list[SlotRow]]:
-    """Return the slots of sessions that are not over at ``now``, by session: one query."""
-    found: dict[int, list[SlotRow]] = defaultdict(list)
-    rows = Slot.objects.filter(schedule__in=schedule_ids, end__gt=now).values_list(
-        "schedule_id",
-        "pk",
-        "version",
-        Epoch("start"),
-        Epoch("end"),
-        "status",
-        "withdrawn",
-        "withdrawn_by_plan",
-        "changed_by_hand",
-        "overbooked",
-        *SlotKind._fields,
-    )
-    for row in rows.order_by("schedule_id", "start", "pk"):
-        found[row[0]].append(SlotRow._make((*row[1:10], row[10:])))
-    return found
+def slots_and_bookings(
+    schedule_ids: Collection[int], now: datetime
+) -> tuple[dict[int, list[SlotRow]], dict[int, list[Held]]]:
+    """Return, by session, its slots that are not over at ``now``, and its live appointments.
 
-
-def held_appointments(schedule_ids: Collection[int], now: datetime) -> dict[int, list[Held]]:
-    """Return the live appointments of sessions that have not begun at ``now``: one query."""
-    found: dict[int, dict[int, Held]] = defaultdict(dict)
-    rows = AppointmentSlot.objects.filter(
-        released=False, slot__schedule__in=schedule_ids, appointment__start__gte=now
-    ).values_list(
-        "slot__schedule_id",
-        "appointment_id",
-        "appointment__patient_id",
-        Epoch("appointment__start"),
-        Epoch("appointment__end"),
-        "appointment__orphaned",
-        "slot__overbooked",
+    Appointments that have begun are left out. One statement, so that no booking or cancellation
+    lies between the two: a slot read as busy whose appointment is already gone would be left alone
+    by the plan, and stay on offer for good. Later ones are noticed when the plan is applied.
+    """
+    slots: dict[int, list[SlotRow]] = defaultdict(list)
+    held: dict[int, dict[int, Held]] = defaultdict(dict)
+    rows = (
+        Slot.objects.filter(schedule__in=schedule_ids, end__gt=now)
+        .annotate(live=FilteredRelation("appointment_slots", condition=LIVE))
+        .values_list(
+            "schedule_id",
+            "pk",
+            "version",
+            Epoch("start"),
+            Epoch("end"),
+            "status",
+            "withdrawn",
+            "withdrawn_by_plan",
+            "changed_by_hand",
+            "overbooked",
+            *SlotKind._fields,
+            "live__appointment_id",
+            "live__appointment__patient_id",
+            Epoch("live__appointment__start"),
+            Epoch("live__appointment__end"),
+            "live__appointment__orphaned",
+        )
     )
-    for schedule, *row in rows.order_by("appointment__start", "appointment_id", "slot__overbooked"):
+    first = seconds(now) + bool(now.microsecond)
+    for row in rows.order_by("schedule_id", "overbooked", "start", "pk"):
+        slot = SlotRow._make((*row[1:10], row[10:-5]))
+        slots[row[0]].append(slot)
+        if row[-5] is None or row[-3] < first:
+            continue
+        appointment = Held(*row[-5:], extra=slot.overbooked)
         # Of several slots the first counts: one of the session's own, if there is one.
-        found[schedule].setdefault(row[0], Held(*row))
-    return defaultdict(list, {schedule: list(held.values()) for schedule, held in found.items()})
+        held[row[0]].setdefault(appointment.id, appointment)
+    return slots, defaultdict(
+        list, {schedule: sorted(found.values(), key=_by_start) for schedule, found in held.items()}
+    )
+
+
+LIVE = Q(appointment_slots__released=False)
+
+
+def _by_start(appointment: Held) -> tuple[int, int]:
+    return appointment.start, appointment.id
 
 
 # ---------------------------------------------------------------- closures

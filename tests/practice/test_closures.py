@@ -92,7 +92,7 @@ def test_the_impact_is_shown_and_nothing_written(practice, generated, django_ass
     make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
     before = everything()
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         shown = closures.impact(closure(practice), now=NOW)
 
     assert everything() == before

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 
+from practice.exceptions import NotOffered
 from practice.models import Appointment, Schedule, Slot, TemplateBlock
 from practice.services import diary, generation
 from practice.services.audit import Actor
@@ -106,16 +108,11 @@ def test_two_practices_at_once_do_not_have_one_holder_at_one_time():
     assert Schedule.objects.values("date").distinct().count() == 40
 
 
-@pytest.mark.postgresql
-@pytest.mark.parametrize("act", ["booked", "blocked"])
-def test_what_people_do_between_plan_and_lock_is_planned_again(monkeypatch, act):
-    """The plan is read without locks on slots, so that nobody waits for it to book one.
-
-    On SQLite a run holds the one write lock from before it reads.
-    """
+@pytest.fixture
+def run() -> dict[str, Any]:
+    """What a second run is told; the first has made a morning from 09:00 to 12:00."""
     organisation = make_organisation()
-    template = make_template(organisation, effective_from=MONDAY, weekdays=[0])
-    patient = make_patient(organisation)
+    make_template(organisation, effective_from=MONDAY, weekdays=[0])
     run = {
         "organisation": organisation,
         "from_date": MONDAY,
@@ -124,7 +121,18 @@ def test_what_people_do_between_plan_and_lock_is_planned_again(monkeypatch, act)
         "now": datetime(2027, 1, 30, 12, tzinfo=UTC),
     }
     generation.generate(**run)
-    TemplateBlock.objects.filter(template=template).update(end=time(11, 30))
+    return run
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("act", ["booked", "blocked"])
+def test_what_people_do_between_plan_and_lock_is_planned_again(monkeypatch, run, act):
+    """The plan is read without locks on slots, so that nobody waits for it to book one.
+
+    On SQLite a run holds the one write lock from before it reads.
+    """
+    organisation, patient = run["organisation"], make_patient(run["organisation"])
+    TemplateBlock.objects.update(end=time(11, 30))
     slot = Slot.objects.order_by("-start").first()
     attempts = []
 
@@ -158,3 +166,33 @@ def test_what_people_do_between_plan_and_lock_is_planned_again(monkeypatch, act)
         assert done.appointments_orphaned == 1
     else:
         assert slot.status == "busy-unavailable"
+
+
+@pytest.mark.postgresql
+def test_a_run_is_not_put_off_by_ever_more_bookings(monkeypatch, run):
+    """Whoever books between plan and lock a second time has to wait, and is then too late."""
+    patient = make_patient(run["organisation"])
+    TemplateBlock.objects.update(end=time(11))
+    slots = list(Slot.objects.order_by("-start")[:6])
+    attempts = []
+
+    def book(slot):
+        try:
+            make_appointment([slot], patient, now=run["now"])
+        finally:
+            connection.close()
+
+    def apply_week(week, **options):
+        attempts.append(pool.submit(book, slots[len(attempts)]))
+        wait(attempts, timeout=0.5)
+        original(week, **options)
+
+    original = generation.apply_week
+    monkeypatch.setattr(generation, "apply_week", apply_week)
+    with ThreadPoolExecutor(6) as pool:
+        done = generation.generate(**run)
+
+    assert (done.slots_withdrawn, done.appointments_orphaned) == (5, 1)
+    in_time, too_late = attempts
+    assert in_time.exception() is None
+    assert isinstance(too_late.exception(), NotOffered)
