@@ -463,6 +463,9 @@ def _occupation(values: SessionValues) -> tuple[int | None, int, int]:
 # ---------------------------------------------------------------- reading slots and bookings
 
 
+LIVE = Q(appointment_slots__released=False)
+
+
 def slots_and_bookings(
     schedule_ids: Collection[int], now: datetime
 ) -> tuple[dict[int, list[SlotRow]], dict[int, list[Held]]]:
@@ -498,19 +501,17 @@ def slots_and_bookings(
     )
     first = seconds(now) + bool(now.microsecond)
     for row in rows.order_by("schedule_id", "overbooked", "start", "pk"):
-        slot = SlotRow._make((*row[1:10], row[10:-5]))
-        slots[row[0]].append(slot)
-        if row[-5] is None or row[-3] < first:
-            continue
-        appointment = Held(*row[-5:], extra=slot.overbooked)
-        # Of several slots the first counts: one of the session's own, if there is one.
-        held[row[0]].setdefault(appointment.id, appointment)
+        schedule, *about_slot, appointment, patient, start, end, orphaned = row
+        slot = SlotRow._make((*about_slot[:9], tuple(about_slot[9:])))
+        slots[schedule].append(slot)
+        if appointment is not None and start >= first:
+            # Of several slots the first counts: one of the session's own, if there is one.
+            held[schedule].setdefault(
+                appointment, Held(appointment, patient, start, end, orphaned, slot.overbooked)
+            )
     return slots, defaultdict(
         list, {schedule: sorted(found.values(), key=_by_start) for schedule, found in held.items()}
     )
-
-
-LIVE = Q(appointment_slots__released=False)
 
 
 def _by_start(appointment: Held) -> tuple[int, int]:
