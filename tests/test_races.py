@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import time, timedelta
 from functools import partial
-from itertools import count
+from itertools import count, product
 from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
@@ -37,6 +37,7 @@ from practice.models import (
 from practice.services import invariants, locks
 from practice.services.booking import appointment_for_change, cancel_appointment
 from practice.services.closures import close
+from practice.services.diary import block_slots, unblock_slots
 from practice.services.generation import generate
 from tests import servers
 from tests.bodies import appointment_body, cancelled
@@ -348,10 +349,19 @@ class Intruder:
 
 @pytest.mark.postgresql
 @pytest.mark.req("BOOK-070", "CANC-031")
-@pytest.mark.parametrize("what", ["cancelled", "booked", "changes hands"])
-@pytest.mark.parametrize("change", ["template", "closure"])
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        *product(
+            ["template", "last hour closed", "all of it closed"],
+            ["cancelled", "booked", "changes hands"],
+        ),
+        ("all of it closed", "unblocked and booked"),
+    ],
+)
 def test_whatever_happens_between_two_statements_of_a_change_of_plan(practice, change, what):
     """A slot that goes is given back, booked or both, at each moment of the run in turn."""
+    taken, was_blocked = what in ("cancelled", "changes hands"), what == "unblocked and booked"
     now = timezone.now()
     actor = make_actor(door="command")
     given = {"organisation": practice.organisation, "actor": actor, "now": now}
@@ -370,11 +380,16 @@ def test_whatever_happens_between_two_statements_of_a_change_of_plan(practice, c
         generate(**the_day)
         slots = Slot.objects.filter(schedule__template=template)
         gone, other = slots.filter(start__gte=at_noon).order_by("start")[:2]
-        held = None if what == "booked" else book_by_staff([gone])
+        of_slot = {**given, "slot_ids": [gone.pk]}
+        held = book_by_staff([gone]) if taken else None
+        if was_blocked:
+            block_slots(**of_slot)
 
-        def intrude(held=held, slot=gone) -> None:
+        def intrude(held=held, slot=gone, of_slot=of_slot) -> None:
             if held:
                 cancel_by_staff(held)
+            if was_blocked:
+                unblock_slots(**of_slot)
             if what != "cancelled":
                 book_by_staff([slot])
 
@@ -390,7 +405,7 @@ def test_whatever_happens_between_two_statements_of_a_change_of_plan(practice, c
                         practitioner=template.session_holder,
                         start_date=day,
                         end_date=day,
-                        start_time=time(12),
+                        start_time=time(12 if change == "last hour closed" else 9),
                         end_time=time(13),
                     ),
                     actor=actor,
@@ -399,7 +414,7 @@ def test_whatever_happens_between_two_statements_of_a_change_of_plan(practice, c
 
         slots_that_went = slots.filter(start__gte=at_noon)
         assert not slots_that_went.filter(status="free", withdrawn=False).exists(), number
-        live = Appointment.objects.filter(slots__in=slots_that_went).exclude(status="cancelled")
+        live = Appointment.objects.filter(slots__in=slots_that_went, status="booked")
         assert all(live.values_list("orphaned", flat=True)), number
         assert slots_that_went.get(pk=other.pk).withdrawn
         if not intruder.thread.ident:

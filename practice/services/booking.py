@@ -1,6 +1,6 @@
 """Taking slots and giving them back: every booking, through whichever door, passes here.
 
-The order of locks, for all who change the diary: practice (generation only), slots by id,
+The order of locks, for all who change the diary: practice (not for bookings), slots by id,
 appointments by id, access profiles by id. Whoever keeps to it queues and never deadlocks.
 """
 

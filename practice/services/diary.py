@@ -86,7 +86,11 @@ def block_slots(
 def unblock_slots(
     *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
 ) -> Outcome:
-    """Make blocked slots free again."""
+    """Make blocked slots free again, unless their session is just being withdrawn.
+
+    Blocked slots keep no session, so that nobody may free one while a plan is made and applied.
+    """
+    lock_practice(organisation)
 
     def why_not(slot: Slot) -> str:
         if slot.status != Slot.Status.BUSY_UNAVAILABLE:

@@ -10,7 +10,7 @@ from practice.models.prepared import Number, Numbers, Prepared
 def lock_practice(organisation: Organisation) -> Organisation:
     """Lock a practice's row until the transaction ends, and return it as it is now.
 
-    Whoever makes, moves or withdraws sessions, or adds slots, takes this lock first. Bookings do
+    Whoever makes, moves or withdraws sessions, or adds or frees slots, takes it first. Bookings do
     not need it and are not held up by it: they lock the slots they take.
     """
     return Organisation.objects.select_for_update(of=("self",), no_key=True).get(pk=organisation.pk)
