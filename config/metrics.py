@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from practice import monitoring
-from practice.services import sealing
+from practice.services import audit_spool, sealing
 
 counted = CollectorRegistry()
 
@@ -64,7 +64,7 @@ REPLICA_LAG = Gauge(
 
 
 class Condition(Collector):
-    """Gauges that are asked of the database while Prometheus waits: small queries, no patient."""
+    """Gauges that are looked up while Prometheus waits: small queries, no patient."""
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("gpconnect_database_up", "Whether the database answers.")
@@ -73,7 +73,12 @@ class Condition(Collector):
         except DatabaseError:
             gauges = []
         up.add_metric([], float(bool(gauges)))
-        yield from (up, *gauges)
+        kept_aside = GaugeMetricFamily(
+            "gpconnect_audit_kept_aside_seconds",
+            "For how long the oldest audit event that this machine kept aside has waited.",
+            audit_spool.spool().seconds(timezone.now()),
+        )
+        yield from (up, kept_aside, *gauges)
 
     def gauges(self) -> Iterator[Metric]:
         now = timezone.now()

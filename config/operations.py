@@ -23,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from config import metrics, replicas
 from practice import monitoring
-from practice.services import sealing
+from practice.services import audit_spool, sealing
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -89,13 +89,16 @@ def diary(now: datetime) -> dict[str, Any]:
 
 
 def audit(now: datetime) -> dict[str, Any]:
-    """How far sealing the audit trail is behind."""
-    lag = sealing.lag()
-    seconds = lag.seconds(now)
+    """How far sealing the audit trail is behind, and taking in what this machine kept aside."""
+    lag, spool = sealing.lag(), audit_spool.spool()
+    seconds, aside = lag.seconds(now), spool.seconds(now)
+    late = max(seconds, aside) > settings.AUDIT_LAG_WARNING_SECONDS
     return {
-        "status": WARNING if seconds > settings.AUDIT_LAG_WARNING_SECONDS else OK,
+        "status": OK if spool.is_writable and not late else WARNING,
         "waiting": lag.waiting,
         "lag_seconds": round(seconds, 1),
+        "kept_aside_seconds": round(aside, 1),
+        "spool_writable": spool.is_writable,
     }
 
 

@@ -280,6 +280,8 @@ GPCONNECT_COMMANDS_PER_MINUTE = number("GPCONNECT_COMMANDS_PER_MINUTE", 0 if DEB
 
 # The health check warns when a practice's diary ends sooner, or sealing lags further behind.
 DIARY_DAYS_WARNING = number("DIARY_DAYS_WARNING", default=14)
+# Where this machine keeps the audit events of an outage until the sealer takes them in.
+AUDIT_SPOOL = os.environ.get("AUDIT_SPOOL") or str(BASE_DIR / "var" / "audit")
 AUDIT_LAG_WARNING_SECONDS = number("AUDIT_LAG_WARNING_SECONDS", default=300)
 
 # Who may read /metrics: whoever sends the token, or asks from one of these networks.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.db import OperationalError
@@ -29,7 +29,7 @@ from fhirapi.ssp import Interaction
 from practice.models import AuditEvent, Organisation
 from practice.selectors import practice_by_ods_code
 from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import Actor, Facts
 from practice.services.transactions import one_change
 from practice.staleness import stale
 
@@ -200,14 +200,14 @@ class GPConnectView(APIView):
 
     def audit(self, response: HttpResponse) -> None:
         """Record the request and its outcome: refused or not, there is no way round (AUD-002)."""
-        audit.record(**self.event(response))
+        practice = getattr(self.request, "practice", None)
+        audit.record(organisation=practice, **self.event(response))
 
-    def event(self, response: HttpResponse) -> dict[str, Any]:
-        """The request and its outcome, as the trail keeps them."""
+    def event(self, response: HttpResponse) -> Facts:
+        """The request and its outcome, as they are told to the trail."""
         request = self.request
         refusal: FHIRError | None = getattr(response, "refusal", None)
-        return {
-            "organisation": getattr(request, "practice", None),
+        facts = {
             "actor": request.actor,
             "event": request.actor.interaction or f"{request.method} without an interaction id",
             "outcome": str(response.status_code),
@@ -216,11 +216,13 @@ class GPConnectView(APIView):
             "diagnostics": " ".join(refusal.diagnostics) if refusal else "",
             **self.concerns,
         }
+        return cast(Facts, facts)
 
     def refuse(self, exc: Exception) -> HttpResponse:
         """The response for an exception, audited after everything else has been rolled back.
 
-        What the trail cannot take is in the log. A database that is known to be away is not asked.
+        What the trail cannot take now is kept aside for it. A database that is known to be away is
+        not asked.
         """
         response = self.handle_exception(exc)
         if not is_unreachable(exc):
@@ -230,7 +232,7 @@ class GPConnectView(APIView):
                 return response
             except Exception as failure:
                 response = self.handle_exception(failure)
-        audit.keep_in_log(**self.event(response))
+        audit.keep_aside(ods_code=self.kwargs["ods_code"], **self.event(response))
         return response
 
 

@@ -50,9 +50,10 @@ def pytest_unconfigure():
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    """What another test's database held under the same ids is not to be found in this one's."""
+    """What another test's database held, or could not hold, is not to be found in this one's."""
     for kept in (directory.PRACTITIONERS, directory.LOCATIONS, directory.PRACTICES):
         kept.kept.clear()
+    shutil.rmtree(settings.AUDIT_SPOOL, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from config.settings import *  # noqa: E402, F403 - the environment above must c
 from config.settings import DATABASES  # noqa: E402
 
 TEMPORARY_FOLDER = Path(tempfile.mkdtemp(prefix="appointments-tests-"))  # conftest removes it
+AUDIT_SPOOL = os.environ["AUDIT_SPOOL"] = str(TEMPORARY_FOLDER / "audit")
 
 if DATABASES["default"]["ENGINE"] == "config.sqlite":
     DATABASES["default"]["TEST"] = {"NAME": str(TEMPORARY_FOLDER / "test.sqlite3")}

@@ -59,7 +59,13 @@ def test_ready_says_how_it_is_in_a_few_queries(client, well, django_assert_max_n
     checks = response.json()["checks"]
     assert checks["migrations"] == {"status": "ok", "unapplied": []}
     assert checks["diary"]["fewest_days_left"] in (59, 60)
-    assert checks["audit"] == {"status": "ok", "waiting": 0, "lag_seconds": 0.0}
+    assert checks["audit"] == {
+        "status": "ok",
+        "waiting": 0,
+        "lag_seconds": 0.0,
+        "kept_aside_seconds": 0.0,
+        "spool_writable": True,
+    }
 
 
 @pytest.mark.django_db
@@ -116,6 +122,34 @@ def test_sealing_that_lags_is_a_warning(client, well):
     assert (response.status_code, response.json()["status"]) == (200, "warning")
     assert response.json()["checks"]["audit"]["waiting"] == 1
     assert response.json()["checks"]["audit"]["lag_seconds"] >= 600
+
+
+@pytest.mark.django_db
+def test_what_was_kept_aside_and_not_taken_in_is_a_warning(client, well, settings, tmp_path):
+    settings.AUDIT_SPOOL = str(tmp_path)
+    audit.keep_aside(
+        ods_code=well.organisation.ods_code,
+        actor=make_actor(),
+        event="test.event",
+        outcome="503",
+        now=timezone.now() - timedelta(minutes=10),
+    )
+
+    response = client.get("/health/ready")
+
+    assert (response.status_code, response.json()["status"]) == (200, "warning")
+    assert response.json()["checks"]["audit"]["kept_aside_seconds"] >= 600
+
+
+@pytest.mark.django_db
+def test_a_spool_that_cannot_be_written_is_a_warning(client, well, settings, tmp_path):
+    (tmp_path / "file").touch()
+    settings.AUDIT_SPOOL = str(tmp_path / "file" / "audit")
+
+    response = client.get("/health/ready")
+
+    assert (response.status_code, response.json()["status"]) == (200, "warning")
+    assert response.json()["checks"]["audit"]["spool_writable"] is False
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])

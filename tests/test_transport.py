@@ -839,8 +839,6 @@ def test_a_value_cannot_end_a_directive():
 
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("appointments-*"))
-# Units that wait for a command of another part of the project.
-NOT_YET: set[str] = set()
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
@@ -864,6 +862,19 @@ def test_services_are_hardened(unit):
         assert service[directive] == "yes"
     assert service["ProtectSystem"] == "strict"
     assert service["CapabilityBoundingSet"] == ""
+
+
+def test_what_web_keeps_aside_is_where_the_sealer_looks():
+    """On a file system that is otherwise read-only to both."""
+    spools = set()
+    for unit in ("web", "seal"):
+        text = (ROOT / "deploy" / "systemd" / f"appointments-{unit}.service").read_text()
+        assert "\nStateDirectory=appointments\n" in text
+        spools |= set(
+            re.findall(r"^Environment=AUDIT_SPOOL=(/var/lib/appointments/\w+)$", text, re.M)
+        )
+
+    assert len(spools) == 1
 
 
 def test_both_proofs_run_every_night_and_the_runbook_enables_them():

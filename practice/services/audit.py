@@ -3,12 +3,13 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import connection, transaction
 
 from practice.models import AuditEvent, Organisation
 from practice.models.prepared import PreparedInsert
+from practice.services import audit_spool
 
 logger = logging.getLogger("practice.audit")
 
@@ -34,30 +35,84 @@ class Actor:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def record(
-    *,
-    organisation: Organisation | None,
-    actor: Actor,
-    event: str,
-    outcome: str,
-    now: datetime,
-    spine_code: str = "",
-    diagnostics: str = "",
-    patient_id: int | None = None,
-    resource: str = "",
-    detail: dict[str, Any] | None = None,
-) -> None:
-    """Add one event to the trail, in the transaction of the change that it records (AUD-016).
+class Facts(TypedDict):
+    """What is told of an event.
 
     ``event`` is the interaction ID or the name of the action, ``outcome`` the HTTP status or "ok",
     ``resource`` such as "Appointment/9", ``detail`` what else belongs to it: verb, path and query
     of a request, previous and new values of a change.
     """
+
+    actor: Actor
+    event: str
+    outcome: str
+    now: datetime
+    spine_code: NotRequired[str]
+    diagnostics: NotRequired[str]
+    patient_id: NotRequired[int | None]
+    resource: NotRequired[str]
+    detail: NotRequired[dict[str, Any]]
+
+
+def record(*, organisation: Organisation | None, **facts: Unpack[Facts]) -> None:
+    """Add one event to the trail, in the transaction of the change that it records (AUD-016)."""
+    event = _event(facts)
+    event.organisation = organisation
+    if connection.vendor == "sqlite":
+        with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
+            EVENTS.one(event)
+    else:
+        EVENTS.one(event)
+
+
+EVENTS = PreparedInsert(AuditEvent)
+
+
+def keep_aside(*, ods_code: str, **facts: Unpack[Facts]) -> None:
+    """Keep what the trail cannot take while the database is away, until it can (AUD-002).
+
+    With all that ``record`` is told, but the ODS code from the address in the practice's place. The
+    log says so, without addresses and details; if that cannot be kept either, it is all there is.
+    """
+    event = _event(facts)
+    try:
+        audit_spool.keep(event, ods_code=ods_code)
+        words, why = "audit event kept aside", ""
+    except OSError as error:
+        words, why = "audit event lost", str(error)
+    shown = {
+        "practice": ods_code,
+        "at": event.recorded_at.isoformat(),
+        **{name: getattr(event, name) for name in IN_LOG},
+        "why": why,
+    }
+    logger.error(words, extra={"fields": {name: text for name, text in shown.items() if text}})
+
+
+IN_LOG = (
+    "event",
+    "outcome",
+    "spine_code",
+    "diagnostics",
+    "door",
+    "user_id",
+    "user_name",
+    "user_role",
+    "user_organisation",
+    "device",
+    "patient_id",
+    "resource",
+)
+
+
+def _event(facts: Facts) -> AuditEvent:
+    """An event as the trail keeps it, of no practice yet."""
+    actor, patient_id = facts["actor"], facts.get("patient_id")
     texts = {
-        "event": event,
-        "outcome": outcome,
-        "spine_code": spine_code,
-        "diagnostics": diagnostics,
+        "event": facts["event"],
+        "outcome": facts["outcome"],
+        "spine_code": facts.get("spine_code", ""),
+        "diagnostics": facts.get("diagnostics", ""),
         "trace_id": actor.trace_id,
         "user_id": actor.user_id,
         "user_name": actor.name,
@@ -66,57 +121,14 @@ def record(
         "on_authority_of": actor.on_authority_of,
         "device": actor.device,
         "address": actor.address,
-        "resource": resource,
+        "resource": facts.get("resource", ""),
     }
-    stored = AuditEvent(
-        organisation=organisation,
-        recorded_at=now,
+    return AuditEvent(
+        recorded_at=facts["now"],
         door=actor.door,
         patient_id=patient_id if patient_id is None or abs(patient_id) < 2**63 else None,
-        detail=storable({**actor.detail, **(detail or {})}),
+        detail=storable({**actor.detail, **facts.get("detail", {})}),
         **{name: storable(text)[: LENGTHS[name]] for name, text in texts.items()},
-    )
-    if connection.vendor == "sqlite":
-        with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
-            EVENTS.one(stored)
-    else:
-        EVENTS.one(stored)
-
-
-EVENTS = PreparedInsert(AuditEvent)
-
-
-def keep_in_log(
-    *,
-    organisation: Organisation | None,
-    actor: Actor,
-    event: str,
-    outcome: str,
-    now: datetime,
-    detail: dict[str, Any] | None = None,
-    **facts: Any,
-) -> None:
-    """Write to the log what the trail could not take, while the database is away (AUD-002).
-
-    With all that ``record`` is told but ``detail``: addresses stay out of the log.
-    """
-    logger.error(
-        "audit event not stored",
-        extra={
-            "fields": {
-                "practice": organisation.ods_code if organisation else "",
-                "at": now.isoformat(),
-                "event": event,
-                "outcome": outcome,
-                "door": actor.door,
-                "user_id": actor.user_id,
-                "user_name": actor.name,
-                "user_role": actor.role,
-                "user_organisation": actor.organisation,
-                "device": actor.device,
-                **facts,
-            }
-        },
     )
 
 

@@ -25,6 +25,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, Min, OuterRef, QuerySet
 
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting, Organisation
+from practice.services.audit_spool import was_kept_aside
 
 logger = logging.getLogger("practice.audit")
 
@@ -351,7 +352,7 @@ def _walk(
                 f"number {sequence}: another hash was published, so all up to it may be forged",
                 **place,
             )
-        if event is not None:
+        if event is not None and not was_kept_aside(event["detail"]):
             if latest and event["recorded_at"] < latest - DISORDER:
                 early += 1
                 if early == 1:

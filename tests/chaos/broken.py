@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -43,6 +43,7 @@ class Broken:
         self, database: Cluster, say: Callable[[str], None], clock: Clock | None = None
     ) -> None:
         self.database, self.say, self.clock = database, say, clock
+        self.spool = database.data.parent / "audit"
         self.world: SimpleNamespace
 
     def fill(self, **options: Any) -> None:
@@ -54,6 +55,7 @@ class Broken:
             **os.environ,
             **(self.clock.environment if self.clock else {}),
             "DATABASE_URL": self.database.url,
+            "AUDIT_SPOOL": str(self.spool),
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
 
@@ -81,7 +83,11 @@ class Broken:
 
     @contextmanager
     def served(self, **options: Any) -> Iterator[servers.Gunicorn]:
-        environment = {**SERVED, "DATABASE_URL": self.database.url}
+        environment = {
+            **SERVED,
+            "DATABASE_URL": self.database.url,
+            "AUDIT_SPOOL": str(self.spool),
+        }
         if self.clock:
             environment |= self.clock.environment
         environment |= options.pop("environment", {})
@@ -121,7 +127,7 @@ class Broken:
 
     def check(self) -> None:
         """The diary and the trail are whole."""
-        self.run("manage.py", "seal_audit")
+        sealed = self.run("manage.py", "seal_audit")
         diary = self.run("manage.py", "check_diary", check=False)
         trail = self.run("manage.py", "verify_audit", check=False)
         assert diary.returncode == 0, diary.stdout + diary.stderr
@@ -129,6 +135,17 @@ class Broken:
         words = diary.stdout.strip().splitlines()[-1]
         trails = "; ".join(map(str.strip, trail.stdout.splitlines()))
         self.say(f"held: check_diary ({words}); verify_audit ({trails})")
+        if "kept aside" in sealed.stdout:
+            self.say(f"held: {sealed.stdout.splitlines()[0]}")
+
+    def check_all_are_recorded(self, answers: Iterable[Any]) -> None:
+        """After ``check``: there is a record for every answer that was given, whatever it said."""
+        told = Counter(str(each.status_code) for each in answers if each is not None)
+        recorded = Counter(
+            self.database.ask("SELECT outcome FROM practice_auditevent WHERE door = 'gp-connect'")
+        )
+        assert told <= recorded, f"answered {told}, recorded {recorded}"
+        self.say(f"held: {told.total()} answers {dict(told)}, and a record of each in the trail")
 
 
 def try_to(call: Callable[[], Any]) -> Any:

@@ -74,6 +74,7 @@ def test_the_database_goes_and_comes_back_under_load(broken, say, how):
     assert set(load.booked) <= set(held), "whoever was told 201 has the slot"
     say(f"held: {len(load.booked)} times 201, {len(held)} slots taken, none twice")
     broken.check()
+    broken.check_all_are_recorded(answer for _, _, answer in load.answers)
 
 
 # ---------------------------------------------------------------- the process dies
@@ -145,6 +146,7 @@ def test_all_web_processes_are_killed_under_load(broken, say):
     assert set(load.booked) <= set(held)
     say(f"held: {len(load.booked)} times 201, {len(held)} slots taken, none twice")
     broken.check()
+    broken.check_all_are_recorded(answer for _, _, answer in load.answers)
 
 
 # ---------------------------------------------------------------- nothing can be written
@@ -177,6 +179,7 @@ def test_the_database_becomes_read_only(broken, say):
     assert len(broken.booked()) == 2
     say("held: nothing half-booked, and bookings again without a restart")
     broken.check()
+    broken.check_all_are_recorded([*answers, searched, last])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small disk can be mounted by root only")

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from fhirapi import guards, ssp, views
 from practice.models import Appointment, AuditEvent
+from practice.services import audit_spool
 from tests.bodies import appointment_body
 from tests.consumer import Consumer, issues, make_claims, spine_code
 from tests.factories import make_organisation, make_slot
@@ -188,9 +190,10 @@ def away(monkeypatch):
 
 @pytest.mark.django_db
 @pytest.mark.req("SEC-022", "AUD-002")
-def test_a_request_waits_once_for_a_database_that_is_away_and_is_kept_in_the_log(
-    consumer, away, caplog, monkeypatch
+def test_a_request_waits_once_for_a_database_that_is_away_and_is_in_the_trail_afterwards(
+    consumer, away, caplog, monkeypatch, settings, tmp_path
 ):
+    settings.AUDIT_SPOOL = str(tmp_path)
     monkeypatch.setattr(views.audit, "record", lambda **_: away.append("for the trail"))
 
     response = consumer.find_patient("9476719931", headers={"Ssp-TraceID": "4fd1"})
@@ -198,10 +201,17 @@ def test_a_request_waits_once_for_a_database_that_is_away_and_is_kept_in_the_log
     assert response.status_code == 503
     assert response["Retry-After"]
     assert away == [1]
-    [kept] = [each for each in caplog.records if each.message == "audit event not stored"]
+    [kept] = [each for each in caplog.records if each.message == "audit event kept aside"]
     assert kept.fields["event"] == ssp.FIND_PATIENT.id
     assert (kept.fields["outcome"], kept.fields["spine_code"]) == ("503", "INTERNAL_SERVER_ERROR")
     assert "9476719931" not in str(kept.fields)
+
+    monkeypatch.undo()
+    assert audit_spool.take_in(now=timezone.now()) == 1
+    event = AuditEvent.objects.get()
+    assert event.organisation.ods_code == consumer.organisation.ods_code
+    assert (event.event, event.outcome, event.trace_id) == (ssp.FIND_PATIENT.id, "503", "4fd1")
+    assert "9476719931" in event.detail["url"]
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Number and seal what was added to the audit trail."""
+"""Number and seal what was added to the audit trail, and first add what was kept aside."""
 
 import signal
 import time
@@ -9,15 +9,16 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from practice.services import sealing
+from practice.services import audit_spool, sealing
 
 PUBLISH_SECONDS = 60  # while looping: often enough for a witness, and no flood
 
 
 class Command(BaseCommand):
     help = (
-        "Give the audit events that wait their numbers and seals, and publish the ends of the"
-        " trails in the log. Several may run: each trail is sealed by one at a time."
+        "Take in the audit events that this machine kept aside while the database was away, give"
+        " those that wait their numbers and seals, and publish the ends of the trails in the log."
+        " Several may run: each trail is sealed by one at a time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,9 +36,12 @@ class Command(BaseCommand):
         if loop is not None:
             self.go_on(loop)
             return
+        taken = audit_spool.take_in(now=timezone.now())
         sealed = sealing.seal_everything(now=timezone.now())
         sealing.publish(sealing.heads())
         events, trails = sum(sealed.values()), len(sealed)
+        if taken:
+            self.stdout.write(f"{taken} events taken in that were kept aside")
         self.stdout.write(f"{events} events sealed in {trails} trails")
 
     def go_on(self, seconds: float) -> None:
@@ -49,11 +53,13 @@ class Command(BaseCommand):
         due = time.monotonic()
         while not stop.is_set():
             try:
+                if taken := audit_spool.take_in(now=timezone.now()):
+                    self.stderr.write(f"{taken} events taken in that were kept aside")
                 sealing.seal_everything(now=timezone.now())
                 if time.monotonic() >= due:
                     published = self.publish(published)
                     due = time.monotonic() + PUBLISH_SECONDS
-            except DatabaseError as error:
+            except (DatabaseError, OSError) as error:
                 self.stderr.write(f"sealing failed, trying again: {error}")
             close_old_connections()
             stop.wait(seconds)

@@ -1,0 +1,279 @@
+"""What the trail could not take while the database was away comes into it afterwards, once."""
+
+import fcntl
+import json
+import resource
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError
+from django.utils import timezone
+
+from practice.models import AuditEvent
+from practice.services import audit, audit_spool, sealing
+from tests.factories import make_actor, make_organisation
+from tests.shared import ROOT
+
+
+@pytest.fixture
+def spool(settings, tmp_path) -> audit_spool.Spool:
+    settings.AUDIT_SPOOL = str(tmp_path / "not there yet" / "audit")
+    return audit_spool.spool()
+
+
+def keep(ods_code, **overrides):
+    facts = {
+        "actor": make_actor(trace_id="4fd1", detail={"verb": "GET", "url": "/Patient?é=1"}),
+        "event": "search slots",
+        "outcome": "503",
+        "now": timezone.now(),
+        "spine_code": "INTERNAL_SERVER_ERROR",
+        "diagnostics": "Come back later.",
+        "patient_id": 7,
+        "resource": "Appointment/9",
+        "detail": {"half a pair": "\ud800", "nul": "\x00"},
+    }
+    audit.keep_aside(ods_code=ods_code, **{**facts, **overrides})
+
+
+def take_in():
+    return audit_spool.take_in(now=timezone.now())
+
+
+def files(spool):
+    """What there is but locks."""
+    return sorted(path.name for path in spool.folder.iterdir() if path.suffix)
+
+
+def all_but_its_own(event):
+    told = {name: getattr(event, name) for name in audit_spool.COLUMNS}
+    told["detail"] = {key: value for key, value in event.detail.items() if key != audit_spool.KEPT}
+    return told | {"recorded_at": event.recorded_at, "organisation": event.organisation}
+
+
+# ---------------------------------------------------------------- into the trail
+
+
+@pytest.mark.django_db
+@pytest.mark.req("AUD-002", "AUD-003")
+def test_an_event_of_an_outage_is_in_the_trail_as_if_it_had_been_recorded_at_once(spool):
+    organisation = make_organisation()
+    happened = timezone.now() - timedelta(hours=3)
+    keep(organisation.ods_code, now=happened)
+    kept = take_in()
+    late = AuditEvent.objects.get()
+
+    actor = make_actor(trace_id="4fd1", detail={"verb": "GET", "url": "/Patient?é=1"})
+    audit.record(
+        organisation=organisation,
+        actor=actor,
+        event="search slots",
+        outcome="503",
+        now=happened,
+        spine_code="INTERNAL_SERVER_ERROR",
+        diagnostics="Come back later.",
+        patient_id=7,
+        resource="Appointment/9",
+        detail={"half a pair": "\ud800", "nul": "\x00"},
+    )
+
+    assert kept == 1
+    assert all_but_its_own(late) == all_but_its_own(AuditEvent.objects.exclude(pk=late.pk).get())
+    assert late.detail[audit_spool.KEPT]["stored_at"] > happened.isoformat()
+    assert files(spool) == []
+    assert take_in() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.req("AUD-008")
+def test_it_is_sealed_like_any_other_and_its_date_alarms_nobody(spool):
+    organisation = make_organisation()
+    recorded = {"organisation": organisation, "actor": make_actor(), "event": "x", "outcome": "ok"}
+    now = timezone.now()
+    audit.record(**recorded, now=now)
+    keep(organisation.ods_code, now=now - timedelta(hours=3))
+    take_in()
+    sealing.seal_everything(now=now)
+
+    trail, *_ = sealing.verify(organisation=organisation)
+    assert (trail.sealed, trail.faults, trail.warnings) == (2, [], [])
+
+    audit.record(**recorded, now=now - timedelta(hours=3))
+    sealing.seal_everything(now=now)
+    trail, *_ = sealing.verify(organisation=organisation)
+    assert len(trail.warnings) == 1, "the date of one that was not kept aside does"
+
+
+@pytest.mark.django_db
+def test_what_addressed_no_practice_of_ours_is_in_the_trail_of_none(spool):
+    organisation = make_organisation()
+    keep(organisation.ods_code)
+    keep("Z99999")
+    keep(organisation.ods_code.lower())
+
+    assert take_in() == 3
+    assert AuditEvent.objects.filter(organisation=organisation).count() == 1
+    assert AuditEvent.objects.filter(organisation=None).count() == 2
+
+
+@pytest.mark.django_db
+def test_many_are_taken_in_in_order_by_few_statements(
+    spool, monkeypatch, django_assert_max_num_queries
+):
+    monkeypatch.setattr(audit_spool, "BATCH", 20)
+    organisation = make_organisation()
+    for number in range(50):
+        keep(organisation.ods_code, resource=f"Appointment/{number}")
+
+    with django_assert_max_num_queries(15):
+        assert take_in() == 50
+
+    resources = AuditEvent.objects.order_by("pk").values_list("resource", flat=True)
+    assert list(resources) == [f"Appointment/{number}" for number in range(50)]
+
+
+@pytest.mark.django_db
+def test_the_sealer_takes_them_in_first(spool, capsys):
+    keep(make_organisation().ods_code)
+
+    call_command("seal_audit")
+
+    assert "1 events taken in that were kept aside\n1 events sealed" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- once, whatever happens
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("stored", ["all of them", "none"])
+def test_one_that_dies_while_taking_in_neither_loses_nor_doubles_any(spool, monkeypatch, stored):
+    """It dies with the database's answer to COMMIT still on its way: it may have stored all."""
+    organisation = make_organisation()
+    for number in range(3):
+        keep(organisation.ods_code, resource=f"Appointment/{number}")
+
+    def die(*_):
+        raise DatabaseError("the connection was lost")
+
+    where = (AuditEvent.objects, "bulk_create") if stored == "none" else (audit_spool, "_set_aside")
+    with monkeypatch.context() as patched:
+        patched.setattr(*where, die)
+        with pytest.raises(DatabaseError):
+            take_in()
+    assert files(spool) == ["taking.jsonl"]
+    keep(organisation.ods_code, resource="Appointment/3")
+
+    assert take_in() == (3 if stored == "none" else 0)
+    assert take_in() == 1
+    resources = AuditEvent.objects.order_by("pk").values_list("resource", flat=True)
+    assert list(resources) == [f"Appointment/{number}" for number in range(4)]
+    assert files(spool) == []
+
+
+@pytest.mark.django_db
+def test_while_another_process_takes_in_nothing_is_done(spool):
+    keep(make_organisation().ods_code)
+    with (spool.folder / "taking").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert take_in() == 0
+
+    assert take_in() == 1
+
+
+@pytest.mark.django_db
+def test_a_line_that_cannot_be_read_is_set_aside_and_the_others_are_not_held_up(spool, caplog):
+    organisation = make_organisation()
+    keep(organisation.ods_code)
+    with spool.lines.open("ab") as file:
+        file.write(b'{"name": "torn\n\xff\n{"name": "of another version"}\n')
+    keep(organisation.ods_code)
+
+    assert take_in() == 2
+    assert (
+        spool.unreadable.read_bytes() == b'{"name": "torn\n\xff\n{"name": "of another version"}\n'
+    )
+    assert "3 lines of the audit spool cannot be read" in caplog.text
+
+
+WRITER = """
+import django; django.setup()
+from django.utils import timezone
+from practice.services import audit
+for number in range(40):
+    audit.keep_aside(
+        ods_code="A11111",
+        actor=audit.Actor(door="gp-connect", trace_id="x" * 50),
+        event=str(number),
+        outcome="503",
+        now=timezone.now(),
+        detail={"long": "y" * 9000},
+    )
+"""
+
+
+def test_processes_that_keep_at_once_do_not_tear_each_others_lines(spool):
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_DEBUG": "1",
+        "AUDIT_SPOOL": str(spool.folder),
+        "PYTHONPATH": str(ROOT),
+    }
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER], env=environment, stderr=subprocess.DEVNULL)
+        for _ in range(3)
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+
+    told = [json.loads(line)["event"] for line in spool.lines.read_text().splitlines()]
+    assert sorted(told) == sorted(str(number) for number in [*range(40)] * 3)
+
+
+# ---------------------------------------------------------------- the files
+
+
+def test_only_we_may_read_what_is_kept(spool):
+    keep("A11111")
+
+    assert spool.folder.stat().st_mode & 0o777 == 0o700
+    assert spool.lines.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.django_db
+def test_a_full_disk_is_in_the_log_and_leaves_no_half_line(spool, caplog):
+    """As much of the line as still had room is taken back. The limit of a file plays the disk."""
+    keep("A11111")
+    whole = spool.lines.read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 40, before[1]))
+    try:
+        keep("A11111")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    [lost] = [each for each in caplog.records if each.message == "audit event lost"]
+    assert "No space left" in lost.fields["why"]
+    assert lost.fields["outcome"] == "503"
+    assert spool.lines.read_bytes() == whole
+    assert take_in() == 1
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before(settings, spool, tmp_path):
+    assert spool.is_writable
+    (tmp_path / "file").touch()
+    settings.AUDIT_SPOOL = str(tmp_path / "file" / "audit")
+
+    assert not audit_spool.spool().is_writable
+
+
+def test_how_long_the_oldest_waits(spool):
+    now = timezone.now()
+    assert spool.seconds(now) == 0
+    keep("A11111", now=now - timedelta(seconds=90))
+    keep("A11111", now=now)
+    assert spool.seconds(now) == 90
+
+    spool.lines.write_bytes(b"torn\n")
+    assert 0 <= spool.seconds(timezone.now()) < 60
