@@ -86,7 +86,8 @@ def run(part: Part, kind: str) -> results.Figures | None:
     load = os.getloadavg()[0]
     brought = part.brings_server and kind == POSTGRESQL
     with tempfile.TemporaryDirectory() as folder, database(kind, brought=brought) as (url, server):
-        environment = {**os.environ, **ENVIRONMENT, "DATABASE_URL": url}
+        own = {"DATABASE_URL": url, "AUDIT_SPOOL": f"{folder}/audit"}
+        environment = {**os.environ, **ENVIRONMENT, **own}
         file = Path(folder) / "figures.json"
         commands = [["-m", f"benchmarks.{part.name}", "--json", str(file)]]
         if not part.brings_server:

@@ -376,6 +376,7 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
         environment = {
             **os.environ,
             "DATABASE_URL": database.url,
+            "AUDIT_SPOOL": str(folder / "audit"),
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DJANGO_SECRET_KEY": "for-load-tests-only-" + "x" * 50,
             "DJANGO_ALLOWED_HOSTS": f"{transport.FHIR},127.0.0.1",
