@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import threading
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -346,9 +347,13 @@ def test_valid_nhs_numbers_are_masked_wherever_they_stand(text, masked):
 
 @pytest.fixture
 def lines():
-    """What a handler of ours writes, as JSON, from the loggers in this test."""
-    output = io.StringIO()
+    """What a handler of ours writes, as JSON, from the loggers in this test.
+
+    Of this thread: another may still be answering the browser of a test before.
+    """
+    output, thread = io.StringIO(), threading.get_ident()
     handler = logging.StreamHandler(output)
+    handler.addFilter(lambda record: record.thread == thread)
     handler.addFilter(logs.MaskNHSNumbers())
     handler.setFormatter(logs.JSONFormatter())
     logging.getLogger().addHandler(handler)
