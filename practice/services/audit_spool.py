@@ -69,9 +69,14 @@ class Spool:
                 yield True
 
     @property
+    def has_events(self) -> bool:
+        return self.lines.exists() or self.taking.exists()
+
+    @property
     def is_writable(self) -> bool:
         """Whether an event could be kept here, as far as can be told without trying."""
-        there = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        paths = (self.folder, *self.folder.parents)
+        there = next((path for path in paths if os.access(path, os.F_OK)), self.folder)
         return os.access(there, os.W_OK | os.X_OK)
 
     def seconds(self, now: datetime) -> float:
@@ -145,10 +150,10 @@ def take_in(*, now: datetime) -> int:
     nothing: the next call begins again.
     """
     kept = spool()
-    if not (kept.lines.exists() or kept.taking.exists()):
+    if not kept.has_events:
         return 0
     with kept.lock("taking", wait=False) as mine:
-        if not mine:
+        if not (mine and kept.has_events):  # another one may just have ended
             return 0
         # One that died may have stored all of it, and not have come to removing the file.
         again = kept.taking.exists()
