@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 
 from tests.shared import ROOT
 
@@ -59,6 +59,18 @@ class NetworkClient:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def in_its_own_connection(call: Callable[[], Any]) -> Callable[[], Any]:
+    """A call for a thread, which has a connection to the database only while it runs."""
+
+    def run() -> Any:
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    return run
 
 
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:

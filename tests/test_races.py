@@ -13,31 +13,24 @@ IMMEDIATE`` and without the queue in front of it (config.sqlite), some rivals of
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import time, timedelta
+from datetime import timedelta
 from functools import partial
-from itertools import count, product
-from threading import Barrier, BrokenBarrierError, Thread
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from practice import clock
-from practice.exceptions import PracticeError
 from practice.models import (
     Appointment,
     AppointmentSlot,
     AuditEvent,
-    Closure,
     Organisation,
     Slot,
 )
 from practice.services import invariants, locks
-from practice.services.booking import appointment_for_change, cancel_appointment
-from practice.services.closures import close
-from practice.services.diary import block_slots, unblock_slots
 from practice.services.generation import generate
 from tests import servers
 from tests.bodies import appointment_body, cancelled
@@ -255,18 +248,6 @@ def test_a_slot_changes_hands_once_when_all_cancel_and_book_at_once(practice, ri
 # ---------------------------------------------------------------- and the plan changes
 
 
-def in_its_own_connection(call: Callable[[], Any]) -> Callable[[], Any]:
-    """A call for a thread, which has a connection to the database only while it runs."""
-
-    def run() -> Any:
-        try:
-            return call()
-        finally:
-            connections.close_all()
-
-    return run
-
-
 @pytest.mark.req("BOOK-070", "CANC-031")
 def test_booking_and_cancelling_while_the_plan_changes_loses_nobody(practice, rivals):
     """A session is cut short while its slots are booked and given back.
@@ -291,7 +272,7 @@ def test_booking_and_cancelling_while_the_plan_changes_loses_nobody(practice, ri
 
         run, *answers = servers.at_once(
             [
-                in_its_own_connection(generate_the_day),
+                servers.in_its_own_connection(generate_the_day),
                 *(cancel(rival, each) for rival, each in zip(rivals, held, strict=False)),
                 *(
                     book(rival, [slot], practice.patient)
@@ -309,128 +290,6 @@ def test_booking_and_cancelling_while_the_plan_changes_loses_nobody(practice, ri
         assert set(offered) <= set(kept), "a slot outlived the plan"
 
     assert_sound(requests=requests)
-
-
-class Intruder:
-    """Does something in a connection of its own just before the statement of that number.
-
-    What has to wait for a lock is left waiting, and ends once the lock is gone.
-    """
-
-    def __init__(self, number: int, call: Callable[[], object]) -> None:
-        self.left, self.failed = number, []
-        self.call = in_its_own_connection(call)
-        self.thread = Thread(target=self.run)
-
-    def run(self) -> None:
-        try:
-            self.call()
-        except PracticeError:
-            pass  # too late: refused like anybody else
-        except Exception as error:
-            self.failed.append(error)
-
-    def __call__(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
-        self.left -= 1
-        if self.left == 0:
-            self.thread.start()
-            self.thread.join(timeout=0.2)
-        return execute(sql, params, many, context)
-
-    @contextmanager
-    def between_statements(self) -> Iterator[None]:
-        """Watch this thread's statements, and wait for the intruder in the end, if it came."""
-        with connection.execute_wrapper(self):
-            yield
-        if self.thread.ident:
-            self.thread.join()
-        assert self.failed == []
-
-
-@pytest.mark.postgresql
-@pytest.mark.req("BOOK-070", "CANC-031")
-@pytest.mark.parametrize(
-    ("change", "what"),
-    [
-        *product(
-            ["template", "last hour closed", "all of it closed"],
-            ["cancelled", "booked", "changes hands"],
-        ),
-        ("all of it closed", "unblocked and booked"),
-    ],
-)
-def test_whatever_happens_between_two_statements_of_a_change_of_plan(practice, change, what):
-    """A slot that goes is given back, booked or both, at each moment of the run in turn."""
-    taken, was_blocked = what in ("cancelled", "changes hands"), what == "unblocked and booked"
-    now = timezone.now()
-    actor = make_actor(door="command")
-    given = {"organisation": practice.organisation, "actor": actor, "now": now}
-    day = clock.today(now) + timedelta(days=7)
-    at_noon = clock.instant(day, time(12))
-    book_by_staff = partial(make_appointment, patient=practice.patient, door="staff")
-    for number in count(1):
-        template = make_template(
-            effective_from=day,
-            effective_to=day,
-            weekdays=[day.weekday()],
-            runs_on_bank_holidays=True,
-            blocks=[{"end": time(13)}],
-        )
-        the_day = {**given, "from_date": day, "to_date": day, "template_ids": [template.pk]}
-        generate(**the_day)
-        slots = Slot.objects.filter(schedule__template=template)
-        gone, other = slots.filter(start__gte=at_noon).order_by("start")[:2]
-        of_slot = {**given, "slot_ids": [gone.pk]}
-        held = book_by_staff([gone]) if taken else None
-        if was_blocked:
-            block_slots(**of_slot)
-
-        def intrude(held=held, slot=gone, of_slot=of_slot) -> None:
-            if held:
-                cancel_by_staff(held)
-            if was_blocked:
-                unblock_slots(**of_slot)
-            if what != "cancelled":
-                book_by_staff([slot])
-
-        intruder = Intruder(number, intrude)
-        with intruder.between_statements():
-            if change == "template":
-                template.blocks.update(end=time(12))
-                generate(**the_day)
-            else:
-                close(
-                    Closure(
-                        organisation=practice.organisation,
-                        practitioner=template.session_holder,
-                        start_date=day,
-                        end_date=day,
-                        start_time=time(12 if change == "last hour closed" else 9),
-                        end_time=time(13),
-                    ),
-                    actor=actor,
-                    now=now,
-                )
-
-        slots_that_went = slots.filter(start__gte=at_noon)
-        assert not slots_that_went.filter(status="free", withdrawn=False).exists(), number
-        live = Appointment.objects.filter(slots__in=slots_that_went, status="booked")
-        assert all(live.values_list("orphaned", flat=True)), number
-        assert slots_that_went.get(pk=other.pk).withdrawn
-        if not intruder.thread.ident:
-            break
-
-    assert number > 6, "the run was interrupted at every statement"
-    assert invariants.check(now=timezone.now()).faults == []
-
-
-def cancel_by_staff(appointment: Appointment) -> None:
-    given = {"actor": make_actor(door="staff"), "now": timezone.now()}
-    with transaction.atomic():
-        held = appointment_for_change(
-            organisation=appointment.organisation, appointment_id=appointment.pk, **given
-        )
-        cancel_appointment(appointment=held, reason="Not needed", **given)
 
 
 # ---------------------------------------------------------------- what the races are worth
