@@ -62,6 +62,7 @@ SECURE_HSTS_PRELOAD = not DEBUG
 # refused by the proxy instead (SEC-006), so this one check does not apply.
 SECURE_SSL_REDIRECT = False
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
+CSRF_FAILURE_VIEW = "practice.staff.trouble.form_too_old"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -138,6 +139,7 @@ MIDDLEWARE = [
     "config.headers.protect",
     "config.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "practice.staff.trouble.spare_waiting",  # before anything that asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

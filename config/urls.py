@@ -21,7 +21,7 @@ urlpatterns = [
     path("", include("fhirapi.urls")),
 ]
 
-handler400 = "fhirapi.errors.bad_request"
-handler403 = "fhirapi.errors.permission_denied"
-handler404 = "fhirapi.errors.page_not_found"
-handler500 = "fhirapi.errors.server_error"
+handler400 = "config.doors.bad_request"
+handler403 = "config.doors.permission_denied"
+handler404 = "config.doors.page_not_found"
+handler500 = "config.doors.server_error"

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core import exceptions as django_errors
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
-from django.views import defaults
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf_errors
 
 from fhirapi import renderers
 from practice import exceptions as refusals
+from practice.outage import RETRY_AFTER_SECONDS, DatabaseAway, is_away
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +97,6 @@ UNAVAILABLE = SpineError(
     503, "processing", "INTERNAL_SERVER_ERROR", "Unexpected internal server error"
 )
 
-RETRY_AFTER_SECONDS = 2
-
 
 class FHIRError(Exception):
     """A refusal with its Spine code. ``diagnostics`` name the element and the rule, never data.
@@ -117,10 +114,6 @@ class FHIRError(Exception):
         self.diagnostics = (diagnostics,) if isinstance(diagnostics, str) else tuple(diagnostics)
         self.headers = dict(headers or {})
         super().__init__(error.code, *self.diagnostics)
-
-
-class DatabaseAway(OperationalError):
-    """The database could not be reached a moment ago, and this request did not try again."""
 
 
 # ---------------------------------------------------------------- from exceptions to codes
@@ -178,7 +171,7 @@ def from_exception(exc: Exception, *, trace_id: str) -> FHIRError:
             return FHIRError(error, diagnostics)
     if not isinstance(exc, DatabaseAway):
         logger.error("Request %s failed.", trace_id, exc_info=exc)
-    if isinstance(exc, (OperationalError, InterfaceError)) or is_read_only(exc):
+    if is_away(exc):
         return FHIRError(
             UNAVAILABLE,
             f"The appointment book cannot be reached at the moment (trace id {trace_id}).",
@@ -193,16 +186,6 @@ def neutral_diagnostics(trace_id: str) -> str:
 
 
 CONTENTION_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
-
-
-def is_read_only(exc: Exception) -> bool:
-    """Whether the database may only be read, as a replica that has not taken over yet."""
-    return getattr(exc.__cause__, "sqlstate", None) == "25006"
-
-
-def is_unreachable(exc: Exception) -> bool:
-    """Whether there was no connection to the database, so that asking again means waiting again."""
-    return isinstance(exc, DatabaseAway) or isinstance(exc.__cause__, PoolTimeout)
 
 
 def is_contention(exc: DatabaseError) -> bool:
@@ -260,28 +243,20 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
 
 # ---------------------------------------------------------------- outside the views
 
-ADMIN = "/admin/"
-
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: a request so odd that it reached no view."""
-    if request.path.startswith(ADMIN):
-        return defaults.bad_request(request, exception)
     refusal = from_exception(exception, trace_id=trace_id_of(request))
     return respond(request, refusal)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
-    if request.path.startswith(ADMIN):
-        return defaults.permission_denied(request, exception)
     return respond(request, FHIRError(ACCESS_DENIED, "Access is denied."))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: the address is below no service root."""
-    if request.path.startswith(ADMIN):
-        return defaults.page_not_found(request, exception)
     return respond(
         request, FHIRError(ORGANISATION_NOT_FOUND, "The address is not that of a service root.")
     )
@@ -289,8 +264,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: a fault outside the views, which Django itself has logged."""
-    if request.path.startswith(ADMIN):
-        return defaults.server_error(request)
     return respond(
         request, FHIRError(INTERNAL_SERVER_ERROR, neutral_diagnostics(trace_id_of(request)))
     )

@@ -1,22 +1,13 @@
-"""Whether to listen at all: did the proxy bring the request, is it one too many, is it in vain?"""
+"""Whether to listen at all: did the proxy bring the request, and is it one too many?"""
 
 import math
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping
 
 from django.conf import settings
-from django.db import OperationalError, connection
 
-from fhirapi.errors import (
-    ACCESS_DENIED,
-    INVALID_RESOURCE,
-    UNAVAILABLE,
-    DatabaseAway,
-    FHIRError,
-    is_unreachable,
-)
+from fhirapi.errors import ACCESS_DENIED, INVALID_RESOURCE, UNAVAILABLE, FHIRError
 
 # What nginx says of the client's certificate; it never passes on a client's own (deploy/nginx).
 CLIENT_VERIFY = "X-Client-Verify"
@@ -84,55 +75,3 @@ def check_rate(consumer: Hashable, *, is_command: bool) -> None:
             "asked for by this organisation and system. Nothing was done: try again later.",
             headers={"Retry-After": str(math.ceil(wait))},
         )
-
-
-class Outage:
-    """While the database is out of reach, one request at a time finds out whether it still is.
-
-    The others are refused at once: each thread of the server would otherwise wait for a connection
-    that does not come. Known to this process only.
-    """
-
-    PAUSE_SECONDS = 1.0
-    LONGEST_TRY_SECONDS = 10.0  # longer than the pool waits; a try that is never heard of again
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.next_try: float | None = None
-
-    def begin(self, *, at: float | None = None) -> None:
-        self.next_try = (time.monotonic() if at is None else at) + self.PAUSE_SECONDS
-
-    def end(self) -> None:
-        self.next_try = None
-
-    def may_ask(self, *, at: float | None = None) -> bool:
-        """Whether to ask the database; ``at`` is a reading of a clock that only runs forward."""
-        at = time.monotonic() if at is None else at
-        with self.lock:
-            if self.next_try is None:
-                return True
-            if at < self.next_try:
-                return False
-            self.next_try = at + self.LONGEST_TRY_SECONDS
-            return True
-
-
-outage = Outage()
-
-
-@contextmanager
-def database_within_reach() -> Iterator[None]:
-    """Around a first query: raises DatabaseAway, without waiting, where it would wait in vain.
-
-    Whoever has a connection does not wait for one, and may always ask.
-    """
-    if connection.connection is None and not outage.may_ask():
-        raise DatabaseAway
-    try:
-        yield
-    except OperationalError as error:
-        if is_unreachable(error):
-            outage.begin()
-        raise
-    outage.end()

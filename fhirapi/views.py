@@ -22,11 +22,11 @@ from fhirapi.errors import (
     UNSUPPORTED_MEDIA_TYPE,
     FHIRError,
     is_contention,
-    is_unreachable,
 )
 from fhirapi.jwt import Requester
 from fhirapi.ssp import Interaction
 from practice.models import AuditEvent, Organisation
+from practice.outage import database_within_reach, is_unreachable
 from practice.selectors import practice_by_ods_code
 from practice.services import audit
 from practice.services.audit import Actor, Facts
@@ -227,7 +227,7 @@ class GPConnectView(APIView):
         response = self.handle_exception(exc)
         if not is_unreachable(exc):
             try:
-                with guards.database_within_reach():
+                with database_within_reach():
                     self.audit(response)
                 return response
             except Exception as failure:
@@ -248,7 +248,7 @@ def find_practice(ods_code: str) -> Organisation:
     """The practice of a service root; case counts, ASIDs play no part (GEN-007, GEN-008)."""
     practice = None
     if ods_code.isascii() and ods_code.isalnum():
-        with guards.database_within_reach():
+        with database_within_reach():
             practice = practice_by_ods_code(ods_code)
     if practice is None:
         raise FHIRError(ORGANISATION_NOT_FOUND, "No practice has this service root.")

@@ -117,6 +117,14 @@ class Broken:
         query = {**span, "_include": "Slot:schedule"}
         return try_to(lambda: self.consumer(address).search_slots(query))
 
+    def open_page(self, address: servers.Address) -> Any:
+        """The answer to the browser of somebody who was signed in."""
+        headers = {"Cookie": "sessionid=of-somebody"}
+        client = servers.NetworkClient(address)
+        return client.generic(
+            "GET", "/admin/", data=b"", content_type="text/plain", headers=headers
+        )
+
     # -------------------------------------------------------- what must hold
 
     def booked(self) -> dict[int, int]:

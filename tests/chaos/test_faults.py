@@ -45,6 +45,7 @@ def test_the_database_goes_and_comes_back_under_load(broken, say, how):
         gone = time.monotonic()
         time.sleep(down_seconds)
         meanwhile = try_to(lambda: broken.search(running.address))
+        seconds, page = timed(lambda: try_to(lambda: broken.open_page(running.address)))
         back = time.monotonic()
         broken.database.start()
         recovered = wait_for(lambda: answered(broken.search(running.address)) == 200)
@@ -63,6 +64,10 @@ def test_the_database_goes_and_comes_back_under_load(broken, say, how):
     for _, _, answer in load.answers:
         assert_clean(answer)
     assert answered(meanwhile) == 503
+    say(f"held: a member of staff is told {answered(page)} in words after {seconds:.2f} s")
+    assert answered(page) == 503
+    assert b"The appointment book cannot be reached" in page.content
+    assert seconds < 5
     assert set(outage) == {503}
     assert waited[-1] < 5, "nobody waits for the pool twice"
     assert fast > len(waited) / 2, "one request waits, and not every thread"

@@ -10,7 +10,6 @@ from django.core.handlers.exception import response_for_exception
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404
 from django.test import Client, RequestFactory
-from django.urls import get_resolver
 from rest_framework import exceptions as drf_errors
 
 from fhirapi import errors, renderers
@@ -295,14 +294,6 @@ def test_a_crash_outside_the_views_is_an_outcome_too():
 
 
 @pytest.mark.urls("tests.fhirapi.echo")
-@pytest.mark.parametrize("exc", [django_errors.PermissionDenied(), Http404(), ValueError()])
-def test_the_admin_site_keeps_its_own_error_pages(exc, rf):
-    response = response_for_exception(rf.get("/admin/crash"), exc)
-
-    assert response["Content-Type"].startswith("text/html")
-
-
-@pytest.mark.urls("tests.fhirapi.echo")
 def test_a_refusal_by_a_middleware_is_an_outcome(rf):
     response = response_for_exception(rf.get("/x"), django_errors.PermissionDenied("secret"))
 
@@ -310,19 +301,6 @@ def test_a_refusal_by_a_middleware_is_an_outcome(rf):
     assert as_dict(response) == errors.operation_outcome(
         errors.ACCESS_DENIED, ["Access is denied."]
     )
-
-
-def test_the_handlers_of_the_project_are_these():
-    resolver = get_resolver("config.urls")
-
-    handlers = [resolver.resolve_error_handler(code) for code in (400, 403, 404, 500)]
-
-    assert handlers == [
-        errors.bad_request,
-        errors.permission_denied,
-        errors.page_not_found,
-        errors.server_error,
-    ]
 
 
 def test_too_many_parameters_cannot_break_the_error_itself(rf, settings):

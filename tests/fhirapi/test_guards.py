@@ -8,6 +8,7 @@ from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from fhirapi import guards, ssp, views
+from practice import outage
 from practice.models import Appointment, AuditEvent
 from practice.services import audit_spool
 from tests.bodies import appointment_body
@@ -183,8 +184,8 @@ def away(monkeypatch):
         raise OperationalError("couldn't get a connection") from PoolTimeout()
 
     monkeypatch.setattr(views, "practice_by_ods_code", in_vain)
-    monkeypatch.setattr(guards, "outage", guards.Outage())
-    monkeypatch.setattr(guards, "connection", SimpleNamespace(connection=None))
+    monkeypatch.setattr(outage, "outage", outage.Outage())
+    monkeypatch.setattr(outage, "connection", SimpleNamespace(connection=None))
     return waited
 
 
@@ -224,7 +225,7 @@ def test_while_the_database_is_away_nobody_else_waits_for_it(consumer, away, mon
     assert away == [1]
 
     monkeypatch.undo()
-    guards.outage.end()
+    outage.outage.end()
     assert consumer.read_metadata().status_code == 200
 
 
@@ -234,22 +235,8 @@ def test_who_has_a_connection_is_answered_and_recorded_though_others_wait_for_on
     consumer, monkeypatch
 ):
     """A pool that is empty looks like a database that is away to those who find it empty."""
-    monkeypatch.setattr(guards, "outage", guards.Outage())
-    guards.outage.begin()
+    monkeypatch.setattr(outage, "outage", outage.Outage())
+    outage.outage.begin()
 
     assert consumer.read_appointment(99).status_code == 404
     assert AuditEvent.objects.get().outcome == "404"
-
-
-def test_an_outage_is_looked_at_by_one_request_at_a_time_until_one_succeeds():
-    outage = guards.Outage()
-    assert outage.may_ask(at=0)
-
-    outage.begin(at=0)
-    assert not outage.may_ask(at=0.9)
-    assert [outage.may_ask(at=1.1) for _ in range(3)] == [True, False, False]
-    assert outage.may_ask(at=20), "the one that tried was never heard of again"
-
-    outage.begin(at=20)
-    outage.end()
-    assert all(outage.may_ask(at=20) for _ in range(3))

@@ -1,0 +1,39 @@
+"""Django's handlers of what no view answers: each door has words of its own for it."""
+
+import sys
+
+from django.http import HttpRequest, HttpResponse
+
+from fhirapi import errors
+from practice import outage
+from practice.staff import trouble
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if trouble.is_staffs(request):
+        return trouble.page(request, 400)
+    return errors.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if trouble.is_staffs(request):
+        return trouble.page(request, 403, why=str(exception))
+    return errors.permission_denied(request, exception)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if trouble.is_staffs(request):
+        return trouble.page(request, 404)
+    return errors.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """While Django handles the exception, which is not handed over."""
+    if not trouble.is_staffs(request):
+        return errors.server_error(request)
+    fault = sys.exc_info()[1]
+    if not outage.is_away(fault):
+        return trouble.page(request, 500)
+    if outage.is_unreachable(fault):
+        outage.outage.begin()
+    return trouble.unavailable(request)
