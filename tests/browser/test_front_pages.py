@@ -24,6 +24,8 @@ PAGES = [
     "/admin/audit/",
     "/admin/calendars/",
     "/admin/practice/choose/",
+    "/admin/auth/user/",  # not for a manager
+    "/admin/no-such-page/",
 ]
 
 
