@@ -32,8 +32,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if not trouble.is_staffs(request):
         return errors.server_error(request)
     fault = sys.exc_info()[1]
-    if not outage.is_away(fault):
-        return trouble.page(request, 500)
-    if outage.is_unreachable(fault):
-        outage.outage.begin()
-    return trouble.unavailable(request)
+    outage.learn_from(fault)
+    return trouble.unavailable(request) if outage.is_away(fault) else trouble.page(request, 500)

@@ -91,14 +91,14 @@ def diary(now: datetime) -> dict[str, Any]:
 def audit(now: datetime) -> dict[str, Any]:
     """How far sealing the audit trail is behind, and taking in what this machine kept aside."""
     lag, spool = sealing.lag(), audit_spool.spool()
-    seconds, aside = lag.seconds(now), spool.seconds(now)
+    seconds, aside, writable = lag.seconds(now), spool.seconds(now), spool.is_writable
     late = max(seconds, aside) > settings.AUDIT_LAG_WARNING_SECONDS
     return {
-        "status": OK if spool.is_writable and not late else WARNING,
+        "status": OK if writable and not late else WARNING,
         "waiting": lag.waiting,
         "lag_seconds": round(seconds, 1),
         "kept_aside_seconds": round(aside, 1),
-        "spool_writable": spool.is_writable,
+        "spool_writable": writable,
     }
 
 

@@ -69,18 +69,33 @@ class Outage:
 outage = Outage()
 
 
-@contextmanager
-def database_within_reach() -> Iterator[None]:
-    """Around a first query: raises DatabaseAway, without waiting, where it would wait in vain.
+def has_connection() -> bool:
+    """Whether this thread has a connection to the database already."""
+    return connection.connection is not None
+
+
+def is_in_vain() -> bool:
+    """Whether a request would wait for a connection that does not come.
 
     Whoever has a connection does not wait for one, and may always ask.
     """
-    if connection.connection is None and not outage.may_ask():
+    return not has_connection() and not outage.may_ask()
+
+
+def learn_from(fault: BaseException | None) -> None:
+    """Let the others know of a fault, if it is that there was no connection."""
+    if is_unreachable(fault):
+        outage.begin()
+
+
+@contextmanager
+def database_within_reach() -> Iterator[None]:
+    """Around a first query: raises DatabaseAway, without waiting, where it would wait in vain."""
+    if is_in_vain():
         raise DatabaseAway
     try:
         yield
     except OperationalError as error:
-        if is_unreachable(error):
-            outage.begin()
+        learn_from(error)
         raise
     outage.end()

@@ -47,6 +47,11 @@ class Sitting:
     notes: tuple[str, ...]
 
 
+def next_second(instant: datetime) -> int:
+    """The first whole second that is not before an instant, since 1970."""
+    return seconds(instant) + bool(instant.microsecond)
+
+
 def seconds(moment: datetime) -> int:
     """Return an instant as whole seconds since 1970."""
     return int(moment.timestamp())

@@ -2,13 +2,17 @@
 
 import shutil
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import TransactionTestCase
+from psycopg_pool import PoolTimeout
 
 from fhirapi import directory
+from practice import outage
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import append_only, factories
 from tests.consumer import Consumer
@@ -54,6 +58,25 @@ def nothing_kept():
     for kept in (directory.PRACTITIONERS, directory.LOCATIONS, directory.PRACTICES):
         kept.kept.clear()
     shutil.rmtree(settings.AUDIT_SPOOL, ignore_errors=True)
+
+
+class InVain:
+    """Stands in for a first query: waits, and gets no connection. ``waited`` grows with each."""
+
+    def __init__(self) -> None:
+        self.waited: list[int] = []
+
+    def __call__(self, *_: Any) -> Any:
+        self.waited.append(1)
+        raise OperationalError("couldn't get a connection") from PoolTimeout()
+
+
+@pytest.fixture
+def in_vain(monkeypatch) -> InVain:
+    """The database is away, and nobody knows it yet."""
+    monkeypatch.setattr(outage, "outage", outage.Outage())
+    monkeypatch.setattr(outage, "connection", SimpleNamespace(connection=None))
+    return InVain()
 
 
 @dataclass(frozen=True)

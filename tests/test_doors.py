@@ -1,17 +1,13 @@
 """What no view answers is answered in the words of the door through which it came."""
 
-from types import SimpleNamespace
-
 import pytest
 from django.core import exceptions as django_errors
 from django.core.handlers.exception import response_for_exception
 from django.db import OperationalError
 from django.http import Http404
 from django.test import Client
-from psycopg_pool import PoolTimeout
 
 from practice import outage
-from practice.staff import trouble
 from tests.consumer import spine_code
 from tests.staff import RECEPTIONIST, make_staff
 
@@ -81,18 +77,10 @@ def test_a_form_of_a_session_before_is_refused_in_words(practice):
 
 
 @pytest.fixture
-def away(monkeypatch):
+def away(monkeypatch, in_vain):
     """No connection to be had: the list grows with each try that waited for one."""
-    waited = []
-
-    def in_vain(*_):
-        waited.append(1)
-        raise OperationalError("couldn't get a connection") from PoolTimeout()
-
-    monkeypatch.setattr(outage, "outage", outage.Outage())
-    monkeypatch.setattr(trouble, "connection", SimpleNamespace(connection=None))
     monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", in_vain)
-    return waited
+    return in_vain.waited
 
 
 @pytest.fixture

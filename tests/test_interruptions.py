@@ -166,30 +166,13 @@ class Morning:
         )
         closures.close(closure, **self.who)
 
+    def to(self, act: Callable[..., object], name: str) -> None:
+        """Do something to one slot."""
+        act(**self.given, slot_ids=[self.slots[name]])
+
     def steps(self, change: str) -> Sequence[Callable[[], object]]:
         """The transactions that a change is made of."""
-
-        def to(act: Callable[..., object], name: str) -> Callable[[], object]:
-            return lambda: act(**self.given, slot_ids=[self.slots[name]])
-
-        return {
-            "book": (lambda: self.book("free", "next"),),
-            "cancel": (self.cancel,),
-            "amend": (self.amend,),
-            "move": (self.move,),
-            "arrive": (self.arrive,),
-            "block": (to(diary.block_slots, "free"),),
-            "unblock and book": (
-                to(diary.unblock_slots, "blocked"),
-                lambda: self.book("blocked"),
-            ),
-            "withdraw": (to(diary.withdraw_slots, "free"),),
-            "restore": (to(diary.restore_slots, "withdrawn"),),
-            "change holder": (self.change_holder,),
-            "cut": (self.cut,),
-            "close an hour": (lambda: self.close(time(9, 20)),),
-            "close all": (lambda: self.close(time(13)),),
-        }[change]
+        return [partial(step, self) for step in CHANGES[change]]
 
     def do(self, *steps: Callable[[], object]) -> None:
         """Do one step after the other, or be told why not."""
@@ -219,21 +202,24 @@ class Morning:
         )
 
 
-CHANGES = (
-    "book",
-    "cancel",
-    "amend",
-    "move",
-    "arrive",
-    "block",
-    "unblock and book",
-    "withdraw",
-    "restore",
-    "change holder",
-    "cut",
-    "close an hour",
-    "close all",
-)
+CHANGES: dict[str, Sequence[Callable[[Morning], object]]] = {
+    "book": [lambda m: m.book("free", "next")],
+    "cancel": [Morning.cancel],
+    "amend": [Morning.amend],
+    "move": [Morning.move],
+    "arrive": [Morning.arrive],
+    "block": [lambda m: m.to(diary.block_slots, "free")],
+    "unblock and book": [
+        lambda m: m.to(diary.unblock_slots, "blocked"),
+        lambda m: m.book("blocked"),
+    ],
+    "withdraw": [lambda m: m.to(diary.withdraw_slots, "free")],
+    "restore": [lambda m: m.to(diary.restore_slots, "withdrawn")],
+    "change holder": [Morning.change_holder],
+    "cut": [Morning.cut],
+    "close an hour": [lambda m: m.close(time(9, 20))],
+    "close all": [lambda m: m.close(time(13))],
+}
 
 
 def orders(practice: Any, one: str, other: str) -> Iterator[tuple[Any, ...]]:

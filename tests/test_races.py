@@ -23,13 +23,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from practice import clock
-from practice.models import (
-    Appointment,
-    AppointmentSlot,
-    AuditEvent,
-    Organisation,
-    Slot,
-)
+from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
 from practice.services import invariants, locks
 from practice.services.generation import generate
 from tests import servers

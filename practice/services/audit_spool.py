@@ -17,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import FileIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,6 +26,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from practice.models import AuditEvent, Organisation
+from practice.services.bulk import batches
 
 logger = logging.getLogger("practice.audit")
 
@@ -162,7 +162,7 @@ def take_in(*, now: datetime) -> int:
                 kept.lines.rename(kept.taking)
         stored, unreadable = 0, list[str]()
         with transaction.atomic(), kept.taking.open(**AS_IT_STANDS) as lines:
-            while batch := list(islice(lines, BATCH)):
+            for batch in batches(lines, BATCH):
                 events, broken = _events(batch, now=now)
                 unreadable += broken
                 if again:

@@ -7,12 +7,14 @@ E). Both databases get the same columns in the same order, so that they cannot d
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 
 from practice.models import Slot
 from practice.timetable import PlannedSlot, SlotKind, moment
+
+T = TypeVar("T")
 
 PER_STATEMENT = 10_000
 COLUMNS = (
@@ -82,8 +84,8 @@ def _insert(statement: str, rows: Iterable[Sequence[Any]]) -> None:
         cursor.executemany(statement, list(rows))
 
 
-def batches(ids: Iterable[int]) -> Iterator[list[int]]:
-    """Split ids into lists that fit into one statement on either database."""
-    remaining = iter(ids)
-    while batch := list(islice(remaining, PER_STATEMENT)):
+def batches(items: Iterable[T], most: int = PER_STATEMENT) -> Iterator[list[T]]:
+    """Split into lists; without ``most``, of as many ids as fit into one statement anywhere."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, most)):
         yield batch

@@ -42,5 +42,4 @@ def lock_slots_of_days(organisation: Organisation, first: date, last: date) -> N
     Nobody books, cancels or blocks there until the transaction ends.
     """
     slots = Slot.objects.filter(organisation=organisation, schedule__date__range=(first, last))
-    for _ in slots.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"):
-        pass
+    list(slots.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))

@@ -51,6 +51,7 @@ from practice.timetable import (
     Sitting,
     SlotKind,
     moment,
+    next_second,
     runs_on,
     seconds,
     sitting,
@@ -99,7 +100,7 @@ class Week:
 
     def __init__(self, scope: Scope, first: date, last: date, before: "Week | None" = None) -> None:
         self.scope, self.first, self.last, self.before = scope, first, last, before
-        self.now = seconds(scope.now) + bool(scope.now.microsecond)
+        self.now = next_second(scope.now)
         self.skipped: list[Skipped] = []
         self.planned: list[Wanted] = []
         self.decided: list[SessionPlan] = []
@@ -499,7 +500,7 @@ def slots_and_bookings(
             "live__appointment__orphaned",
         )
     )
-    first = seconds(now) + bool(now.microsecond)
+    first = next_second(now)
     for row in rows.order_by("schedule_id", "overbooked", "start", "pk"):
         schedule, *about_slot, appointment, patient, start, end, orphaned = row
         slot = SlotRow._make((*about_slot[:9], tuple(about_slot[9:])))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -103,10 +102,10 @@ def spare_waiting(
     def middleware(request: HttpRequest) -> HttpResponse:
         if not is_staffs(request):
             return get_response(request)
-        if connection.connection is None and not outage.outage.may_ask():
+        if outage.is_in_vain():
             return unavailable(request)
         response = get_response(request)
-        if connection.connection is not None:
+        if outage.has_connection():
             outage.outage.end()
         return response
 

@@ -43,7 +43,10 @@ class Broken:
         self, database: Cluster, say: Callable[[str], None], clock: Clock | None = None
     ) -> None:
         self.database, self.say, self.clock = database, say, clock
-        self.spool = database.data.parent / "audit"
+        self.stores = {
+            "DATABASE_URL": database.url,
+            "AUDIT_SPOOL": str(database.data.parent / "audit"),
+        }
         self.world: SimpleNamespace
 
     def fill(self, **options: Any) -> None:
@@ -54,8 +57,7 @@ class Broken:
         return {
             **os.environ,
             **(self.clock.environment if self.clock else {}),
-            "DATABASE_URL": self.database.url,
-            "AUDIT_SPOOL": str(self.spool),
+            **self.stores,
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
 
@@ -83,11 +85,7 @@ class Broken:
 
     @contextmanager
     def served(self, **options: Any) -> Iterator[servers.Gunicorn]:
-        environment = {
-            **SERVED,
-            "DATABASE_URL": self.database.url,
-            "AUDIT_SPOOL": str(self.spool),
-        }
+        environment = {**SERVED, **self.stores}
         if self.clock:
             environment |= self.clock.environment
         environment |= options.pop("environment", {})

@@ -1,11 +1,7 @@
 """Who is listened to at all, and how often."""
 
-from types import SimpleNamespace
-
 import pytest
-from django.db import OperationalError
 from django.utils import timezone
-from psycopg_pool import PoolTimeout
 
 from fhirapi import guards, ssp, views
 from practice import outage
@@ -175,18 +171,10 @@ def test_bodies_that_are_weapons_are_refused_at_once(consumer, format, body):
 
 
 @pytest.fixture
-def away(monkeypatch):
+def away(monkeypatch, in_vain):
     """A database that gives no connection: the list grows with each try that waited for one."""
-    waited = []
-
-    def in_vain(*_):
-        waited.append(1)
-        raise OperationalError("couldn't get a connection") from PoolTimeout()
-
     monkeypatch.setattr(views, "practice_by_ods_code", in_vain)
-    monkeypatch.setattr(outage, "outage", outage.Outage())
-    monkeypatch.setattr(outage, "connection", SimpleNamespace(connection=None))
-    return waited
+    return in_vain.waited
 
 
 @pytest.mark.django_db

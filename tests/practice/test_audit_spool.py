@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.utils import timezone
 
 from practice.models import AuditEvent
@@ -142,6 +142,29 @@ def test_the_sealer_takes_them_in_first(spool, capsys):
     call_command("seal_audit")
 
     assert "1 events taken in that were kept aside\n1 events sealed" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fault", [PermissionError("the folder is another's"), DataError("torn")])
+def test_what_cannot_be_taken_in_does_not_hold_up_the_sealing(spool, monkeypatch, capsys, fault):
+    organisation = make_organisation()
+    audit.record(
+        organisation=organisation,
+        actor=make_actor(),
+        event="x",
+        outcome="ok",
+        now=timezone.now(),
+    )
+
+    def fail(**_):
+        raise fault
+
+    monkeypatch.setattr(audit_spool, "take_in", fail)
+    call_command("seal_audit")
+
+    said = capsys.readouterr()
+    assert "1 events sealed" in said.out
+    assert f"not taken in yet: {fault}" in said.err
 
 
 # ---------------------------------------------------------------- once, whatever happens

@@ -36,12 +36,10 @@ class Command(BaseCommand):
         if loop is not None:
             self.go_on(loop)
             return
-        taken = audit_spool.take_in(now=timezone.now())
+        self.take_in()
         sealed = sealing.seal_everything(now=timezone.now())
         sealing.publish(sealing.heads())
         events, trails = sum(sealed.values()), len(sealed)
-        if taken:
-            self.stdout.write(f"{taken} events taken in that were kept aside")
         self.stdout.write(f"{events} events sealed in {trails} trails")
 
     def go_on(self, seconds: float) -> None:
@@ -53,17 +51,26 @@ class Command(BaseCommand):
         due = time.monotonic()
         while not stop.is_set():
             try:
-                if taken := audit_spool.take_in(now=timezone.now()):
-                    self.stderr.write(f"{taken} events taken in that were kept aside")
+                self.take_in()
                 sealing.seal_everything(now=timezone.now())
                 if time.monotonic() >= due:
                     published = self.publish(published)
                     due = time.monotonic() + PUBLISH_SECONDS
-            except (DatabaseError, OSError) as error:
+            except DatabaseError as error:
                 self.stderr.write(f"sealing failed, trying again: {error}")
             close_old_connections()
             stop.wait(seconds)
         self.publish(published)
+
+    def take_in(self) -> None:
+        """Take in what was kept aside. If that fails it stays there, and sealing goes on."""
+        try:
+            taken = audit_spool.take_in(now=timezone.now())
+        except (DatabaseError, OSError) as error:
+            self.stderr.write(f"what was kept aside is not taken in yet: {error}")
+        else:
+            if taken:
+                self.stdout.write(f"{taken} events taken in that were kept aside")
 
     def publish(self, published: set[sealing.Published]) -> set[sealing.Published]:
         """Publish the heads that are new; return the present ones."""
