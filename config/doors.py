@@ -5,7 +5,7 @@ import sys
 from django.http import HttpRequest, HttpResponse
 
 from fhirapi import errors
-from practice import outage
+from practice.db import availability
 from practice.staff import trouble
 
 
@@ -32,5 +32,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if not trouble.is_staffs(request):
         return errors.server_error(request)
     fault = sys.exc_info()[1]
-    outage.learn_from(fault)
-    return trouble.unavailable(request) if outage.is_away(fault) else trouble.page(request, 500)
+    availability.learn_from(fault)
+    return (
+        trouble.unavailable(request) if availability.is_away(fault) else trouble.page(request, 500)
+    )

@@ -1,6 +1,6 @@
 """Reads from PostgreSQL's streaming replicas (DATABASE_REPLICA_URL).
 
-What may be a moment old is read through ``practice.staleness``, and only that is routed here. A
+What may be a moment old is read through ``practice.db.replicas``, and only that is routed here. A
 thread for each replica looks every second how far it is behind, so that no request has to; a
 replica that is too far behind or does not answer is not asked, and the primary is.
 
@@ -22,7 +22,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, connections
 from django.db.models import Model
 
 from config import metrics
-from practice import staleness
+from practice.db import replicas
 
 logger = logging.getLogger(__name__)
 
@@ -138,14 +138,14 @@ class Router:
     """Sends what may be stale to a replica, and everything else to the primary."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
-        reading = staleness.current.get()
+        reading = replicas.current.get()
         if reading is None:
             return DEFAULT_DB_ALIAS
         if not reading.database:
             self.choose_for(reading)
         return reading.database
 
-    def choose_for(self, reading: staleness.Reading) -> None:
+    def choose_for(self, reading: replicas.Reading) -> None:
         """Any replica that is near enough, or else the primary."""
         near = [replica for replica in watched() if replica.may_be_asked()]
         if near:

@@ -212,7 +212,7 @@ def database(url: str) -> dict[str, Any]:
         }
     elif settings["ENGINE"] == "django.db.backends.postgresql":
         options = settings.setdefault("OPTIONS", {})
-        options["prepare_threshold"] = 0  # keep what is sent again (practice/models/prepared.py)
+        options["prepare_threshold"] = 0  # keep what is sent again (practice/db/prepared.py)
         options["pool"] = {
             "min_size": 1,
             "max_size": int(os.environ.get("DATABASE_POOL_SIZE", "16")),

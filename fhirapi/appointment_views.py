@@ -29,8 +29,8 @@ from fhirapi.resources.common import UKTimes, logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice import selectors
 from practice.bookability import OfferedRows
+from practice.db.prepared import Number, Numbers, Parameter, Prepared
 from practice.models import Appointment, Organisation, Schedule
-from practice.models.prepared import Number, Numbers, Parameter, Prepared
 from practice.services import booking, registration
 
 

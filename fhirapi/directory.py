@@ -12,8 +12,8 @@ import orjson
 
 from fhirapi.resources import location, organization, practitioner
 from practice import selectors
+from practice.db.prepared import Number, Numbers, Prepared
 from practice.models import Organisation
-from practice.models.prepared import Number, Numbers, Prepared
 
 Version = tuple[int, int, Any]  # of a resource: its id, its version, and when that was made
 

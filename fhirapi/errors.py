@@ -19,7 +19,7 @@ from rest_framework import exceptions as drf_errors
 
 from fhirapi import renderers
 from practice import exceptions as refusals
-from practice.outage import RETRY_AFTER_SECONDS, DatabaseAway, is_away
+from practice.db.availability import RETRY_AFTER_SECONDS, DatabaseAway, is_away
 
 logger = logging.getLogger(__name__)
 

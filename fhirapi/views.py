@@ -25,13 +25,13 @@ from fhirapi.errors import (
 )
 from fhirapi.jwt import Requester
 from fhirapi.ssp import Interaction
+from practice.db.availability import database_within_reach, is_unreachable
+from practice.db.replicas import stale
+from practice.db.transactions import one_change
 from practice.models import AuditEvent, Organisation
-from practice.outage import database_within_reach, is_unreachable
 from practice.selectors import practice_by_ods_code
 from practice.services import audit
 from practice.services.audit import Actor, Facts
-from practice.services.transactions import one_change
-from practice.staleness import stale
 
 
 class GPConnectRequest(Request):

@@ -21,9 +21,9 @@ from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
 from practice import clock
+from practice.db.expressions import Epoch
+from practice.db.prepared import Number, Numbers, Parameter, Prepared
 from practice.models import AccessProfile, AppointmentSlot, Organisation, Slot
-from practice.models.expressions import Epoch
-from practice.models.prepared import Number, Numbers, Parameter, Prepared
 
 
 class Reason(StrEnum):

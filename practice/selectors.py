@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
 
 from practice import clock
+from practice.db.prepared import Number, Parameter, Prepared
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import (
     Appointment,
@@ -15,7 +16,6 @@ from practice.models import (
     PractitionerRole,
     Schedule,
 )
-from practice.models.prepared import Number, Parameter, Prepared
 
 VERIFIED = "01"
 

@@ -14,8 +14,8 @@ from typing import Any
 from django.db.models import BigIntegerField, Count, ExpressionWrapper, FilteredRelation, Q
 
 from practice import clock
+from practice.db.expressions import Epoch
 from practice.models import Appointment, Organisation, Practitioner, Slot
-from practice.models.expressions import Epoch
 
 HOUR, DAY = 3600, 86_400
 NEVER_OFFERED = (Slot.Status.BUSY_UNAVAILABLE, Slot.Status.ENTERED_IN_ERROR)

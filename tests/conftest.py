@@ -12,7 +12,7 @@ from django.test import TransactionTestCase
 from psycopg_pool import PoolTimeout
 
 from fhirapi import directory
-from practice import outage
+from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import append_only, factories
 from tests.consumer import Consumer
@@ -74,8 +74,8 @@ class InVain:
 @pytest.fixture
 def in_vain(monkeypatch) -> InVain:
     """The database is away, and nobody knows it yet."""
-    monkeypatch.setattr(outage, "outage", outage.Outage())
-    monkeypatch.setattr(outage, "connection", SimpleNamespace(connection=None))
+    monkeypatch.setattr(availability, "outage", availability.Outage())
+    monkeypatch.setattr(availability, "connection", SimpleNamespace(connection=None))
     return InVain()
 
 

@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.http import Http404
 from django.test import Client
 
-from practice import outage
+from practice.db import availability
 from tests.consumer import spine_code
 from tests.staff import RECEPTIONIST, make_staff
 
@@ -111,13 +111,13 @@ def test_what_was_typed_is_not_offered_to_be_sent_again(away, browser):
 
 @pytest.mark.django_db
 def test_the_first_who_gets_through_ends_it_for_all(practice, monkeypatch):
-    monkeypatch.setattr(outage, "outage", outage.Outage())
+    monkeypatch.setattr(availability, "outage", availability.Outage())
     client = Client()
     client.force_login(make_staff(practice.organisation))
-    outage.outage.begin(at=0)
+    availability.outage.begin(at=0)
 
     assert client.get("/admin/").status_code == 200
-    assert outage.outage.may_ask(at=0)
+    assert availability.outage.may_ask(at=0)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_first_who_gets_through_ends_it_for_all(practice, monkeypatch):
     ],
 )
 def test_only_what_is_the_databases_fault_is_called_so(rf, fault, status, monkeypatch):
-    monkeypatch.setattr(outage, "outage", outage.Outage())
+    monkeypatch.setattr(availability, "outage", availability.Outage())
 
     assert answer(rf.get("/admin/"), fault).status_code == status
-    assert outage.outage.may_ask(at=0), "there was a connection: nobody has to be spared"
+    assert availability.outage.may_ask(at=0), "there was a connection: nobody has to be spared"

@@ -19,9 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import replicas
 from fhirapi import ssp
-from practice import staleness
+from practice.db.replicas import current, stale
 from practice.models import Organisation, Slot
-from practice.staleness import stale
 from tests.chaos.broken import Broken, answered, wait_for
 from tests.chaos.cluster import Cluster, cluster
 from tests.consumer import as_dict, spine_code
@@ -42,10 +41,10 @@ class Watching:
         self.stale, self.fresh, self.written = [], [], []
 
     def db_for_read(self, model, **hints):
-        (self.stale if staleness.current.get() else self.fresh).append(model)
+        (self.stale if current.get() else self.fresh).append(model)
 
     def db_for_write(self, model, **hints):
-        if staleness.current.get():
+        if current.get():
             self.written.append(model)
 
 
@@ -110,7 +109,7 @@ def test_what_a_copy_cannot_answer_the_primary_does():
     told, asked = [], []
 
     def read():
-        reading = staleness.current.get()
+        reading = current.get()
         asked.append(reading)
         if reading:
             reading.database, reading.failed = "replica_1", told.append
@@ -126,14 +125,14 @@ def test_what_the_primary_cannot_answer_is_not_asked_twice():
     asked = []
 
     def read():
-        asked.append(staleness.current.get())
+        asked.append(current.get())
         raise OperationalError("gone")
 
     with pytest.raises(OperationalError):
         stale(read)
 
     assert len(asked) == 1
-    assert staleness.current.get() is None
+    assert current.get() is None
 
 
 # ---------------------------------------------------------------- how far behind

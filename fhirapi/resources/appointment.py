@@ -25,8 +25,8 @@ from fhirapi.resources.common import (
 from fhirapi.resources.schedule import PRACTITIONER_ROLE, practitioner_role
 from fhirapi.resources.slot import DELIVERY_CHANNEL, delivery_channel
 from practice import terminology
+from practice.db.prepared import Numbers, Prepared
 from practice.models import Appointment, AppointmentSlot
-from practice.models.prepared import Numbers, Prepared
 from practice.services.booking import COMMENT_LENGTH, DESCRIPTION_LENGTH, BookingOrganisation
 
 PROFILE = f"{STRUCTURES}/GPConnect-Appointment-1"

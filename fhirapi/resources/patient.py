@@ -14,6 +14,7 @@ from django.db.models import Model, QuerySet
 from fhirapi.errors import INVALID_NHS_NUMBER, INVALID_RESOURCE, FHIRError
 from fhirapi.resources import common
 from practice import nhs_number, terminology
+from practice.db.prepared import Numbers, Prepared
 from practice.models import (
     Patient,
     PatientAddress,
@@ -21,7 +22,6 @@ from practice.models import (
     PatientLanguage,
     PatientTelecom,
 )
-from practice.models.prepared import Numbers, Prepared
 from practice.services.registration import (
     AddressDetails,
     LanguageDetails,

@@ -14,8 +14,8 @@ from fhirapi.resources.common import (
     meta,
     reference,
 )
+from practice.db.expressions import Epoch
 from practice.models import Schedule
-from practice.models.expressions import Epoch
 
 PROFILE = f"{STRUCTURES}/GPConnect-Schedule-1"
 PRACTITIONER_ROLE = f"{STRUCTURES}/Extension-GPConnect-PractitionerRole-1"

@@ -5,7 +5,7 @@ from typing import Any
 
 from fhirapi.resources import fragments
 from fhirapi.resources.common import STRUCTURES, UKTimes, meta, reference
-from practice.models.expressions import Epoch
+from practice.db.expressions import Epoch
 
 PROFILE = f"{STRUCTURES}/GPConnect-Slot-1"
 DELIVERY_CHANNEL = f"{STRUCTURES}/Extension-GPConnect-DeliveryChannel-2"

@@ -7,8 +7,8 @@ from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import connection, transaction
 
+from practice.db.prepared import PreparedInsert
 from practice.models import AuditEvent, Organisation
-from practice.models.prepared import PreparedInsert
 from practice.services import audit_spool
 
 logger = logging.getLogger("practice.audit")

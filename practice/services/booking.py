@@ -15,6 +15,15 @@ from django.db.models import DateTimeField, F, QuerySet
 
 from practice import bookability, clock
 from practice.bookability import Reason, Requester
+from practice.db.prepared import (
+    Number,
+    Numbers,
+    Parameter,
+    Prepared,
+    PreparedInsert,
+    PreparedUpdate,
+)
+from practice.db.transactions import all_or_nothing
 from practice.exceptions import (
     AppointmentCancelled,
     AppointmentInPast,
@@ -47,14 +56,6 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.models.prepared import (
-    Number,
-    Numbers,
-    Parameter,
-    Prepared,
-    PreparedInsert,
-    PreparedUpdate,
-)
 from practice.selectors import (
     VERIFIED,
     check_patient_may_be_known,
@@ -64,7 +65,6 @@ from practice.selectors import (
 )
 from practice.services import audit, locks
 from practice.services.audit import Actor
-from practice.services.transactions import all_or_nothing
 
 NO_DESCRIPTION = "Appointment"
 DESCRIPTION_LENGTH = 100

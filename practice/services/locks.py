@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
+from practice.db.prepared import Number, Numbers, Prepared
 from practice.models import Organisation, Slot
-from practice.models.prepared import Number, Numbers, Prepared
 
 
 def lock_practice(organisation: Organisation) -> Organisation:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from django.db.models import FilteredRelation, Prefetch, Q
 
 from practice import clock
+from practice.db.expressions import Epoch
 from practice.models import (
     Closure,
     Location,
@@ -31,7 +32,6 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.models.expressions import Epoch
 from practice.services.bank_holidays import unseeded
 from practice.services.plans import (
     Action,

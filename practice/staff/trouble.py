@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from practice import outage
+from practice.db import availability
 
 OURS = ("/admin/", "/calendar/")
 
@@ -68,7 +68,7 @@ def page(request: HttpRequest, status: int, *, why: str = "") -> HttpResponse:
 def unavailable(request: HttpRequest) -> HttpResponse:
     """The page for when the database is away."""
     response = page(request, 503)
-    response["Retry-After"] = str(outage.RETRY_AFTER_SECONDS)
+    response["Retry-After"] = str(availability.RETRY_AFTER_SECONDS)
     return response
 
 
@@ -102,11 +102,11 @@ def spare_waiting(
     def middleware(request: HttpRequest) -> HttpResponse:
         if not is_staffs(request):
             return get_response(request)
-        if outage.is_in_vain():
+        if availability.is_in_vain():
             return unavailable(request)
         response = get_response(request)
-        if outage.has_connection():
-            outage.outage.end()
+        if availability.has_connection():
+            availability.outage.end()
         return response
 
     return middleware

@@ -9,9 +9,9 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 
+from practice.db.replicas import stale
 from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
-from practice.staleness import stale
 from practice.utilisation import Use, Utilisation, median, rows_for_export, utilisation
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from fhirapi import guards, ssp, views
-from practice import outage
+from practice.db import availability
 from practice.models import Appointment, AuditEvent
 from practice.services import audit_spool
 from tests.bodies import appointment_body
@@ -213,7 +213,7 @@ def test_while_the_database_is_away_nobody_else_waits_for_it(consumer, away, mon
     assert away == [1]
 
     monkeypatch.undo()
-    outage.outage.end()
+    availability.outage.end()
     assert consumer.read_metadata().status_code == 200
 
 
@@ -223,8 +223,8 @@ def test_who_has_a_connection_is_answered_and_recorded_though_others_wait_for_on
     consumer, monkeypatch
 ):
     """A pool that is empty looks like a database that is away to those who find it empty."""
-    monkeypatch.setattr(outage, "outage", outage.Outage())
-    outage.outage.begin()
+    monkeypatch.setattr(availability, "outage", availability.Outage())
+    availability.outage.begin()
 
     assert consumer.read_appointment(99).status_code == 404
     assert AuditEvent.objects.get().outcome == "404"

@@ -1,10 +1,10 @@
 """When the database is away staff are told so at once, and not everybody waits for it."""
 
-from practice import outage
+from practice.db import availability
 
 
 def test_an_outage_is_looked_at_by_one_request_at_a_time_until_one_succeeds():
-    known = outage.Outage()
+    known = availability.Outage()
     assert known.may_ask(at=0)
 
     known.begin(at=0)

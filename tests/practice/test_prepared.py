@@ -7,15 +7,9 @@ from django.db import connection
 from django.db.models import BigIntegerField, DateTimeField, F
 from django.utils import timezone
 
+from practice.db.expressions import Epoch
+from practice.db.prepared import Numbers, Parameter, Prepared, PreparedInsert, PreparedUpdate
 from practice.models import AppointmentSlot, AuditEvent, Slot
-from practice.models.expressions import Epoch
-from practice.models.prepared import (
-    Numbers,
-    Parameter,
-    Prepared,
-    PreparedInsert,
-    PreparedUpdate,
-)
 from tests.factories import make_access_profile, make_appointment, make_slots
 
 pytestmark = pytest.mark.django_db

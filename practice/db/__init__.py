@@ -1,0 +1,1 @@
+"""How we speak to the database: statements kept ready, transactions, replicas, and outages."""
