@@ -36,9 +36,10 @@ from fhirapi.appointment_views import free_slots  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Appointment, Organisation, Patient, Schedule, Slot  # noqa: E402
-from practice.services import generation, invariants, sealing  # noqa: E402
+from practice.reads import diary_check  # noqa: E402
+from practice.reads.utilisation import utilisation  # noqa: E402
+from practice.services import generation, sealing  # noqa: E402
 from practice.services.archiving import NEAREST_DAYS  # noqa: E402
-from practice.utilisation import utilisation  # noqa: E402
 from tests.bodies import appointment_body  # noqa: E402
 from tests.consumer import Consumer  # noqa: E402
 from tests.factories import make_actor, make_practitioner, make_template  # noqa: E402
@@ -219,7 +220,7 @@ def by_night(organisation: Organisation, today: date) -> dict[str, float]:
         "generation again": generate,
         "vacuum of slots": vacuum,
         "analyse": lambda: run_sql("ANALYZE"),
-        "check_diary": lambda: invariants.check(now=now),
+        "check_diary": lambda: diary_check.check(now=now),
         "sealing": lambda: sealing.seal_everything(now=now),
     }
     return {name: seconds(each) for name, each in work.items()}

@@ -21,8 +21,8 @@ from fhirapi.appointment_views import directory_of, sessions_of
 from fhirapi.filters import SlotFilter
 from fhirapi.resources import schedule, slot
 from fhirapi.resources.common import STRUCTURES, UKTimes
-from practice import bookability
 from practice.models import Organisation, Slot
+from practice.reads import bookability
 
 
 def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, set[str]]:

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from practice import monitoring
+from practice.reads import monitoring
 from practice.services import audit_spool, sealing
 
 counted = CollectorRegistry()

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from config import metrics, replicas
-from practice import monitoring
+from practice.reads import monitoring
 from practice.services import audit_spool, sealing
 
 OK, WARNING, FAILED = "ok", "warning", "failed"

@@ -27,10 +27,10 @@ from fhirapi.resources import (
 )
 from fhirapi.resources.common import UKTimes, logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
-from practice import selectors
-from practice.bookability import OfferedRows
 from practice.db.prepared import Number, Numbers, Parameter, Prepared
 from practice.models import Appointment, Organisation, Schedule
+from practice.reads import appointments, patients
+from practice.reads.bookability import OfferedRows
 from practice.services import booking, registration
 
 
@@ -171,7 +171,7 @@ class AppointmentView(AppointmentResponder):
 
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
         found = self.appointment_asked_for(appointment_id)
-        return self.appointment_response(selectors.check_may_be_read(found, now=request.now))
+        return self.appointment_response(appointments.check_may_be_read(found, now=request.now))
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
         self.appointment_asked_for(appointment_id)
@@ -200,10 +200,10 @@ class AppointmentView(AppointmentResponder):
         recorded with them too (AUD-003, AUD-007). A patient whose number was never verified is
         verified now, as by a find: their appointments are shown only then (visibility matrix)."""
         request, pk = self.request, logical_id(appointment_id)
-        found = selectors.appointment_by_id(organisation=request.practice, appointment_id=pk)
+        found = appointments.appointment_by_id(organisation=request.practice, appointment_id=pk)
         if found:
             self.about(patient_id=found.patient_id, resource=f"Appointment/{pk}")
-            if found.patient.nhs_number_verification != selectors.VERIFIED:
+            if found.patient.nhs_number_verification != patients.VERIFIED:
                 registration.verify_patient(
                     organisation=request.practice,
                     nhs_number=found.patient.nhs_number,
@@ -235,7 +235,7 @@ class PatientAppointmentsView(GPConnectView):
         search.check(now=request.now)
         pk = logical_id(patient_id)
         self.about(patient_id=pk)
-        found = selectors.patient_appointments(
+        found = appointments.patient_appointments(
             organisation=request.practice, patient_id=pk, now=request.now
         )
         rows = list(search.filter_queryset(found).values_list(*appointment.COLUMNS))

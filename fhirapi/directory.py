@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from fhirapi.resources import location, organization, practitioner
-from practice import selectors
 from practice.db.prepared import Number, Numbers, Prepared
 from practice.models import Organisation
+from practice.reads import directory
 
 Version = tuple[int, int, Any]  # of a resource: its id, its version, and when that was made
 
@@ -47,9 +47,9 @@ class Kept:
 HERE: dict[str, Any] = {"organisation": Number("organisation")}
 NAMED = {"pk__among": Numbers("ids")}
 PRACTITIONER_ROWS = Prepared(
-    lambda: practitioner.rows_of(selectors.practitioners(**HERE).filter(**NAMED), **HERE)
+    lambda: practitioner.rows_of(directory.practitioners(**HERE).filter(**NAMED), **HERE)
 )
-LOCATION_ROWS = Prepared(lambda: location.rows_of(selectors.locations(**HERE).filter(**NAMED)))
+LOCATION_ROWS = Prepared(lambda: location.rows_of(directory.locations(**HERE).filter(**NAMED)))
 PRACTICE_ROWS = Prepared(
     lambda: organization.rows_of(Organisation.objects.filter(pk=HERE["organisation"]))
 )

@@ -28,8 +28,8 @@ from fhirapi.errors import (
 )
 from fhirapi.resources import common
 from practice import clock, nhs_number, terminology
-from practice.bookability import Requester
 from practice.models import Appointment, Slot
+from practice.reads.bookability import Requester
 
 
 @dataclass(frozen=True)

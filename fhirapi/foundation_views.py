@@ -18,9 +18,10 @@ from fhirapi.parsers import parse_body
 from fhirapi.resources import bundle, location, organization, patient, practitioner
 from fhirapi.resources.common import logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
-from practice import clock, selectors
+from practice import clock
 from practice.exceptions import PatientNotFound
 from practice.models import Organisation, Patient
+from practice.reads import directory, patients
 from practice.services import registration
 
 
@@ -43,7 +44,7 @@ class PatientsView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         nhs_number = PATIENT_IDENTIFIER.value_in(request.query_params)
-        visible = selectors.visible_patients(organisation=request.practice, now=request.now).filter(
+        visible = patients.visible_patients(organisation=request.practice, now=request.now).filter(
             nhs_number=nhs_number
         )
         found = patient.render_all(visible)
@@ -68,7 +69,7 @@ class PatientView(GPConnectView):
         pk = logical_id(patient_id)
         self.about(patient_id=pk)
         found = patient.render_all(
-            selectors.visible_patients(organisation=request.practice, now=request.now).filter(pk=pk)
+            patients.visible_patients(organisation=request.practice, now=request.now).filter(pk=pk)
         )
         if not found:
             raise PatientNotFound
@@ -103,7 +104,7 @@ class PractitionersView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         sds_user_id = PRACTITIONER_IDENTIFIER.value_in(request.query_params)
-        found = selectors.practitioners(organisation=request.practice).filter(
+        found = directory.practitioners(organisation=request.practice).filter(
             sds_user_id=sds_user_id
         )
         rendered = practitioner.render_all(found, organisation=request.practice)
@@ -117,7 +118,7 @@ class PractitionerView(GPConnectView):
     may_be_stale = True
 
     def get(self, request: GPConnectRequest, practitioner_id: str) -> HttpResponse:
-        found = selectors.practitioners(organisation=request.practice).filter(
+        found = directory.practitioners(organisation=request.practice).filter(
             pk=logical_id(practitioner_id)
         )
         rendered = practitioner.render_all(found, organisation=request.practice)
@@ -159,7 +160,7 @@ class LocationView(GPConnectView):
 
     def get(self, request: GPConnectRequest, location_id: str) -> HttpResponse:
         found = location.render_all(
-            selectors.locations(organisation=request.practice).filter(pk=logical_id(location_id))
+            directory.locations(organisation=request.practice).filter(pk=logical_id(location_id))
         )
         if not found:
             raise FHIRError(NO_RECORD_FOUND, "There is no such location here.")

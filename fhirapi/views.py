@@ -29,7 +29,7 @@ from practice.db.availability import database_within_reach, is_unreachable
 from practice.db.replicas import stale
 from practice.db.transactions import one_change
 from practice.models import AuditEvent, Organisation
-from practice.selectors import practice_by_ods_code
+from practice.reads.directory import practice_by_ods_code
 from practice.services import audit
 from practice.services.audit import Actor, Facts
 

@@ -64,9 +64,14 @@ CLOSED_DOORS = [
     # (who, may not import)
     ("practice", "fhirapi", "config", "rest_framework", "fhir", "django_filters"),
     ("fhirapi", "config", "practice.admin", "practice.staff", "practice.management"),
-    ("practice.models", "practice.services", "practice.selectors", "practice.bookability"),
-    ("practice.bookability", "practice.services", "practice.selectors"),
-    ("practice.selectors", "practice.services"),
+    (
+        "practice.models",
+        "practice.services",
+        "practice.reads.directory",
+        "practice.reads.bookability",
+    ),
+    ("practice.reads.bookability", "practice.services", "practice.reads.directory"),
+    ("practice.reads.directory", "practice.services"),
     ("practice.services", "practice.admin", "practice.staff", "practice.management"),
     ("practice.exceptions", "practice.models", "django"),
     # Inside fhirapi the rooms know the errors and not each other; the views know them all.

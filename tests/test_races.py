@@ -24,7 +24,8 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
-from practice.services import invariants, locks
+from practice.reads import diary_check
+from practice.services import locks
 from practice.services.generation import generate
 from tests import servers
 from tests.bodies import appointment_body, cancelled
@@ -89,7 +90,7 @@ def tally(answers: Sequence[servers.Answer]) -> dict[int, int]:
 
 def assert_sound(*, requests: int) -> None:
     """No slot is busy without an appointment or the reverse; every request left its record."""
-    assert invariants.check(now=timezone.now()).faults == []
+    assert diary_check.check(now=timezone.now()).faults == []
     assert AuditEvent.objects.filter(door="gp-connect").count() == requests
 
 
@@ -336,7 +337,7 @@ def test_the_race_is_lost_without_lock_and_constraint(practice, live_server):
     counted, _ = four_at_once(practice, live_server)
 
     assert counted == {201: 4}
-    assert "held_twice" in {each.check for each in invariants.check(now=timezone.now()).faults}
+    assert "held_twice" in {each.check for each in diary_check.check(now=timezone.now()).faults}
 
 
 @pytest.mark.postgresql

@@ -46,7 +46,7 @@ from practice.models import (
     Practitioner,
     PractitionerRole,
 )
-from practice.selectors import VERIFIED
+from practice.reads.patients import VERIFIED
 from practice.services import enablement
 
 ADDRESS: list[Any] = [

@@ -13,8 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import DateTimeField, F, QuerySet
 
-from practice import bookability, clock
-from practice.bookability import Reason, Requester
+from practice import clock
 from practice.db.prepared import (
     Number,
     Numbers,
@@ -56,13 +55,11 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.selectors import (
-    VERIFIED,
-    check_patient_may_be_known,
-    locations,
-    patient_by_id,
-    practitioners,
-)
+from practice.reads import bookability
+from practice.reads.appointments import check_patient_may_be_known
+from practice.reads.bookability import Reason, Requester
+from practice.reads.directory import locations, practitioners
+from practice.reads.patients import VERIFIED, patient_by_id
 from practice.services import audit, locks
 from practice.services.audit import Actor
 

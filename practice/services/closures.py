@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import QuerySet
 
-from practice import clock, selectors
+from practice import clock
 from practice.exceptions import (
     DiaryRefused,
     HolderElsewhere,
@@ -19,6 +19,7 @@ from practice.exceptions import (
     PractitionerNotFound,
 )
 from practice.models import Closure, GenerationRun, Organisation, Schedule
+from practice.reads import directory
 from practice.services import audit
 from practice.services.audit import Actor
 from practice.services.diary import check_holder_is_free
@@ -258,7 +259,7 @@ def _check(closure: Closure) -> None:
         raise LocationNotFound
     if (
         closure.practitioner_id
-        and not selectors.practitioners(organisation=organisation)
+        and not directory.practitioners(organisation=organisation)
         .filter(pk=closure.practitioner_id)
         .exists()
     ):

@@ -13,8 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from practice import clock, selectors, terminology
-from practice.bookability import effective_limit
+from practice import clock, terminology
 from practice.exceptions import (
     DiaryRefused,
     HolderElsewhere,
@@ -33,6 +32,8 @@ from practice.models import (
     Schedule,
     Slot,
 )
+from practice.reads import directory
+from practice.reads.bookability import effective_limit
 from practice.services import audit, bulk
 from practice.services.audit import Actor
 from practice.services.locks import lock_practice, lock_slots
@@ -541,7 +542,7 @@ def _session(organisation: Organisation, schedule_id: int) -> Schedule:
 def _practitioner(organisation: Organisation, practitioner_id: int | None) -> Practitioner | None:
     if practitioner_id is None:
         return None
-    working = selectors.practitioners(organisation=organisation)
+    working = directory.practitioners(organisation=organisation)
     found = working.filter(pk=practitioner_id).first()
     if found is None:
         raise PractitionerNotFound

@@ -20,7 +20,7 @@ from practice.models import (
     PatientLanguage,
     PatientTelecom,
 )
-from practice.selectors import VERIFIED, known_patients
+from practice.reads.patients import VERIFIED, known_patients
 from practice.services import audit
 from practice.services.audit import Actor
 

@@ -10,9 +10,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from practice import bookability, clock
+from practice import clock
 from practice.admin.access import limits_in_words, who_in_words
-from practice.bookability import Usage
 from practice.models import (
     AccessProfile,
     Schedule,
@@ -20,6 +19,8 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
+from practice.reads import bookability
+from practice.reads.bookability import Usage
 from practice.staff.page import StaffPage
 
 AHEAD = timedelta(weeks=4)

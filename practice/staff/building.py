@@ -29,7 +29,6 @@ from practice.admin.planning import (
     slot_of,
     slots_in,
 )
-from practice.bookability import effective_limit, effective_profile
 from practice.models import (
     AccessProfile,
     Closure,
@@ -39,6 +38,7 @@ from practice.models import (
     SessionTemplate,
     TemplateBlock,
 )
+from practice.reads.bookability import effective_limit, effective_profile
 from practice.services import audit
 from practice.services.bank_holidays import unseeded
 from practice.services.planning import closures_of

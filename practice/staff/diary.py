@@ -1,6 +1,7 @@
 """The diary: a day of all session holders, or a week of one.
 
-What fills the time is gathered by practice.staff.day and placed by practice.staff.diary_columns;
+What fills the time is gathered by practice.reads.diary_columns and placed by
+practice.staff.diary_layout;
 what a block leads to stands in practice.staff.diary_details.
 """
 
@@ -16,9 +17,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from practice.models import Practitioner, Schedule
-from practice.services import audit
-from practice.staff.clinic_list import number, read_date
-from practice.staff.day import (
+from practice.reads.diary_columns import (
     HIDDEN,
     STATES,
     Choice,
@@ -28,6 +27,8 @@ from practice.staff.day import (
     people_and_places,
     sessions_between,
 )
+from practice.services import audit
+from practice.staff.clinic_list import number, read_date
 from practice.staff.diary_columns import Scale, Strip, axis_of, day_words, strip, wall_time
 from practice.staff.page import StaffPage
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from practice import clock
 from practice.models import Schedule
-from practice.staff.day import Column, Entry
+from practice.reads.diary_columns import Column, Entry
 
 LONGEST_AXIS = 51  # hours; a session begins on its day and lasts another day at most
 LANES = 8  # side by side in one column, as many as diary_scale.css has words for

@@ -20,8 +20,8 @@ from practice.admin.booking import booking_organisation_facts
 from practice.admin.offer import obstacles
 from practice.exceptions import DiaryRefused, PracticeError, VersionConflict
 from practice.models import Appointment, AppointmentSlot, Schedule, Slot
+from practice.reads.diary_columns import age, days, entry_of_appointment, entry_of_slot
 from practice.services import attendance, audit, booking, diary
-from practice.staff.day import age, days, entry_of_appointment, entry_of_slot
 from practice.staff.diary import DiaryPage, View
 from practice.staff.diary_columns import Strip, address_of, time_words, wall_time
 

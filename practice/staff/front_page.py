@@ -8,9 +8,10 @@ from django.db.models import Count, Max, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from practice import bookability, clock
+from practice import clock
 from practice.admin.base import actor_of
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
+from practice.reads import bookability
 from practice.services import audit
 from practice.staff.calls import days_left, never_seen
 from practice.staff.page import current_practice

@@ -10,9 +10,9 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.db.replicas import stale
+from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
 from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
-from practice.utilisation import Use, Utilisation, median, rows_for_export, utilisation
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 USUAL, LONGEST = timedelta(days=27), timedelta(days=366)

@@ -1,7 +1,7 @@
 """What one organisation is offered, and every reason for every slot that it is not.
 
 The offered slots come from the query that the API's search asks, in its order; the reasons come
-from the same rule asked of each slot (practice.bookability).
+from the same rule asked of each slot (practice.reads.bookability).
 """
 
 from collections import Counter
@@ -14,9 +14,10 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from practice import bookability, clock, terminology
-from practice.bookability import Reason, Refusal, Requester
+from practice import clock, terminology
 from practice.models import Organisation, Slot
+from practice.reads import bookability
+from practice.reads.bookability import Reason, Refusal, Requester
 from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
 

@@ -20,8 +20,9 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Schedule, Slot
-from practice.services import archiving, attendance, booking, invariants
-from practice.utilisation import utilisation
+from practice.reads import diary_check
+from practice.reads.utilisation import utilisation
+from practice.services import archiving, attendance, booking
 from tests.factories import (
     make_actor,
     make_appointment,
@@ -129,7 +130,7 @@ def test_the_diary_is_as_consistent_as_before(practice, tmp_path):
 
     archive_diary(tmp_path)
 
-    assert not invariants.check(now=timezone.now()).faults
+    assert not diary_check.check(now=timezone.now()).faults
 
 
 def test_blocked_and_withdrawn_slots_and_sessions_go_too(practice, tmp_path):
@@ -156,7 +157,7 @@ def test_a_busy_slot_without_an_appointment_stays_to_be_found(practice, tmp_path
     archive_diary(tmp_path)
 
     assert Slot.objects.get().schedule == schedule
-    [fault] = invariants.check(now=timezone.now()).faults
+    [fault] = diary_check.check(now=timezone.now()).faults
     assert fault.check == "busy_without_appointment"
 
 
@@ -357,7 +358,7 @@ def test_a_slot_that_got_an_appointment_meanwhile_stays(practice, tmp_path, monk
 
     assert list(Slot.objects.all()) == [taken]
     assert AppointmentSlot.objects.get().slot == taken
-    assert not invariants.check(now=timezone.now()).faults
+    assert not diary_check.check(now=timezone.now()).faults
 
 
 def test_a_session_that_got_a_slot_meanwhile_stays(practice, tmp_path, monkeypatch):

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from practice import bookability
-from practice.bookability import ANYBODY, OfferedRows, Reason, Refusal, Requester
 from practice.exceptions import NotOffered, SlotsNotAdjacent
 from practice.models import AccessProfile, Slot
+from practice.reads import bookability
+from practice.reads.bookability import ANYBODY, OfferedRows, Reason, Refusal, Requester
 from practice.services.booking import cancel_appointment
 from tests.factories import (
     make_access_profile,

@@ -13,10 +13,11 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from practice import bookability, clock
-from practice.bookability import OfferedRows, Reason, Requester
+from practice import clock
 from practice.exceptions import NotOffered, SlotNotFree
 from practice.models import AccessProfile, Appointment, AppointmentSlot, Organisation, Slot
+from practice.reads import bookability
+from practice.reads.bookability import OfferedRows, Reason, Requester
 from practice.services.booking import check_offered
 from tests.factories import (
     make_access_profile,

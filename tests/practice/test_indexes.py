@@ -11,7 +11,7 @@ from django.db import connection, models
 
 from benchmarks import world
 from fhirapi.filters import SlotFilter
-from practice import bookability, clock
+from practice import clock
 from practice.models import (
     AccessProfile,
     Appointment,
@@ -23,7 +23,8 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.selectors import patient_appointments
+from practice.reads import bookability
+from practice.reads.appointments import patient_appointments
 from tests.factories import make_access_profile
 
 NOW = datetime.now(UTC)

@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from practice import monitoring
 from practice.models import Appointment, AppointmentSlot, GenerationRun, Schedule, Slot
-from practice.services import attendance, audit, booking, enablement, invariants
+from practice.reads import diary_check, monitoring
+from practice.services import attendance, audit, booking, enablement
 from practice.services.audit import Actor
 from practice.services.moving import move_appointment
 from tests.append_only import unprotected
@@ -33,7 +33,7 @@ STAFF = Actor(door="staff", user_id="rita", name="Rita Reception", role="Recepti
 
 def faults(organisation=None):
     """The names of the broken rules, each with the records that break it."""
-    report = invariants.check(now=timezone.now(), organisation=organisation)
+    report = diary_check.check(now=timezone.now(), organisation=organisation)
     return {fault.check: fault.examples for fault in report.faults}
 
 
@@ -384,7 +384,7 @@ def test_an_appointment_that_was_removed(booked):
 
 
 def warnings():
-    report = invariants.check(now=timezone.now())
+    report = diary_check.check(now=timezone.now())
     assert report.faults == []
     return {warning.check: warning.examples for warning in report.warnings}
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, Slot
-from practice.utilisation import Use, median, utilisation
+from practice.reads.utilisation import Use, median, utilisation
 from tests.factories import (
     make_appointment,
     make_booking_organisation,

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice import clock
-from practice.bookability import Reason, Requester
+from practice.reads.bookability import Reason, Requester
 from practice.staff.visibility import explain
 from tests.consumer import as_dict
 from tests.factories import (

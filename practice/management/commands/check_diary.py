@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from practice.selectors import practice_by_ods_code
-from practice.services import invariants
-from practice.services.invariants import Report
+from practice.reads import diary_check
+from practice.reads.diary_check import Report
+from practice.reads.directory import practice_by_ods_code
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         organisation = practice_by_ods_code(practice) if practice else None
         if practice and organisation is None:
             raise CommandError(f"No practice has the ODS code {practice}.")
-        report = invariants.check(now=timezone.now(), organisation=organisation)
+        report = diary_check.check(now=timezone.now(), organisation=organisation)
         if options["json"]:
             self.stdout.write(json.dumps(asdict(report), default=str))
         else:

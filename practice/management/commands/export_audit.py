@@ -12,7 +12,7 @@ from django.utils import timezone
 from practice import nhs_number
 from practice.exceptions import PatientNotFound
 from practice.management.operator import operator
-from practice.selectors import practice_by_ods_code
+from practice.reads.directory import practice_by_ods_code
 from practice.services import audit_export
 
 

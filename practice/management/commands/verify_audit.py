@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from practice.selectors import practice_by_ods_code
+from practice.reads.directory import practice_by_ods_code
 from practice.services import sealing
 from practice.services.sealing import Trail
 

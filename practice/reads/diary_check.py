@@ -27,7 +27,6 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Lag
 
-from practice import monitoring
 from practice.models import (
     Appointment,
     AppointmentSlot,
@@ -39,7 +38,8 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.monitoring import DiaryEnd
+from practice.reads import monitoring
+from practice.reads.monitoring import DiaryEnd
 
 GONE = (Appointment.Status.CANCELLED, Appointment.Status.ENTERED_IN_ERROR)
 EXAMPLES = 10  # records of one kind that a report names

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from practice import clock
-from practice.bookability import effective_limit
 from practice.models import (
     Appointment,
     AppointmentSlot,
@@ -21,6 +20,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
+from practice.reads.bookability import effective_limit
 
 # How each state is called, and the class that colours it.
 STATES = {

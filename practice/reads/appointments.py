@@ -1,71 +1,14 @@
-"""Every question a visitor asks. Each begins with the practice whose door was knocked at."""
+"""What was booked at a practice, and which of it another organisation may read."""
 
 from datetime import datetime
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from practice import clock
-from practice.db.prepared import Number, Parameter, Prepared
+from practice.db.prepared import Number, Prepared
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
-from practice.models import (
-    Appointment,
-    Location,
-    Organisation,
-    Patient,
-    Practitioner,
-    PractitionerRole,
-    Schedule,
-)
-
-VERIFIED = "01"
-
-
-HOSTED = Prepared(lambda: Organisation.objects.filter(ods_code=Parameter("ods_code", CharField())))
-
-
-def practice_by_ods_code(ods_code: str) -> Organisation | None:
-    """Return the practice hosted here under exactly this ODS code."""
-    found: Organisation | None = HOSTED.first(ods_code=ods_code)
-    return found
-
-
-# ---------------------------------------------------------------- patients
-
-
-PATIENT = Prepared(
-    lambda: Patient.objects.filter(
-        organisation=Number("organisation"),
-        pk=Number("patient"),
-    )
-)
-
-
-def patient_by_id(*, organisation: Organisation, patient_id: int) -> Patient | None:
-    """Return a patient of the practice, whatever is to be known of them."""
-    found: Patient | None = PATIENT.first(organisation=organisation.pk, patient=patient_id)
-    return found
-
-
-def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
-    """Patients who are registered today, alive and not flagged sensitive, verified or not."""
-    today = clock.today(now)
-    return Patient.objects.filter(
-        Q(registration_end__isnull=True) | Q(registration_end__gte=today),
-        organisation=organisation,
-        active=True,
-        sensitive=False,
-        deceased_at__isnull=True,
-    )
-
-
-def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
-    """Patients whom others may see: known ones with a verified NHS number (PAT-011)."""
-    return known_patients(organisation=organisation, now=now).filter(
-        nhs_number_verification=VERIFIED
-    )
-
-
-# ---------------------------------------------------------------- appointments
+from practice.models import Appointment, Organisation, Patient
+from practice.reads.patients import VERIFIED, visible_patients
 
 
 def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
@@ -131,20 +74,3 @@ def patient_appointments(
         raise PatientNotFound
     found = appointments(organisation=organisation).filter(patient=patient_id)
     return found.order_by("start", "pk")
-
-
-# ---------------------------------------------------------------- the directory
-
-
-def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
-    """Everybody who works here or once did, or whom a session names (PRAC-011, GEN-025)."""
-    theirs = {"organisation": organisation}
-    return Practitioner.objects.filter(
-        Exists(PractitionerRole.objects.filter(practitioner=OuterRef("pk"), **theirs))
-        | Exists(Schedule.objects.filter(session_holder=OuterRef("pk"), **theirs))
-    )
-
-
-def locations(*, organisation: Organisation) -> QuerySet[Location]:
-    """The practice's places, closed ones included (LOC-004)."""
-    return Location.objects.filter(organisation=organisation)
