@@ -26,7 +26,7 @@ from django.db import connection  # noqa: E402
 from benchmarks import results, stack  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Slot  # noqa: E402
-from practice.services.generation import generate  # noqa: E402
+from practice.services.generation.runs import generate  # noqa: E402
 from tests.factories import make_actor, make_practitioner, make_template  # noqa: E402
 
 HOLDERS = 12

@@ -38,8 +38,9 @@ from practice import clock  # noqa: E402
 from practice.models import Appointment, Organisation, Patient, Schedule, Slot  # noqa: E402
 from practice.reads import diary_check  # noqa: E402
 from practice.reads.utilisation import utilisation  # noqa: E402
-from practice.services import generation, sealing  # noqa: E402
 from practice.services.archiving import NEAREST_DAYS  # noqa: E402
+from practice.services.audit import sealing  # noqa: E402
+from practice.services.generation import runs  # noqa: E402
 from tests.bodies import appointment_body  # noqa: E402
 from tests.consumer import Consumer  # noqa: E402
 from tests.factories import make_actor, make_practitioner, make_template  # noqa: E402
@@ -202,7 +203,7 @@ def by_night(organisation: Organisation, today: date) -> dict[str, float]:
     make_template(organisation, session_holder=make_practitioner(organisation), weekdays=[0, 2, 4])
 
     def generate() -> None:
-        generation.generate(
+        runs.generate(
             organisation=organisation, from_date=today, to_date=last, actor=make_actor(), now=now
         )
 

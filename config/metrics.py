@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from practice.reads import monitoring
-from practice.services import audit_spool, sealing
+from practice.services.audit import sealing, spool
 
 counted = CollectorRegistry()
 
@@ -76,7 +76,7 @@ class Condition(Collector):
         kept_aside = GaugeMetricFamily(
             "gpconnect_audit_kept_aside_seconds",
             "For how long the oldest audit event that this machine kept aside has waited.",
-            audit_spool.spool().seconds(timezone.now()),
+            spool.spool().seconds(timezone.now()),
         )
         yield from (up, kept_aside, *gauges)
 

@@ -23,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from config import metrics, replicas
 from practice.reads import monitoring
-from practice.services import audit_spool, sealing
+from practice.services.audit import sealing, spool
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -90,8 +90,8 @@ def diary(now: datetime) -> dict[str, Any]:
 
 def audit(now: datetime) -> dict[str, Any]:
     """How far sealing the audit trail is behind, and taking in what this machine kept aside."""
-    lag, spool = sealing.lag(), audit_spool.spool()
-    seconds, aside, writable = lag.seconds(now), spool.seconds(now), spool.is_writable
+    lag, kept = sealing.lag(), spool.spool()
+    seconds, aside, writable = lag.seconds(now), kept.seconds(now), kept.is_writable
     late = max(seconds, aside) > settings.AUDIT_LAG_WARNING_SECONDS
     return {
         "status": OK if writable and not late else WARNING,

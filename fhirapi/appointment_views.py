@@ -31,7 +31,8 @@ from practice.db.prepared import Number, Numbers, Parameter, Prepared
 from practice.models import Appointment, Organisation, Schedule
 from practice.reads import appointments, patients
 from practice.reads.bookability import OfferedRows
-from practice.services import booking, registration
+from practice.services import registration
+from practice.services.appointments import booking, changing
 
 
 class SlotSearchView(GPConnectView):
@@ -179,7 +180,7 @@ class AppointmentView(AppointmentResponder):
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
         change: dict[str, Any] = {"actor": request.actor, "now": request.now}
-        found = booking.appointment_for_change(
+        found = changing.appointment_for_change(
             organisation=request.practice,
             appointment_id=logical_id(appointment_id),
             expected_version=expected_version(request.headers.get("If-Match")),
@@ -189,10 +190,10 @@ class AppointmentView(AppointmentResponder):
         stored = appointment.render(appointment.row_of(found), slots)
         if request.interaction is ssp.CANCEL_APPOINTMENT:
             reason = appointment.parse_cancellation(body, stored)
-            found = booking.cancel_appointment(appointment=found, reason=reason, **change)
+            found = changing.cancel_appointment(appointment=found, reason=reason, **change)
         else:
             texts = appointment.parse_amendment(body, stored)
-            found = booking.amend_appointment(appointment=found, **texts, **change)
+            found = changing.amend_appointment(appointment=found, **texts, **change)
         return self.appointment_response(found, slots)
 
     def appointment_asked_for(self, appointment_id: str) -> Appointment | None:

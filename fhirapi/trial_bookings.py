@@ -13,15 +13,11 @@ from fhirapi import ssp, trial
 from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, AuditEvent, Organisation, Patient, Slot
-from practice.services import audit
-from practice.services.attendance import mark
-from practice.services.audit import Actor
-from practice.services.booking import (
-    BookingOrganisation,
-    appointment_for_change,
-    book_appointment,
-    cancel_appointment,
-)
+from practice.services.appointments.attendance import mark
+from practice.services.appointments.booking import BookingOrganisation, book_appointment
+from practice.services.appointments.changing import appointment_for_change, cancel_appointment
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 # (up to so many days ahead, share of slots taken): a diary fills as its days come near.
 SHARES = ((0, 0.65), (2, 0.45), (7, 0.25), (14, 0.12), (21, 0.05))
@@ -155,7 +151,7 @@ def book(
 
 def record_request(booked: Appointment, actor: Actor, *, now: datetime) -> None:
     """Record a booking from outside as the API does, which this one did not pass."""
-    audit.record(
+    recording.record(
         organisation=booked.organisation,
         actor=actor,
         event=ssp.BOOK_APPOINTMENT.id,

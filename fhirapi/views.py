@@ -30,8 +30,8 @@ from practice.db.replicas import stale
 from practice.db.transactions import one_change
 from practice.models import AuditEvent, Organisation
 from practice.reads.directory import practice_by_ods_code
-from practice.services import audit
-from practice.services.audit import Actor, Facts
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor, Facts
 
 
 class GPConnectRequest(Request):
@@ -201,7 +201,7 @@ class GPConnectView(APIView):
     def audit(self, response: HttpResponse) -> None:
         """Record the request and its outcome: refused or not, there is no way round (AUD-002)."""
         practice = getattr(self.request, "practice", None)
-        audit.record(organisation=practice, **self.event(response))
+        recording.record(organisation=practice, **self.event(response))
 
     def event(self, response: HttpResponse) -> Facts:
         """The request and its outcome, as they are told to the trail."""
@@ -232,7 +232,7 @@ class GPConnectView(APIView):
                 return response
             except Exception as failure:
                 response = self.handle_exception(failure)
-        audit.keep_aside(ods_code=self.kwargs["ods_code"], **self.event(response))
+        recording.keep_aside(ods_code=self.kwargs["ods_code"], **self.event(response))
         return response
 
 

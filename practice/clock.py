@@ -69,3 +69,18 @@ def offset_changes(start: datetime, end: datetime) -> list[tuple[datetime, timed
             changes.append((_change_between(before, after), offset))
         before = after
     return changes
+
+
+def next_second(instant: datetime) -> int:
+    """The first whole second that is not before an instant, since 1970."""
+    return seconds(instant) + bool(instant.microsecond)
+
+
+def seconds(moment: datetime) -> int:
+    """Return an instant as whole seconds since 1970."""
+    return int(moment.timestamp())
+
+
+def moment(epoch: int) -> datetime:
+    """Return the instant (UTC) that lies so many seconds after 1970 began."""
+    return datetime.fromtimestamp(epoch, UTC)

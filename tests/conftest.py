@@ -18,6 +18,7 @@ from tests import append_only, factories
 from tests.consumer import Consumer
 from tests.national_record import NationalRecord
 from tests.shared import GPCONNECT, MISSING
+from tests.staff import make_roles
 
 
 def pytest_report_header():
@@ -27,12 +28,16 @@ def pytest_report_header():
 
 
 def pytest_configure():
-    """Let Django empty the database after a test that committed: the audit trail refuses that."""
+    """Let Django empty the database after a test that committed: the audit trail refuses that.
+
+    The roles of staff, which a migration made, are put back, so that the order of tests is free.
+    """
     empty = TransactionTestCase._fixture_teardown
 
     def unprotected(self):
         with append_only.unprotected():
             empty(self)
+        make_roles()
 
     TransactionTestCase._fixture_teardown = unprotected
 

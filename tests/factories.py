@@ -28,8 +28,8 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.services.audit import Actor
-from practice.services.booking import BookingOrganisation, book_appointment
+from practice.services.appointments.booking import BookingOrganisation, book_appointment
+from practice.services.audit.recording import Actor
 
 _numbers = count(1)
 

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent, AuditSeal, Slot
-from practice.services import sealing
+from practice.services.audit import sealing
 from tests.bodies import appointment_body, cancelled
 from tests.consumer import as_dict
 from tests.factories import make_appointment, make_slots

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from fhirapi import ssp
 from practice import clock
-from practice.services.booking import appointment_for_change, cancel_appointment
+from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from tests import factories, profiles
 from tests.bodies import appointment_body, cancelled
 from tests.consumer import ABSENT, as_dict, read_back

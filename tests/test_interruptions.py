@@ -23,9 +23,11 @@ from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, Closure, Schedule, Slot
 from practice.reads import diary_check
-from practice.services import attendance, booking, closures, diary
-from practice.services.generation import generate
-from practice.services.moving import move_appointment
+from practice.services import diary
+from practice.services.appointments import attendance, changing
+from practice.services.appointments.rescheduling import move_appointment
+from practice.services.closures import closing
+from practice.services.generation.runs import generate
 from tests.factories import make_actor, make_appointment, make_practitioner, make_template
 from tests.servers import in_its_own_connection
 
@@ -127,16 +129,16 @@ class Morning:
     def cancel(self) -> None:
         with transaction.atomic():
             held = self.locked()
-            booking.cancel_appointment(appointment=held, reason="Not needed", **self.who)
+            changing.cancel_appointment(appointment=held, reason="Not needed", **self.who)
 
     def amend(self) -> None:
         with transaction.atomic():
             held = self.locked()
             texts = {"description": "Another reason", "comment": ""}
-            booking.amend_appointment(appointment=held, **texts, **self.who)
+            changing.amend_appointment(appointment=held, **texts, **self.who)
 
     def locked(self) -> Appointment:
-        return booking.appointment_for_change(**self.given, appointment_id=self.appointment.pk)
+        return changing.appointment_for_change(**self.given, appointment_id=self.appointment.pk)
 
     def move(self) -> None:
         slots = [self.slots["free"]]
@@ -165,7 +167,7 @@ class Morning:
             start_time=time(8),
             end_time=until,
         )
-        closures.close(closure, **self.who)
+        closing.close(closure, **self.who)
 
     def to(self, act: Callable[..., object], name: str) -> None:
         """Do something to one slot."""

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import logs, metrics
 from practice.models import AuditEvent, GenerationRun
-from practice.services import audit, sealing
+from practice.services.audit import recording, sealing
 from tests.bodies import appointment_body
 from tests.consumer import Consumer
 from tests.factories import make_actor, make_appointment, make_slot, make_slots
@@ -110,7 +110,7 @@ def test_a_diary_that_runs_out_is_a_warning_and_no_reason_to_stop(client, practi
 
 @pytest.mark.django_db
 def test_sealing_that_lags_is_a_warning(client, well):
-    audit.record(
+    recording.record(
         organisation=well.organisation,
         actor=make_actor(),
         event="test.event",
@@ -128,7 +128,7 @@ def test_sealing_that_lags_is_a_warning(client, well):
 @pytest.mark.django_db
 def test_what_was_kept_aside_and_not_taken_in_is_a_warning(client, well, settings, tmp_path):
     settings.AUDIT_SPOOL = str(tmp_path)
-    audit.keep_aside(
+    recording.keep_aside(
         ods_code=well.organisation.ods_code,
         actor=make_actor(),
         event="test.event",

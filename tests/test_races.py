@@ -26,7 +26,7 @@ from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
 from practice.reads import diary_check
 from practice.services import locks
-from practice.services.generation import generate
+from practice.services.generation.runs import generate
 from tests import servers
 from tests.bodies import appointment_body, cancelled
 from tests.consumer import Consumer, as_dict

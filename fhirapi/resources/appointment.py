@@ -27,7 +27,11 @@ from fhirapi.resources.slot import DELIVERY_CHANNEL, delivery_channel
 from practice import terminology
 from practice.db.prepared import Numbers, Prepared
 from practice.models import Appointment, AppointmentSlot
-from practice.services.booking import COMMENT_LENGTH, DESCRIPTION_LENGTH, BookingOrganisation
+from practice.services.appointments.booking import (
+    COMMENT_LENGTH,
+    DESCRIPTION_LENGTH,
+    BookingOrganisation,
+)
 
 PROFILE = f"{STRUCTURES}/GPConnect-Appointment-1"
 BOOKING_ORGANISATION = f"{STRUCTURES}/Extension-GPConnect-BookingOrganisation-1"

@@ -23,7 +23,7 @@ from unfold.decorators import display
 from practice import clock
 from practice.admin.base import ReadOnlyAdmin, actor_of, tones
 from practice.models import AuditEvent
-from practice.services import audit
+from practice.services.audit import recording
 
 
 class ExactFilter(TextFilter):
@@ -148,7 +148,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         """A look into the trail is in the trail."""
         asked = {name: values for name, values in request.GET.lists() if any(values)}
         for organisation in {event.organisation for event in shown.result_list}:
-            audit.record(
+            recording.record(
                 organisation=organisation,
                 actor=actor_of(request, organisation),
                 event="auditevent.searched",

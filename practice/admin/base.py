@@ -42,8 +42,8 @@ from practice.models import (
     TemplateBlock,
 )
 from practice.models.common import Versioned
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 if TYPE_CHECKING:  # What the mixin below is mixed into.
     from django.contrib.admin.options import BaseModelAdmin
@@ -503,7 +503,7 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
             if patients := set(self.patients_in_row(record)):
                 found[record.organisation_id] |= patients
         for pk, organisation in Organisation.objects.in_bulk(found).items():
-            audit.record(
+            recording.record(
                 organisation=organisation,
                 actor=actor_of(request, organisation),
                 event=f"{self.opts.model_name}.{verb}",
@@ -568,7 +568,7 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         """Write the event into the trail of every practice that the record concerns."""
         name = type(obj).__name__
         for organisation in self.practices_concerned(request, obj):
-            audit.record(
+            recording.record(
                 organisation=organisation,
                 actor=actor_of(request, organisation),
                 event=f"{self.opts.model_name}.{verb}",

@@ -30,7 +30,7 @@ from practice.admin.pages import PageForm, ask, done, textarea
 from practice.admin.planning import found
 from practice.admin.when import WhenFilter, day_and_time, day_in_words, times_in_words
 from practice.models import Appointment, AppointmentSlot
-from practice.services import booking
+from practice.services.appointments import booking, changing
 
 
 class HeldSlotInline(OwnTabularInline):
@@ -218,13 +218,13 @@ class AppointmentAdmin(ReadOnlyAdmin):
         def act(form: CancelForm) -> HttpResponse:
             actor, now = actor_of(request, appointment.organisation), timezone.now()
             with transaction.atomic():
-                locked = booking.appointment_for_change(
+                locked = changing.appointment_for_change(
                     organisation=appointment.organisation,
                     appointment_id=appointment.pk,
                     actor=actor,
                     now=now,
                 )
-                booking.cancel_appointment(
+                changing.cancel_appointment(
                     appointment=locked, reason=form.cleaned_data["reason"], actor=actor, now=now
                 )
             return done(request, "Cancelled. Its slots are free again.", url)
@@ -251,14 +251,14 @@ class AppointmentAdmin(ReadOnlyAdmin):
         def act(form: AmendForm) -> HttpResponse:
             actor, now = actor_of(request, appointment.organisation), timezone.now()
             with transaction.atomic():
-                locked = booking.appointment_for_change(
+                locked = changing.appointment_for_change(
                     organisation=appointment.organisation,
                     appointment_id=appointment.pk,
                     actor=actor,
                     now=now,
                     expected_version=form.cleaned_data["version"],
                 )
-                booking.amend_appointment(
+                changing.amend_appointment(
                     appointment=locked,
                     description=form.cleaned_data["description"],
                     comment=form.cleaned_data["comment"],

@@ -58,7 +58,8 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.services import booking, diary
+from practice.services import diary
+from practice.services.appointments import booking
 from practice.services.diary import Outcome
 
 # ---------------------------------------------------------------- sessions

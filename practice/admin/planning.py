@@ -47,8 +47,9 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.models.planning import closure_period
-from practice.services import closures, generation
+from practice.models.templates import closure_period
+from practice.services.closures import closing, reopening
+from practice.services.generation import runs
 from practice.services.templates import clone_template
 
 WEEKS_AHEAD = 8
@@ -476,7 +477,7 @@ class SessionTemplateAdmin(PracticeAdmin):
 
         def act(form: GenerateForm) -> HttpResponse:
             practice = organisation or form.cleaned_data["organisation"]
-            run = generation.generate(
+            run = runs.generate(
                 organisation=practice,
                 from_date=form.cleaned_data["from_date"],
                 to_date=form.cleaned_data["to_date"],
@@ -630,7 +631,7 @@ class ClosureForm(PracticeForm):
         names = {field.name for field in Closure._meta.fields}
         values = {name: value for name, value in self.cleaned_data.items() if name in names}
         closure = Closure(**{**values, "organisation": practice})
-        stranded = closures.impact(closure, now=timezone.now()).counts["appointments_orphaned"]
+        stranded = closing.plan_closing(closure, now=timezone.now()).counts["appointments_orphaned"]
         if stranded and not self.cleaned_data.get("strand"):
             booked = "1 appointment is" if stranded == 1 else f"{stranded} appointments are"
             self.add_error("strand", f"{booked} booked in this time. Tick this to close anyway.")
@@ -677,12 +678,12 @@ class ClosureAdmin(PracticeAdmin):
             return
         form.changes = {}
         actor = actor_of(request, obj.organisation)
-        plan = closures.close(obj, actor=actor, now=timezone.now())
+        plan = closing.close(obj, actor=actor, now=timezone.now())
         messages.info(request, f"{closing_in_words(plan)}.")
 
     def delete_model(self, request: HttpRequest, obj: Closure) -> None:
         """Reopen: what the closure took comes back."""
-        run = closures.reopen(
+        run = reopening.reopen(
             organisation=obj.organisation,
             closure_id=obj.pk,
             actor=actor_of(request, obj.organisation),

@@ -3,7 +3,7 @@
 import getpass
 
 from practice.models import AuditEvent
-from practice.services.audit import Actor
+from practice.services.audit.recording import Actor
 
 
 def operator(command: str) -> Actor:

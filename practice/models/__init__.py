@@ -18,7 +18,7 @@ from practice.models.directory import (
     Practitioner,
     PractitionerRole,
 )
-from practice.models.planning import Closure, GenerationRun, SessionTemplate, TemplateBlock
+from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
 
 __all__ = [
     "AccessProfile",

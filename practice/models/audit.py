@@ -2,8 +2,8 @@
 
 The database itself refuses to change or remove events and seals (migration
 audit_trail_is_append_only). A trigger puts each new event into the queue, AuditWaiting, so that
-whoever records one writes one row and takes no lock; practice.services.sealing numbers and seals
-what waits there.
+whoever records one writes one row and takes no lock; practice.services.audit.sealing numbers and
+seals what waits there.
 """
 
 from django.db import models
@@ -98,7 +98,7 @@ class AuditSeal(models.Model):
 
     ``sequence`` counts from 1 without gaps in each practice, and by itself for the events of no
     practice. ``hash`` is taken over the seal, every column of the event, and the hash before it;
-    ``format`` says how (practice.services.sealing.FORMATS).
+    ``format`` says how (practice.services.audit.sealing.FORMATS).
     """
 
     event = models.OneToOneField(

@@ -9,7 +9,7 @@ from practice.models.access import AccessProfile
 from practice.models.common import Versioned
 from practice.models.diary import Schedule, Slot
 from practice.models.directory import Location, Organisation, Patient
-from practice.models.planning import Closure
+from practice.models.templates import Closure
 
 
 class Appointment(Versioned):

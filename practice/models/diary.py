@@ -7,7 +7,7 @@ from practice import clock, terminology
 from practice.models.access import AccessProfile
 from practice.models.common import OfferLimits, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
-from practice.models.planning import SessionTemplate
+from practice.models.templates import SessionTemplate
 
 
 class Schedule(Versioned, OfferLimits):

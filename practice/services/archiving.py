@@ -28,8 +28,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, AppointmentSlot, Organisation, Schedule, Slot
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 from practice.services.locks import lock_practice
 
 NEAREST_DAYS = 90  # what is younger stays
@@ -263,7 +263,7 @@ class _Month:
         going = [pk for pk, line in kind.lines(still) if line in part.lines]
         if going:
             records.filter(pk__in=going).delete()
-            audit.record(
+            recording.record(
                 organisation=self.span.organisation,
                 actor=self.actor,
                 event=EVENT,

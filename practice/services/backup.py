@@ -16,8 +16,8 @@ from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
 
 from practice.exceptions import PracticeError
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 
 class BackupRefused(PracticeError):
@@ -45,7 +45,7 @@ def backup(path: Path, *, actor: Actor, now: datetime) -> Backup:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     except OSError as error:
         raise BackupRefused(f"{partial}: {error.strerror}.") from error
-    audit.record(
+    recording.record(
         organisation=None,
         actor=actor,
         event="database.backup",
@@ -92,7 +92,7 @@ def restore(path: Path) -> None:
 
 def record_restore(path: Path, *, actor: Actor, now: datetime) -> None:
     """Say in the trail that what follows came after a restore; the schema must be up to date."""
-    audit.record(
+    recording.record(
         organisation=None,
         actor=actor,
         event="database.restore",

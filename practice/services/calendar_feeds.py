@@ -8,8 +8,8 @@ from django.db.models import Exists, OuterRef
 
 from practice.exceptions import ChangeRefused, PractitionerNotFound
 from practice.models import CalendarFeed, Organisation, Practitioner, PractitionerRole
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 
 @transaction.atomic
@@ -77,7 +77,7 @@ def live_feed(secret: str) -> CalendarFeed | None:
 
 
 def _record(feed: CalendarFeed, event: str, *, actor: Actor, now: datetime) -> None:
-    audit.record(
+    recording.record(
         organisation=feed.organisation,
         actor=actor,
         event=event,

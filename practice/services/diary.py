@@ -2,7 +2,7 @@
 
 Every change is made under lock, counted in the version, marked ``changed_by_hand`` so that
 generating again keeps its hands off, and audited with old and new values. The order of locks is
-that of practice.services.booking.
+that of practice.services.locks.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from practice import clock, terminology
+from practice.clock import seconds
 from practice.exceptions import (
     DiaryRefused,
     HolderElsewhere,
@@ -34,10 +35,11 @@ from practice.models import (
 )
 from practice.reads import directory
 from practice.reads.bookability import effective_limit
-from practice.services import audit, bulk
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
+from practice.services.generation import bulk
+from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.locks import lock_practice, lock_slots
-from practice.timetable import PlannedSlot, SlotKind, seconds
 
 LONGEST_SESSION = timedelta(days=1)
 
@@ -213,7 +215,7 @@ def _change_slots(
         Slot.objects.filter(pk__in=[slot.pk for slot in changed]).update(
             **values, changed_by_hand=True, version=F("version") + 1, updated_at=now
         )
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=actor,
             event=f"slot.{event}",
@@ -326,7 +328,7 @@ def change_session_holder(
     schedule.version += 1
     _save_unless_elsewhere(schedule)
     told = booked.update(version=F("version") + 1, updated_at=now)
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="session.change-holder",
@@ -400,7 +402,7 @@ def create_session(
         now=now,
         changed_by_hand=True,
     )
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="session.create",
@@ -462,7 +464,7 @@ def add_extra_slot(
         changed_by_hand=True,
         note=reason,
     )
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="slot.add-extra",

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import transaction
 
 from practice.models import Organisation
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 
 @transaction.atomic
@@ -33,7 +33,7 @@ def switch(
             continue
         Organisation.objects.filter(pk=organisation.pk).update(**{name: wanted}, updated_at=now)
         setattr(organisation, name, wanted)
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=actor,
             event="organisation.switch",

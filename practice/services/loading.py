@@ -30,8 +30,8 @@ from practice.models import (
 )
 from practice.models.common import Versioned
 from practice.practice_file import Entry, Problem, read
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 from practice.services.enablement import switch
 
 SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
@@ -108,7 +108,7 @@ class _Loader:
             for entry in described.get(section) or ():
                 if isinstance(entry, Entry):
                     load(entry, seen)
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=self.actor,
             event="practice.load",

@@ -21,8 +21,8 @@ from practice.models import (
     PatientTelecom,
 )
 from practice.reads.patients import VERIFIED, known_patients
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 TEMPORARY = "T"
 VERIFICATION_EVENT = "verify-patient"
@@ -61,7 +61,7 @@ def verify_patient(
         patient.sensitive = person.sensitive
         patient.version += 1
         patient.save()
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=actor,
             event=VERIFICATION_EVENT,

@@ -17,8 +17,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from practice.exceptions import CodeNotAccepted
 from practice.models import Organisation
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 RECOVERY_CODES = 8
 
@@ -122,7 +122,7 @@ def record(user: Any, event: str, actor: Actor, now: datetime) -> None:
         *Organisation.objects.filter(memberships__user=user).distinct()
     ]
     for organisation in practices or [None]:
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=actor,
             event=event,

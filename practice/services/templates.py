@@ -6,8 +6,8 @@ from django.db import transaction
 
 from practice.exceptions import NotFound
 from practice.models import Organisation, SessionTemplate, TemplateBlock
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 
 @transaction.atomic(savepoint=False)
@@ -37,7 +37,7 @@ def clone_template(
         block.pk, block.template = None, template
         block._state.adding = True
     TemplateBlock.objects.bulk_create(blocks)
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="sessiontemplate.clone",

@@ -21,13 +21,15 @@ from django.utils.html import format_html
 
 from practice import clock
 from practice.admin.planning import run_in_words
+from practice.clock import moment
 from practice.exceptions import PlanChanged, PracticeError
 from practice.models import Appointment, SessionTemplate
-from practice.services import audit, generation
-from practice.services.plans import Action, Plan, SessionPlan, SlotChange
+from practice.services.audit import recording
+from practice.services.generation import runs
+from practice.services.generation.planned_sessions import SlotKind
+from practice.services.generation.plans import Action, Plan, SessionPlan, SlotChange
 from practice.staff.clinic_list import number
 from practice.staff.page import StaffPage
-from practice.timetable import SlotKind, moment
 
 WEEKS = 4
 MOST_WEEKS = 26
@@ -70,7 +72,7 @@ class RangeForm(forms.Form):
     def plan(self, *, organisation: Any, now: datetime) -> Plan:
         """What applying would do, as seen at that moment."""
         template = self.cleaned_data["template"]
-        return generation.plan(
+        return runs.plan(
             organisation=organisation,
             from_date=self.cleaned_data["from"],
             to_date=self.cleaned_data["to"],
@@ -164,9 +166,7 @@ class Apply(StaffPage):
         if shown.digest != request.POST.get("digest"):
             return self.show(form, warning=CHANGED, status=409)
         try:
-            run = generation.apply(
-                shown, actor=self.actor, now=self.now, started_by=self.started_by
-            )
+            run = runs.apply(shown, actor=self.actor, now=self.now, started_by=self.started_by)
         except PlanChanged:
             return self.show(form, warning=CHANGED, status=409)
         except PracticeError as refusal:
@@ -243,7 +243,7 @@ class Apply(StaffPage):
             raise PermissionDenied
         found = Appointment.objects.filter(organisation=self.practice, pk__in=ids)
         people = {a.pk: a for a in found.select_related("patient").order_by("start", "pk")}
-        audit.record(
+        recording.record(
             organisation=self.practice,
             actor=self.actor,
             event="template_plan.viewed",

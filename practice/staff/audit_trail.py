@@ -15,8 +15,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from practice import nhs_number
 from practice.exceptions import PatientNotFound
 from practice.models import AuditEvent, Patient
-from practice.services import audit_export
-from practice.services.audit_export import Search
+from practice.services.audit import exporting
+from practice.services.audit.exporting import Search
 from practice.staff.inputs import date_input
 from practice.staff.page import StaffPage
 
@@ -43,7 +43,7 @@ class SearchForm(forms.Form):
     outcome = forms.ChoiceField(
         label="Outcome",
         required=False,
-        choices=[("", "Any"), *((key, key.capitalize()) for key in audit_export.OUTCOMES)],
+        choices=[("", "Any"), *((key, key.capitalize()) for key in exporting.OUTCOMES)],
     )
     event = forms.CharField(label="Event", required=False, max_length=100)
     resource = forms.CharField(
@@ -123,7 +123,7 @@ class AuditTrail(StaffPage):
             patient=patient,
             actor=self.actor,
             now=self.now,
-            event=audit_export.SEARCHED,
+            event=exporting.SEARCHED,
             patients=sorted(patients),
         )
         return shown, len(events) > PAGE
@@ -132,7 +132,7 @@ class AuditTrail(StaffPage):
         """Answer with all that the search finds, for a spreadsheet: it may be too much to hold."""
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        audit_export.export(
+        exporting.export(
             organisation=self.practice,
             output=text,
             format="csv",

@@ -18,7 +18,9 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree
 from practice.models import Appointment, Patient, Schedule, Slot
-from practice.services import audit, booking, diary
+from practice.services import diary
+from practice.services.appointments import booking
+from practice.services.audit import recording
 from practice.staff import finding
 from practice.staff.clinic_list import number
 from practice.staff.inputs import time_input
@@ -129,7 +131,7 @@ class Book(SlotPage):
 
     def record_found(self, patients: list[Patient]) -> None:
         """Audit whose details a search showed."""
-        audit.record(
+        recording.record(
             organisation=self.practice,
             actor=self.actor,
             event="patient.searched",

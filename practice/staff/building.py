@@ -29,6 +29,7 @@ from practice.admin.planning import (
     slot_of,
     slots_in,
 )
+from practice.clock import moment, seconds
 from practice.models import (
     AccessProfile,
     Closure,
@@ -39,12 +40,12 @@ from practice.models import (
     TemplateBlock,
 )
 from practice.reads.bookability import effective_limit, effective_profile
-from practice.services import audit
-from practice.services.bank_holidays import unseeded
-from practice.services.planning import closures_of
+from practice.services.audit import recording
+from practice.services.generation.bank_holidays import unseeded
+from practice.services.generation.planned_sessions import Sitting, runs_on, sitting
+from practice.services.generation.planner import closures_of
 from practice.staff.clinic_list import number
 from practice.staff.page import StaffPage
-from practice.timetable import Sitting, moment, runs_on, seconds, sitting
 
 WEEKS = 12
 MOST_BLOCKS = 60
@@ -703,7 +704,7 @@ class Build(StaffPage):
             detail["cloned_from"] = origin
         if change and not detail:
             return
-        audit.record(
+        recording.record(
             organisation=self.practice,
             actor=self.actor,
             event=f"sessiontemplate.{'change' if change else 'add'}",

@@ -28,8 +28,9 @@ from practice.models import (
     PractitionerRole,
     Schedule,
 )
-from practice.services import audit, calendar_feeds
-from practice.services.audit import Actor
+from practice.services import calendar_feeds
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 from practice.staff.clinic_list import number
 from practice.staff.page import StaffPage
 
@@ -49,7 +50,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         return HttpResponseNotFound("There is no such calendar.\n", content_type="text/plain")
     now = timezone.now()
     appointments = list(appointments_of(found, now))
-    audit.record(
+    recording.record(
         organisation=found.organisation,
         actor=Actor(
             door=AuditEvent.Door.STAFF,

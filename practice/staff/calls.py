@@ -10,7 +10,8 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, Closure, Schedule, Slot
-from practice.services import audit, telling
+from practice.services.audit import recording
+from practice.services.closures import follow_up
 from practice.staff.clinic_list import telephones
 from practice.staff.page import StaffPage
 
@@ -31,7 +32,7 @@ class CallPage(StaffPage):
         for appointment in found:
             appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
         if found:
-            audit.record(
+            recording.record(
                 organisation=self.practice,
                 actor=self.actor,
                 event="call_list.viewed",
@@ -70,7 +71,7 @@ class Contacted(StaffPage):
         self.own(Appointment.objects, pk=pk)
         reached = request.POST.get("reached") == "yes"
         try:
-            telling.record_contact(
+            follow_up.record_contact(
                 organisation=self.practice,
                 appointment_id=pk,
                 reached=reached,

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from practice import clock
 from practice.models import Appointment, PatientTelecom, Practitioner, Schedule
-from practice.services import audit
+from practice.services.audit import recording
 from practice.staff.page import StaffPage
 
 
@@ -64,7 +64,7 @@ class ClinicList(StaffPage):
 
     def record(self, appointments: list[Appointment]) -> None:
         """Audit who was shown to whom: one event for the list."""
-        audit.record(
+        recording.record(
             organisation=self.practice,
             actor=self.actor,
             event="clinic_list.viewed",

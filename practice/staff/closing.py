@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from practice.exceptions import PlanChanged, PracticeError
 from practice.models import Appointment, Closure, Location, Practitioner
-from practice.services import closures, telling
-from practice.services.plans import Plan
-from practice.services.telling import Decision
+from practice.services.closures import closing, follow_up
+from practice.services.closures.follow_up import Decision
+from practice.services.generation.plans import Plan
 from practice.staff.clinic_list import number, telephones
 from practice.staff.inputs import date_input, time_input
 from practice.staff.page import StaffPage
@@ -93,7 +93,7 @@ class Close(StaffPage):
             return self.ask(form, status=422)
         closure = form.instance
         try:
-            plan = closures.close(
+            plan = closing.close(
                 closure, digest=request.POST.get("digest"), actor=self.actor, now=self.now
             )
         except PlanChanged:
@@ -101,7 +101,7 @@ class Close(StaffPage):
         except PracticeError as refusal:
             form.add_error(None, str(refusal))
             return self.ask(form, status=422)
-        outcome = telling.carry_out(
+        outcome = follow_up.carry_out(
             closure=closure,
             decisions=self.decisions(plan),
             reason=reason_of(closure),
@@ -133,9 +133,9 @@ class Close(StaffPage):
         return self.render(template="staff/closing/what.html", form=form, status=status, step=1)
 
     def show(self, closure: Closure, *, warning: str = "", status: int = 200) -> HttpResponse:
-        plan = closures.impact(closure, now=self.now)
+        plan = closing.plan_closing(closure, now=self.now)
         affected = self.affected(plan)
-        slots = telling.replacements(plan, affected, closure, now=self.now)
+        slots = follow_up.replacements(plan, affected, closure, now=self.now)
         for appointment in affected:
             appointment.replacement = slots.get(appointment.pk)  # type: ignore[attr-defined]
         sent = self.request.POST if self.request.method == "POST" else self.request.GET

@@ -27,7 +27,7 @@ from practice.reads.diary_columns import (
     people_and_places,
     sessions_between,
 )
-from practice.services import audit
+from practice.services.audit import recording
 from practice.staff.clinic_list import number, read_date
 from practice.staff.diary_columns import Scale, Strip, axis_of, day_words, strip, wall_time
 from practice.staff.page import StaffPage
@@ -137,7 +137,7 @@ class DiaryPage(StaffPage):
     def record(self, event: str, patients: Iterable[int | None], **detail: Any) -> None:
         """Audit who was shown to whom: one event for a page."""
         shown = sorted({patient for patient in patients if patient})
-        audit.record(
+        recording.record(
             organisation=self.practice,
             actor=self.actor,
             event=event,

@@ -21,7 +21,9 @@ from practice.admin.offer import obstacles
 from practice.exceptions import DiaryRefused, PracticeError, VersionConflict
 from practice.models import Appointment, AppointmentSlot, Schedule, Slot
 from practice.reads.diary_columns import age, days, entry_of_appointment, entry_of_slot
-from practice.services import attendance, audit, booking, diary
+from practice.services import diary
+from practice.services.appointments import attendance, changing
+from practice.services.audit import recording
 from practice.staff.diary import DiaryPage, View
 from practice.staff.diary_columns import Strip, address_of, time_words, wall_time
 
@@ -190,8 +192,8 @@ class AppointmentDetail(Detail):
         reason = self.request.POST.get("reason", "").strip()
         if len(reason) > 300:
             raise DiaryRefused("The reason may have at most 300 characters.")
-        locked = booking.appointment_for_change(**self.of(appointment))
-        booking.cancel_appointment(
+        locked = changing.appointment_for_change(**self.of(appointment))
+        changing.cancel_appointment(
             appointment=locked, reason=reason, actor=self.actor, now=self.now
         )
         after = "" if was_orphaned else " Its time is free again."
@@ -217,7 +219,7 @@ class AppointmentDetail(Detail):
         return found
 
     def record_view(self, record: Appointment) -> None:
-        audit.record(
+        recording.record(
             organisation=self.practice,
             actor=self.actor,
             event="appointment.viewed",

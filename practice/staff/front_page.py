@@ -12,7 +12,7 @@ from practice import clock
 from practice.admin.base import actor_of
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
 from practice.reads import bookability
-from practice.services import audit
+from practice.services.audit import recording
 from practice.staff.calls import days_left, never_seen
 from practice.staff.page import current_practice
 
@@ -30,7 +30,7 @@ def front_page(request: HttpRequest) -> dict[str, Any]:
     waiting, outside = _waiting(practice, now), _from_outside(practice, now)
     shown = sorted({each.patient_id for each in [*waiting, *outside]})
     if shown:
-        audit.record(
+        recording.record(
             organisation=practice,
             actor=actor_of(request, practice),
             event="front_page.viewed",

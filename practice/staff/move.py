@@ -9,7 +9,7 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Slot
-from practice.services import moving
+from practice.services.appointments import rescheduling
 from practice.staff import finding
 from practice.staff.book import TAKEN, SlotPage
 
@@ -42,7 +42,7 @@ class Move(SlotPage):
         appointment = self.appointment(pk)
         slots = self.chosen_slots()
         try:
-            moved = moving.move_appointment(
+            moved = rescheduling.move_appointment(
                 organisation=self.practice,
                 appointment_id=appointment.pk,
                 slot_ids=[slot.pk for slot in slots],

@@ -21,7 +21,7 @@ from django.views import View
 from practice import clock
 from practice.admin.base import actor_of, person
 from practice.models import Organisation
-from practice.services.audit import Actor
+from practice.services.audit.recording import Actor
 
 
 def current_practice(request: HttpRequest) -> Organisation | None:

@@ -22,8 +22,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from practice.admin.base import actor_of
 from practice.models import AuditEvent, Organisation
-from practice.services import audit, second_factor
-from practice.services.audit import Actor
+from practice.services import second_factor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 ADMIN = "/admin/"
 
@@ -84,7 +85,7 @@ def record(user: Any, event: str, outcome: str, actor: Actor, **detail: Any) -> 
     if user is not None:
         practices = list(Organisation.objects.filter(memberships__user=user).distinct()) or [None]
     for organisation in practices:
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=actor,
             event=event,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from practice.models import Closure
-from practice.services import closures
+from practice.services.closures import closing
 from tests.factories import (
     make_actor,
     make_appointment,
@@ -112,8 +112,8 @@ def desk(practice) -> dict[str, str]:
         start_date=tomorrow(),
         end_date=tomorrow(),
     )
-    plan = closures.impact(closure, now=timezone.now())
-    closures.close(closure, digest=plan.digest, actor=make_actor(), now=timezone.now())
+    plan = closing.plan_closing(closure, now=timezone.now())
+    closing.close(closure, digest=plan.digest, actor=make_actor(), now=timezone.now())
     stranded.refresh_from_db()
     stranded.affected_by, stranded.to_be_told = closure, True
     stranded.save()

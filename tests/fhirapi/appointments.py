@@ -20,7 +20,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.services.booking import appointment_for_change, cancel_appointment
+from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from tests.consumer import as_dict, diagnostics, read_back, spine_code
 from tests.factories import make_actor
 from tests.shared import GPCONNECT

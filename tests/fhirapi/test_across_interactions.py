@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, Organisation
-from practice.services import booking
-from practice.services.audit import Actor
+from practice.services.appointments import changing
+from practice.services.audit.recording import Actor
 from tests.bodies import appointment_body, cancelled
 from tests.consumer import as_dict, spine_code
 from tests.factories import make_access_profile, make_appointment, make_patient, make_slots
@@ -111,10 +111,10 @@ def test_what_was_booked_from_outside_stays_when_the_switch_is_turned_off(practi
         "now": timezone.now(),
     }
 
-    locked = booking.appointment_for_change(
+    locked = changing.appointment_for_change(
         organisation=practice.organisation, appointment_id=pk, **staff
     )
-    ended = booking.cancel_appointment(appointment=locked, reason="Rang to say so.", **staff)
+    ended = changing.cancel_appointment(appointment=locked, reason="Rang to say so.", **staff)
 
     assert ended.status == "cancelled"
     assert consumer.read_appointment(pk).status_code == 403

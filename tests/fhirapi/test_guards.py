@@ -6,7 +6,7 @@ from django.utils import timezone
 from fhirapi import guards, ssp, views
 from practice.db import availability
 from practice.models import Appointment, AuditEvent
-from practice.services import audit_spool
+from practice.services.audit import spool
 from tests.bodies import appointment_body
 from tests.consumer import Consumer, issues, make_claims, spine_code
 from tests.factories import make_organisation, make_slot
@@ -183,7 +183,7 @@ def test_a_request_waits_once_for_a_database_that_is_away_and_is_in_the_trail_af
     consumer, away, caplog, monkeypatch, settings, tmp_path
 ):
     settings.AUDIT_SPOOL = str(tmp_path)
-    monkeypatch.setattr(views.audit, "record", lambda **_: away.append("for the trail"))
+    monkeypatch.setattr(views.recording, "record", lambda **_: away.append("for the trail"))
 
     response = consumer.find_patient("9476719931", headers={"Ssp-TraceID": "4fd1"})
 
@@ -196,7 +196,7 @@ def test_a_request_waits_once_for_a_database_that_is_away_and_is_in_the_trail_af
     assert "9476719931" not in str(kept.fields)
 
     monkeypatch.undo()
-    assert audit_spool.take_in(now=timezone.now()) == 1
+    assert spool.take_in(now=timezone.now()) == 1
     event = AuditEvent.objects.get()
     assert event.organisation.ods_code == consumer.organisation.ods_code
     assert (event.event, event.outcome, event.trace_id) == (ssp.FIND_PATIENT.id, "503", "4fd1")

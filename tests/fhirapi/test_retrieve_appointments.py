@@ -9,7 +9,7 @@ from fhirapi import ssp
 from fhirapi.resources.common import uk_time
 from practice import clock
 from practice.models import Appointment, AuditEvent, Patient
-from practice.services import attendance
+from practice.services.appointments import attendance
 from tests.consumer import Consumer, as_dict, read_back
 from tests.factories import (
     make_actor,

@@ -14,7 +14,7 @@ from django.test import Client
 from fhirapi import ssp
 from practice.exceptions import SlotNotFree
 from practice.models import AuditEvent, Location
-from practice.services import audit
+from practice.services.audit import recording
 from tests.consumer import (
     ABSENT,
     Consumer,
@@ -431,7 +431,7 @@ def test_a_refused_command_changes_nothing_and_is_recorded(consumer, hook):
 @pytest.mark.req("AUD-016", "AUD-010")
 @pytest.mark.parametrize("method", ["book", "read_appointment"])
 def test_what_cannot_be_recorded_does_not_happen(consumer, monkeypatch, method):
-    monkeypatch.setattr(audit, "record", lambda **_: failing(RuntimeError("disk full"))(None))
+    monkeypatch.setattr(recording, "record", lambda **_: failing(RuntimeError("disk full"))(None))
 
     response = consumer.book(BODY) if method == "book" else consumer.read_appointment(9)
 

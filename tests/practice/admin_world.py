@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from practice.models import AuditEvent, GenerationRun, Organisation
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 from tests import factories
 
 User = get_user_model()
@@ -78,7 +78,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
         to_date=date(2026, 1, 31),
         started_at=timezone.now(),
     )
-    audit.record(
+    recording.record(
         organisation=organisation, actor=STAFF, event="test", outcome="ok", now=timezone.now()
     )
     user = make_user(organisation, role="Receptionist")

@@ -22,7 +22,8 @@ from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Schedule, Slot
 from practice.reads import diary_check
 from practice.reads.utilisation import utilisation
-from practice.services import archiving, attendance, booking
+from practice.services import archiving
+from practice.services.appointments import attendance, changing
 from tests.factories import (
     make_actor,
     make_appointment,
@@ -62,10 +63,10 @@ def cancel(appointment) -> None:
         "now": appointment.start - timedelta(hours=1),
     }
     with transaction.atomic():
-        found = booking.appointment_for_change(
+        found = changing.appointment_for_change(
             organisation=appointment.organisation, appointment_id=appointment.pk, **who
         )
-        booking.cancel_appointment(appointment=found, reason="Better", **who)
+        changing.cancel_appointment(appointment=found, reason="Better", **who)
 
 
 def archive_diary(folder, *arguments, before=BEFORE) -> dict:
@@ -490,7 +491,7 @@ def python(script):
         pytest.param("archiving.os", "rename", 1, id="before a file has its name"),
         pytest.param("archiving", "read_part", 1, id="after a file was written"),
         pytest.param("archiving._Month", "remove_batch", 2, id="between batches of slots"),
-        pytest.param("archiving.audit", "record", 3, id="in a batch, before it is committed"),
+        pytest.param("archiving.recording", "record", 3, id="in a batch, before it is committed"),
         pytest.param("archiving._Month", "remove_batch", 5, id="between slots and sessions"),
         pytest.param("archiving", "write_part", 2, id="between months"),
     ],

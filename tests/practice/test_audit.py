@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent
-from practice.services import audit, enablement, sealing
-from practice.services.audit import Actor, storable
+from practice.services import enablement
+from practice.services.audit import recording, sealing
+from practice.services.audit.recording import Actor, storable
 from tests import factories
 from tests.bodies import appointment_body, cancelled
 from tests.consumer import as_dict, make_claims
@@ -45,7 +46,7 @@ def record(organisation, **overrides):
         "outcome": "ok",
         "now": timezone.now(),
     }
-    audit.record(**{**fields, **overrides})
+    recording.record(**{**fields, **overrides})
 
 
 # ---------------------------------------------------------------- recording

@@ -13,7 +13,8 @@ from django.db import DatabaseError, DataError
 from django.utils import timezone
 
 from practice.models import AuditEvent
-from practice.services import audit, audit_spool, sealing
+from practice.services.audit import recording, sealing
+from practice.services.audit import spool as audit_spool
 from tests.factories import make_actor, make_organisation
 from tests.shared import ROOT
 
@@ -36,7 +37,7 @@ def keep(ods_code, **overrides):
         "resource": "Appointment/9",
         "detail": {"half a pair": "\ud800", "nul": "\x00"},
     }
-    audit.keep_aside(ods_code=ods_code, **{**facts, **overrides})
+    recording.keep_aside(ods_code=ods_code, **{**facts, **overrides})
 
 
 def take_in():
@@ -67,7 +68,7 @@ def test_an_event_of_an_outage_is_in_the_trail_as_if_it_had_been_recorded_at_onc
     late = AuditEvent.objects.get()
 
     actor = make_actor(trace_id="4fd1", detail={"verb": "GET", "url": "/Patient?é=1"})
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="search slots",
@@ -93,7 +94,7 @@ def test_it_is_sealed_like_any_other_and_its_date_alarms_nobody(spool):
     organisation = make_organisation()
     recorded = {"organisation": organisation, "actor": make_actor(), "event": "x", "outcome": "ok"}
     now = timezone.now()
-    audit.record(**recorded, now=now)
+    recording.record(**recorded, now=now)
     keep(organisation.ods_code, now=now - timedelta(hours=3))
     take_in()
     sealing.seal_everything(now=now)
@@ -101,7 +102,7 @@ def test_it_is_sealed_like_any_other_and_its_date_alarms_nobody(spool):
     trail, *_ = sealing.verify(organisation=organisation)
     assert (trail.sealed, trail.faults, trail.warnings) == (2, [], [])
 
-    audit.record(**recorded, now=now - timedelta(hours=3))
+    recording.record(**recorded, now=now - timedelta(hours=3))
     sealing.seal_everything(now=now)
     trail, *_ = sealing.verify(organisation=organisation)
     assert len(trail.warnings) == 1, "the date of one that was not kept aside does"
@@ -148,7 +149,7 @@ def test_the_sealer_takes_them_in_first(spool, capsys):
 @pytest.mark.parametrize("fault", [PermissionError("the folder is another's"), DataError("torn")])
 def test_what_cannot_be_taken_in_does_not_hold_up_the_sealing(spool, monkeypatch, capsys, fault):
     organisation = make_organisation()
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=make_actor(),
         event="x",
@@ -224,11 +225,11 @@ def test_a_line_that_cannot_be_read_is_set_aside_and_the_others_are_not_held_up(
 WRITER = """
 import django; django.setup()
 from django.utils import timezone
-from practice.services import audit
+from practice.services.audit import recording
 for number in range(40):
-    audit.keep_aside(
+    recording.keep_aside(
         ods_code="A11111",
-        actor=audit.Actor(door="gp-connect", trace_id="x" * 50),
+        actor=recording.Actor(door="gp-connect", trace_id="x" * 50),
         event=str(number),
         outcome="503",
         now=timezone.now(),

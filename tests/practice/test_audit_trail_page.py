@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import AuditEvent
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 from practice.staff import audit_trail
 from tests import factories
 from tests.practice.admin_world import signed_in, words
@@ -25,7 +25,7 @@ PAGE = "admin:audit_trail"
 def record(organisation, *, days_ago=0, actor=NURSE, **values):
     fields = {"event": "patient.viewed", "outcome": "ok", **values}
     now = timezone.now() - timedelta(days=days_ago)
-    audit.record(organisation=organisation, actor=actor, now=now, **fields)
+    recording.record(organisation=organisation, actor=actor, now=now, **fields)
     return AuditEvent.objects.order_by("-pk").first()
 
 

@@ -13,7 +13,7 @@ from practice.exceptions import NotOffered, SlotsNotAdjacent
 from practice.models import AccessProfile, Slot
 from practice.reads import bookability
 from practice.reads.bookability import ANYBODY, OfferedRows, Reason, Refusal, Requester
-from practice.services.booking import cancel_appointment
+from practice.services.appointments.changing import cancel_appointment
 from tests.factories import (
     make_access_profile,
     make_actor,

@@ -18,7 +18,7 @@ from practice.exceptions import NotOffered, SlotNotFree
 from practice.models import AccessProfile, Appointment, AppointmentSlot, Organisation, Slot
 from practice.reads import bookability
 from practice.reads.bookability import OfferedRows, Reason, Requester
-from practice.services.booking import check_offered
+from practice.services.appointments.booking import check_offered
 from tests.factories import (
     make_access_profile,
     make_location,

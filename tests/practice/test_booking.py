@@ -34,7 +34,7 @@ from practice.exceptions import (
     WrongPractitioner,
 )
 from practice.models import AccessProfile, Appointment, AppointmentSlot, AuditEvent, Patient, Slot
-from practice.services import booking
+from practice.services.appointments import changing
 from tests.factories import (
     make_access_profile,
     make_actor,
@@ -62,7 +62,7 @@ def book(*slots: Slot, **arguments: Any) -> Appointment:
 
 def held(appointment: Appointment, actor=RECEPTION, **arguments: Any) -> Appointment:
     """The appointment, locked for a change."""
-    return booking.appointment_for_change(
+    return changing.appointment_for_change(
         organisation=appointment.organisation,
         appointment_id=appointment.pk,
         actor=actor,
@@ -72,7 +72,7 @@ def held(appointment: Appointment, actor=RECEPTION, **arguments: Any) -> Appoint
 
 def cancel(appointment: Appointment, actor=RECEPTION, *, reason="Better", now=NOW) -> Appointment:
     with transaction.atomic():
-        return booking.cancel_appointment(
+        return changing.cancel_appointment(
             appointment=held(appointment, actor, now=now), reason=reason, actor=actor, now=now
         )
 
@@ -296,7 +296,7 @@ def test_what_staff_do_is_recorded_with_old_and_new_values(practice):
         booked_by=user,
     )
     with transaction.atomic():
-        booking.amend_appointment(
+        changing.amend_appointment(
             appointment=held(booked),
             description="Cough",
             comment="Deaf",
@@ -471,7 +471,7 @@ def test_an_appointment_of_another_practice_is_not_there(practice):
     booked = book(make_slot(start=NOW + DAY))
 
     with pytest.raises(AppointmentNotFound), transaction.atomic():
-        booking.appointment_for_change(
+        changing.appointment_for_change(
             organisation=make_organisation(), appointment_id=booked.pk, actor=RECEPTION, now=NOW
         )
 
@@ -482,7 +482,7 @@ def test_texts_are_checked_and_a_change_of_nothing_is_none(practice):
 
     def amend(description: str, comment: str) -> Appointment:
         with transaction.atomic():
-            return booking.amend_appointment(
+            return changing.amend_appointment(
                 appointment=held(booked),
                 description=description,
                 comment=comment,

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent
-from practice.services import attendance
+from practice.services.appointments import attendance
 from tests.factories import make_appointment, make_organisation, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db

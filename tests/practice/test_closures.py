@@ -13,8 +13,10 @@ from practice.exceptions import (
     PractitionerNotFound,
 )
 from practice.models import Appointment, AuditEvent, Closure, Schedule, Slot
-from practice.services import closures, diary, generation
-from practice.services.audit import Actor
+from practice.services import diary
+from practice.services.audit.recording import Actor
+from practice.services.closures import closing, reopening
+from practice.services.generation import runs
 from tests.factories import (
     make_appointment,
     make_location,
@@ -41,11 +43,11 @@ def closure(practice, **overrides) -> Closure:
 
 
 def close(practice, **overrides):
-    return closures.close(closure(practice, **overrides), actor=MARTHA, now=NOW)
+    return closing.close(closure(practice, **overrides), actor=MARTHA, now=NOW)
 
 
 def reopen(practice):
-    return closures.reopen(
+    return reopening.reopen(
         organisation=practice.organisation,
         closure_id=Closure.objects.get(organisation=practice.organisation, kind="closed").pk,
         actor=MARTHA,
@@ -54,7 +56,7 @@ def reopen(practice):
 
 
 def generate(practice):
-    return generation.generate(
+    return runs.generate(
         organisation=practice.organisation,
         from_date=MONDAY,
         to_date=MONDAY + timedelta(days=6),
@@ -93,7 +95,7 @@ def test_the_impact_is_shown_and_nothing_written(practice, generated, django_ass
     before = everything()
 
     with django_assert_num_queries(2):
-        shown = closures.impact(closure(practice), now=NOW)
+        shown = closing.plan_closing(closure(practice), now=NOW)
 
     assert everything() == before
     assert (shown.counts["slots_withdrawn"], shown.counts["appointments_orphaned"]) == (5, 1)
@@ -102,9 +104,9 @@ def test_the_impact_is_shown_and_nothing_written(practice, generated, django_ass
 
 def test_closing_does_what_the_impact_showed(practice, generated):
     appointment = make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
-    shown = closures.impact(closure(practice), now=NOW)
+    shown = closing.plan_closing(closure(practice), now=NOW)
 
-    done = closures.close(closure(practice), actor=MARTHA, now=NOW, digest=shown.digest)
+    done = closing.close(closure(practice), actor=MARTHA, now=NOW, digest=shown.digest)
 
     appointment.refresh_from_db()
     assert done.counts == shown.counts
@@ -117,12 +119,12 @@ def test_closing_does_what_the_impact_showed(practice, generated):
 
 
 def test_closing_is_refused_when_the_impact_is_another_by_now(practice, generated):
-    shown = closures.impact(closure(practice), now=NOW)
+    shown = closing.plan_closing(closure(practice), now=NOW)
     make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
     before = everything()
 
     with pytest.raises(PlanChanged):
-        closures.close(closure(practice), actor=MARTHA, now=NOW, digest=shown.digest)
+        closing.close(closure(practice), actor=MARTHA, now=NOW, digest=shown.digest)
 
     assert everything() == before
 
@@ -177,7 +179,7 @@ def test_closing_withdraws_what_was_made_or_changed_by_hand_too(practice, genera
 
 
 def test_what_has_begun_is_left(practice, generated):
-    done = closures.close(closure(practice), actor=MARTHA, now=at("09:25"))
+    done = closing.close(closure(practice), actor=MARTHA, now=at("09:25"))
 
     assert taking_place() == ["09:00", "09:10", "09:20"]
     assert done.counts["sessions_withdrawn"] == 0
@@ -226,7 +228,7 @@ def test_what_another_closure_closes_stays_closed(practice, generated):
     by_hand = make_schedule(start=at("09:00"))
     make_slots(3, by_hand)
     close(practice)
-    closures.close(
+    closing.close(
         closure(practice, kind="training", start_time=time(9), end_time=time(9, 20)),
         actor=MARTHA,
         now=NOW,
@@ -277,10 +279,10 @@ def test_a_closure_that_cannot_be_is_refused(practice, fields, refusal):
 
 
 def test_a_closure_of_another_practice_cannot_be_reopened(practice):
-    closures.close(closure(practice), actor=MARTHA, now=NOW)
+    closing.close(closure(practice), actor=MARTHA, now=NOW)
 
     with pytest.raises(NotFound):
-        closures.reopen(
+        reopening.reopen(
             organisation=make_organisation(),
             closure_id=Closure.objects.get().pk,
             actor=MARTHA,

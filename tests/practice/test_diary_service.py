@@ -16,7 +16,7 @@ from practice.exceptions import (
 )
 from practice.models import AuditEvent, Location, Schedule, Slot
 from practice.services import diary
-from practice.services.audit import Actor
+from practice.services.audit.recording import Actor
 from tests.factories import (
     make_access_profile,
     make_appointment,

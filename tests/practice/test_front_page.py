@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, GenerationRun
-from practice.services import attendance
+from practice.services.appointments import attendance
 from tests.factories import (
     make_actor,
     make_appointment,

@@ -18,9 +18,11 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.services import booking, bulk, diary, generation
-from practice.services.audit import Actor
-from practice.services.bank_holidays import seed_bank_holidays
+from practice.services import diary
+from practice.services.appointments import changing
+from practice.services.audit.recording import Actor
+from practice.services.generation import bulk, runs
+from practice.services.generation.bank_holidays import seed_bank_holidays
 from tests.factories import (
     make_access_profile,
     make_appointment,
@@ -41,7 +43,7 @@ OPERATOR = Actor(door="command", name="operator")
 
 
 def generate(organisation, first=MONDAY, last=FRIDAY, *, now=NOW, **options):
-    return generation.generate(
+    return runs.generate(
         organisation=organisation,
         from_date=first,
         to_date=last,
@@ -52,7 +54,7 @@ def generate(organisation, first=MONDAY, last=FRIDAY, *, now=NOW, **options):
 
 
 def plan(organisation, first=MONDAY, last=FRIDAY, *, now=NOW):
-    return generation.plan(organisation=organisation, from_date=first, to_date=last, now=now)
+    return runs.plan(organisation=organisation, from_date=first, to_date=last, now=now)
 
 
 def at(clock_time: str, day: date = MONDAY) -> datetime:
@@ -528,10 +530,10 @@ def test_a_session_stands_while_a_booking_is_orphaned_in_it(practice, template):
 
 
 def cancel(organisation, appointment):
-    locked = booking.appointment_for_change(
+    locked = changing.appointment_for_change(
         organisation=organisation, appointment_id=appointment.pk, actor=OPERATOR, now=NOW
     )
-    booking.cancel_appointment(appointment=locked, reason="Moved", actor=OPERATOR, now=NOW)
+    changing.cancel_appointment(appointment=locked, reason="Moved", actor=OPERATOR, now=NOW)
 
 
 def test_a_cancelled_booking_is_not_orphaned(practice, template):
@@ -895,7 +897,7 @@ def test_a_plan_is_applied_whole_or_not_at_all_when_a_later_week_has_changed(pra
     make_closure(start_date=MONDAY + timedelta(days=7))
 
     with pytest.raises(PlanChanged):
-        generation.apply(shown, actor=OPERATOR, now=NOW)
+        runs.apply(shown, actor=OPERATOR, now=NOW)
 
     assert not Schedule.objects.exists()
     assert not GenerationRun.objects.exists()
@@ -904,7 +906,7 @@ def test_a_plan_is_applied_whole_or_not_at_all_when_a_later_week_has_changed(pra
 def test_the_plan_that_was_shown_is_applied(practice, template):
     shown = plan(practice.organisation)
 
-    run = generation.apply(shown, actor=OPERATOR, now=NOW + timedelta(minutes=5))
+    run = runs.apply(shown, actor=OPERATOR, now=NOW + timedelta(minutes=5))
 
     assert counts(run) == {"sessions_created": 1, "slots_created": 6}
 
@@ -921,11 +923,11 @@ def test_a_plan_that_no_longer_holds_is_not_applied(practice, template, change):
     before = everything()
 
     with pytest.raises(PlanChanged):
-        generation.apply(shown, actor=OPERATOR, now=NOW)
+        runs.apply(shown, actor=OPERATOR, now=NOW)
 
     assert everything() == before
 
-    generation.apply(shown, actor=OPERATOR, now=NOW, even_if_changed=True)
+    runs.apply(shown, actor=OPERATOR, now=NOW, even_if_changed=True)
 
     assert everything() != before
 
@@ -936,7 +938,7 @@ def test_a_booking_in_a_slot_that_stays_does_not_make_the_plan_another(practice,
     shown = plan(practice.organisation)
     make_appointment([slot_at("09:00")], now=NOW)
 
-    run = generation.apply(shown, actor=OPERATOR, now=NOW)
+    run = runs.apply(shown, actor=OPERATOR, now=NOW)
 
     assert run.slots_withdrawn == 3
 
@@ -945,7 +947,7 @@ def test_a_plan_shown_long_ago_is_not_applied(practice, template):
     shown = plan(practice.organisation)
 
     with pytest.raises(PlanChanged, match="too long ago"):
-        generation.apply(shown, actor=OPERATOR, now=NOW + timedelta(hours=1))
+        runs.apply(shown, actor=OPERATOR, now=NOW + timedelta(hours=1))
 
 
 # ---------------------------------------------------------------- runs
@@ -966,7 +968,7 @@ def test_a_run_that_dies_is_marked_and_leaves_no_half_session(practice, template
     def die(*arguments, **options):
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(generation.bulk, "insert_slots", die)
+    monkeypatch.setattr(runs.bulk, "insert_slots", die)
 
     with pytest.raises(RuntimeError):
         generate(practice.organisation)

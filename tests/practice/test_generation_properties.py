@@ -24,10 +24,13 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.services import booking, closures, diary, generation
-from practice.services.audit import Actor
-from practice.services.slot_difference import Covered
-from practice.timetable import PlannedSlot, SlotKind
+from practice.services import diary
+from practice.services.appointments import changing
+from practice.services.audit.recording import Actor
+from practice.services.closures import closing, reopening
+from practice.services.generation import runs
+from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
+from practice.services.generation.slot_differences import Covered
 from tests.factories import (
     make_appointment,
     make_location,
@@ -100,7 +103,7 @@ class World:
         return {**template, "session_holder": None if holder is None else self.holders[holder]}
 
     def generate(self):
-        return generation.generate(
+        return runs.generate(
             organisation=self.organisation, from_date=FIRST, to_date=LAST, actor=STAFF, now=NOW
         )
 
@@ -131,11 +134,11 @@ class World:
                         start_time=start,
                         end_time=end,
                     )
-                    closures.close(closure, actor=STAFF, now=NOW)
+                    closing.close(closure, actor=STAFF, now=NOW)
                 elif act == "reopen":
                     of_ours = Closure.objects.filter(organisation=self.organisation)
                     if closure := self.one(of_ours, first):
-                        closures.reopen(closure_id=closure.pk, **own)
+                        reopening.reopen(closure_id=closure.pk, **own)
                 elif slot is None:
                     pass
                 elif act == "book":
@@ -174,8 +177,8 @@ class World:
     def cancel(self, chance: int, own: dict) -> None:
         live = Appointment.objects.filter(organisation=self.organisation, status="booked")
         if appointment := self.one(live, chance):
-            locked = booking.appointment_for_change(appointment_id=appointment.pk, **own)
-            booking.cancel_appointment(
+            locked = changing.appointment_for_change(appointment_id=appointment.pk, **own)
+            changing.cancel_appointment(
                 appointment=locked, reason="Not needed", actor=STAFF, now=NOW
             )
 
@@ -221,9 +224,7 @@ def test_generating_leaves_a_diary_that_makes_sense(wanted, done):
             world.do(*act)
         busy, by_hand = world.busy(), world.by_hand()
 
-        shown = generation.plan(
-            organisation=world.organisation, from_date=FIRST, to_date=LAST, now=NOW
-        )
+        shown = runs.plan(organisation=world.organisation, from_date=FIRST, to_date=LAST, now=NOW)
         run = world.generate()
 
         after = world.rows()

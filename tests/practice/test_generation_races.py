@@ -14,8 +14,9 @@ from django.db import connection
 
 from practice.exceptions import NotOffered
 from practice.models import Appointment, Schedule, Slot, TemplateBlock
-from practice.services import diary, generation
-from practice.services.audit import Actor
+from practice.services import diary
+from practice.services.audit.recording import Actor
+from practice.services.generation import runs
 from tests.factories import (
     make_appointment,
     make_organisation,
@@ -35,8 +36,8 @@ import django, json, sys
 django.setup()
 from datetime import date, datetime
 from practice.models import Organisation
-from practice.services.audit import Actor
-from practice.services.generation import generate
+from practice.services.audit.recording import Actor
+from practice.services.generation.runs import generate
 organisation = Organisation.objects.get(pk=int(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -120,7 +121,7 @@ def run() -> dict[str, Any]:
         "actor": Actor(door="command"),
         "now": datetime(2027, 1, 30, 12, tzinfo=UTC),
     }
-    generation.generate(**run)
+    runs.generate(**run)
     return run
 
 
@@ -151,10 +152,10 @@ def test_what_people_do_between_plan_and_lock_is_planned_again(monkeypatch, run,
                 pool.submit(meanwhile).result(timeout=20)
         original(week, **options)
 
-    original = generation.apply_week
-    monkeypatch.setattr(generation, "apply_week", apply_week)
+    original = runs.apply_week
+    monkeypatch.setattr(runs, "apply_week", apply_week)
 
-    done = generation.generate(**run)
+    done = runs.generate(**run)
 
     slot.refresh_from_db()
     assert attempts == [3, 2]
@@ -187,10 +188,10 @@ def test_a_run_is_not_put_off_by_ever_more_bookings(monkeypatch, run):
         wait(attempts, timeout=0.5)
         original(week, **options)
 
-    original = generation.apply_week
-    monkeypatch.setattr(generation, "apply_week", apply_week)
+    original = runs.apply_week
+    monkeypatch.setattr(runs, "apply_week", apply_week)
     with ThreadPoolExecutor(6) as pool:
-        done = generation.generate(**run)
+        done = runs.generate(**run)
 
     assert (done.slots_withdrawn, done.appointments_orphaned) == (5, 1)
     in_time, too_late = attempts

@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from practice.models import Appointment, AppointmentSlot, GenerationRun, Schedule, Slot
 from practice.reads import diary_check, monitoring
-from practice.services import attendance, audit, booking, enablement
-from practice.services.audit import Actor
-from practice.services.moving import move_appointment
+from practice.services import enablement
+from practice.services.appointments import attendance, changing
+from practice.services.appointments.rescheduling import move_appointment
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 from tests.append_only import unprotected
 from tests.bodies import appointment_body, cancelled
 from tests.consumer import as_dict
@@ -97,7 +99,7 @@ def test_a_diary_in_which_everything_happened_has_no_faults(consumer, practice):
     attendance.undo(now=during, **change)
     attendance.mark(status="fulfilled", now=during, **change)
     consumer.book(appointment_body(slots=make_slots(1), patient=make_patient()))
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=STAFF,
         event="appointment.viewed",
@@ -274,7 +276,7 @@ def test_an_appointment_in_a_withdrawn_session_that_is_not_an_orphan(booked):
 
 @pytest.mark.django_db
 def test_a_cancelled_orphan(booked, practice):
-    booking.cancel_appointment(
+    changing.cancel_appointment(
         appointment=booked, reason="Moved away", actor=STAFF, now=timezone.now()
     )
     Appointment.objects.update(orphaned=True)
@@ -297,7 +299,7 @@ def test_a_version_of_nought(booked, table, version):
 @pytest.mark.django_db
 def test_versions_that_did_not_grow_with_the_changes(booked):
     first, _ = slots_of(booked)
-    booking.cancel_appointment(
+    changing.cancel_appointment(
         appointment=booked, reason="Moved away", actor=STAFF, now=timezone.now()
     )
     assert faults() == {}
@@ -328,7 +330,7 @@ def test_a_booking_that_is_in_no_audit_event(practice):
 @pytest.mark.django_db
 def test_a_step_that_was_refused_explains_nothing(practice):
     appointment = make_appointment(make_slots(1), door="gp-connect")
-    audit.record(
+    recording.record(
         organisation=practice.organisation,
         actor=Actor(door="gp-connect"),
         event="urn:nhs:names:services:gpconnect:fhir:rest:create:appointment-1",
@@ -342,7 +344,7 @@ def test_a_step_that_was_refused_explains_nothing(practice):
 
 @pytest.mark.django_db
 def test_a_step_that_the_appointment_has_forgotten(booked):
-    booking.cancel_appointment(
+    changing.cancel_appointment(
         appointment=booked, reason="Moved away", actor=STAFF, now=timezone.now()
     )
     first, *_ = Appointment.objects.get().provenance

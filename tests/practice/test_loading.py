@@ -22,8 +22,8 @@ from practice.models import (
     SessionTemplate,
 )
 from practice.practice_file import Required, read
-from practice.services import generation
-from practice.services.audit import Actor
+from practice.services.audit.recording import Actor
+from practice.services.generation import runs
 from practice.services.loading import FilesRefused, load_practices
 
 pytestmark = pytest.mark.django_db
@@ -356,7 +356,7 @@ def test_the_demo_practices_load_twice_and_fill_a_diary():
     assert not any(loaded.created or loaded.changed for loaded in again)
     assert Patient.objects.count() >= 60
     for loaded in first:
-        run = generation.generate(
+        run = runs.generate(
             organisation=loaded.organisation,
             from_date=NOW.date(),
             to_date=date(2026, 12, 8),

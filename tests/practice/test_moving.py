@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from practice.exceptions import SlotNotFree
 from practice.models import AuditEvent, Slot
-from practice.services import moving
-from practice.services.audit import Actor
+from practice.services.appointments import rescheduling
+from practice.services.audit.recording import Actor
 from tests.factories import make_appointment, make_patient, make_slot, make_slots
 
 RECEPTION = Actor(door="staff", user_id="reception", name="Rita Reception", role="Receptionist")
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def move(appointment, slots):
-    return moving.move_appointment(
+    return rescheduling.move_appointment(
         organisation=appointment.organisation,
         appointment_id=appointment.pk,
         slot_ids=[slot.pk for slot in slots],

@@ -14,8 +14,8 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting
-from practice.services import audit, sealing
-from practice.services.sealing import Kind
+from practice.services.audit import recording, sealing
+from practice.services.audit.sealing import Kind
 from tests.append_only import unprotected
 from tests.factories import make_actor, make_organisation
 from tests.servers import database_url
@@ -35,7 +35,7 @@ def record(organisation, number=1, **overrides):
             "patient_id": 7,
             "detail": {"sent": 1.5, "name": "Zoë", "codes": ["b", "a"]},
         }
-        audit.record(**{**fields, **overrides})
+        recording.record(**{**fields, **overrides})
 
 
 def seal():

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, Slot
-from practice.services import booking
+from practice.services.appointments import changing
 from practice.staff.diary_columns import LANES, LONGEST_AXIS, Scale, lanes_of, wall_time
 from tests.factories import (
     make_actor,
@@ -136,7 +136,7 @@ def test_a_cancelled_appointment_and_a_withdrawn_session_are_hidden_and_counted(
 
 def cancel(appointment: Appointment) -> None:
     actor = make_actor(door="staff")
-    booking.cancel_appointment(
+    changing.cancel_appointment(
         appointment=appointment, reason="Better", actor=actor, now=MORNING - timedelta(hours=1)
     )
 
@@ -336,7 +336,7 @@ def test_the_details_say_who_booked_from_where_and_what_was_changed(practice, cl
         slots=[slot], description="Sore throat", comment="Hard of hearing", now=before
     )
     actor = make_actor(name="Mr Ben Amender")
-    booking.amend_appointment(
+    changing.amend_appointment(
         appointment=appointment, description="Sore ear", comment="", actor=actor, now=MORNING
     )
 

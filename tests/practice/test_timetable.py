@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from practice.clock import moment
 from practice.models import SessionTemplate, TemplateBlock
-from practice.timetable import moment, runs_on, sitting
+from practice.services.generation.planned_sessions import runs_on, sitting
 
 AUTUMN, SPRING = date(2026, 10, 25), date(2027, 3, 28)
 EVE_OF_AUTUMN, EVE_OF_SPRING = date(2026, 10, 24), date(2027, 3, 27)

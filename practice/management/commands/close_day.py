@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice.management.operator import operator
 from practice.models import Organisation
-from practice.services import attendance
+from practice.services.appointments import attendance
 
 DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 

@@ -13,7 +13,7 @@ from practice import nhs_number
 from practice.exceptions import PatientNotFound
 from practice.management.operator import operator
 from practice.reads.directory import practice_by_ods_code
-from practice.services import audit_export
+from practice.services.audit import exporting
 
 
 def patient_number(text: str) -> str:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="from_date", type=date.fromisoformat, metavar="DATE")
         parser.add_argument("--to", dest="to_date", type=date.fromisoformat, metavar="DATE")
         parser.add_argument("--patient", type=patient_number, metavar="NHS_NUMBER")
-        parser.add_argument("--format", choices=audit_export.WRITERS, default="csv")
+        parser.add_argument("--format", choices=exporting.WRITERS, default="csv")
         parser.add_argument(
             "--output", type=Path, metavar="FILE", help="a new file, for its owner's eyes only"
         )
@@ -46,13 +46,13 @@ class Command(BaseCommand):
             raise CommandError(f"No practice has the ODS code {practice}.")
 
         def export(file: TextIO) -> int:
-            return audit_export.export(
+            return exporting.export(
                 organisation=organisation,
                 output=file,
                 format=options["format"],
                 actor=operator("export_audit"),
                 now=timezone.now(),
-                search=audit_export.Search(
+                search=exporting.Search(
                     from_date=options["from_date"],
                     to_date=options["to_date"],
                     nhs_number=options["patient"] or "",

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from practice import clock
 from practice.management.operator import operator
 from practice.models import Organisation
-from practice.services.generation import Progress, generate
-from practice.services.planning import week_plans
-from practice.services.plans import COUNTED, Scope
+from practice.services.generation.planner import week_plans
+from practice.services.generation.plans import COUNTED, Scope
+from practice.services.generation.runs import Progress, generate
 
 DEFAULT_WEEKS = 8
 MOST_DAYS = 3 * 366

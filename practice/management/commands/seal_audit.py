@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from practice.services import audit_spool, sealing
+from practice.services.audit import sealing, spool
 
 PUBLISH_SECONDS = 60  # while looping: often enough for a witness, and no flood
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
     def take_in(self) -> None:
         """Take in what was kept aside. If that fails it stays there, and sealing goes on."""
         try:
-            taken = audit_spool.take_in(now=timezone.now())
+            taken = spool.take_in(now=timezone.now())
         except (DatabaseError, OSError) as error:
             self.stderr.write(f"what was kept aside is not taken in yet: {error}")
         else:

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from practice.reads.directory import practice_by_ods_code
-from practice.services import sealing
-from practice.services.sealing import Trail
+from practice.services.audit import sealing
+from practice.services.audit.sealing import Trail
 
 SHOWN = 20  # faults of one trail
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from practice.db.prepared import PreparedInsert
 from practice.models import AuditEvent, Organisation
-from practice.services import audit_spool
+from practice.services.audit import spool
 
 logger = logging.getLogger("practice.audit")
 
@@ -76,7 +76,7 @@ def keep_aside(*, ods_code: str, **facts: Unpack[Facts]) -> None:
     """
     event = _event(facts)
     try:
-        audit_spool.keep(event, ods_code=ods_code)
+        spool.keep(event, ods_code=ods_code)
         words, why = "audit event kept aside", ""
     except OSError as error:
         words, why = "audit event lost", str(error)

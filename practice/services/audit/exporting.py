@@ -12,8 +12,8 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 from practice import clock
 from practice.exceptions import PatientNotFound
 from practice.models import AuditEvent, Organisation, Patient
-from practice.services import audit
-from practice.services.audit import Actor
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 SEARCHED, EVENT = "audit.searched", "audit.export"
 COLUMNS = {
@@ -112,7 +112,7 @@ class Search:
             for name, value in asdict(self).items()
             if value and name != "nhs_number"
         }
-        audit.record(
+        recording.record(
             organisation=organisation,
             actor=actor,
             event=event,

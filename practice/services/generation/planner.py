@@ -22,6 +22,7 @@ from typing import NamedTuple
 from django.db.models import FilteredRelation, Prefetch, Q
 
 from practice import clock
+from practice.clock import moment, next_second, seconds
 from practice.db.expressions import Epoch
 from practice.models import (
     Closure,
@@ -32,8 +33,16 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.services.bank_holidays import unseeded
-from practice.services.plans import (
+from practice.services.generation.bank_holidays import unseeded
+from practice.services.generation.planned_sessions import (
+    DAY,
+    PlannedSlot,
+    Sitting,
+    SlotKind,
+    runs_on,
+    sitting,
+)
+from practice.services.generation.plans import (
     Action,
     Held,
     Plan,
@@ -44,18 +53,7 @@ from practice.services.plans import (
     SlotRow,
     WeekPlan,
 )
-from practice.services.slot_difference import Covered, SlotDifference
-from practice.timetable import (
-    DAY,
-    PlannedSlot,
-    Sitting,
-    SlotKind,
-    moment,
-    next_second,
-    runs_on,
-    seconds,
-    sitting,
-)
+from practice.services.generation.slot_differences import Covered, SlotDifference
 
 
 def plan(

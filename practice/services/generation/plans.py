@@ -1,6 +1,6 @@
 """What a plan is made of: what would happen to sessions, slots and bookings, and what would not.
 
-Plain values without a database. practice.services.planning makes them, generation applies them.
+Plain values without a database. planner makes them, runs applies them.
 """
 
 import hashlib
@@ -13,8 +13,9 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
+from practice.clock import moment
 from practice.models import Organisation, Slot
-from practice.timetable import PlannedSlot, moment
+from practice.services.generation.planned_sessions import PlannedSlot
 
 
 class SessionValues(NamedTuple):

@@ -5,8 +5,8 @@ Booked, blocked and hand-made slots stay where they are, and nothing new overlap
 
 from collections.abc import Collection, Iterable
 
-from practice.services.plans import SlotChange, SlotRow
-from practice.timetable import PlannedSlot
+from practice.services.generation.planned_sessions import PlannedSlot
+from practice.services.generation.plans import SlotChange, SlotRow
 
 
 class SlotDifference:

@@ -25,7 +25,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, Min, OuterRef, QuerySet
 
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting, Organisation
-from practice.services.audit_spool import was_kept_aside
+from practice.services.audit.spool import was_kept_aside
 
 logger = logging.getLogger("practice.audit")
 

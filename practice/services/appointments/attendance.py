@@ -11,8 +11,8 @@ from django.db import transaction
 from practice import clock
 from practice.exceptions import ChangeRefused, VersionConflict
 from practice.models import Appointment, Organisation
-from practice.services.audit import Actor
-from practice.services.booking import appointment_for_change, record_change
+from practice.services.appointments.changing import appointment_for_change, record_change
+from practice.services.audit.recording import Actor
 
 Status = Appointment.Status
 

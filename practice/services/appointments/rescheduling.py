@@ -12,14 +12,11 @@ from django.db import transaction
 
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, Organisation
-from practice.services import audit, locks
-from practice.services.audit import Actor
-from practice.services.booking import (
-    BookingOrganisation,
-    appointment_for_change,
-    book_appointment,
-    cancel_appointment,
-)
+from practice.services import locks
+from practice.services.appointments.booking import BookingOrganisation, book_appointment
+from practice.services.appointments.changing import appointment_for_change, cancel_appointment
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
 
 
 @transaction.atomic
@@ -67,7 +64,7 @@ def move_appointment(
     cancel_appointment(
         appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now
     )
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="appointment.moved",

@@ -1,7 +1,6 @@
 """Taking slots and giving them back: every booking, through whichever door, passes here.
 
-The order of locks, for all who change the diary: practice (not for bookings), slots by id,
-appointments by id, access profiles by id. Whoever keeps to it queues and never deadlocks.
+The order of locks is that of practice.services.locks.
 """
 
 from collections.abc import Sequence
@@ -15,25 +14,20 @@ from django.db.models import DateTimeField, F, QuerySet
 
 from practice import clock
 from practice.db.prepared import (
-    Number,
     Numbers,
     Parameter,
-    Prepared,
     PreparedInsert,
     PreparedUpdate,
 )
 from practice.db.transactions import all_or_nothing
 from practice.exceptions import (
-    AppointmentCancelled,
     AppointmentInPast,
-    AppointmentNotFound,
     BookedPatientNotFound,
     BookingRefused,
     LocationNotFound,
     NotOffered,
     PatientNotFound,
     PractitionerNotFound,
-    ReasonMissing,
     SlotNotFound,
     SlotNotFree,
     SlotRepeated,
@@ -41,7 +35,6 @@ from practice.exceptions import (
     SlotsNotAlike,
     TextTooLong,
     TimesDiffer,
-    VersionConflict,
     WrongLocation,
     WrongPractitioner,
 )
@@ -56,12 +49,12 @@ from practice.models import (
     Slot,
 )
 from practice.reads import bookability
-from practice.reads.appointments import check_patient_may_be_known
 from practice.reads.bookability import Reason, Requester
 from practice.reads.directory import locations, practitioners
 from practice.reads.patients import VERIFIED, patient_by_id
-from practice.services import audit, locks
-from practice.services.audit import Actor
+from practice.services import locks
+from practice.services.appointments.provenance import provenance, record_in_trail
+from practice.services.audit.recording import Actor
 
 NO_DESCRIPTION = "Appointment"
 DESCRIPTION_LENGTH = 100
@@ -201,7 +194,7 @@ def _take(
         raise SlotNotFree from error
     slot_ids = [slot.pk for slot in slots]
     MARK_BUSY(ids=slot_ids, now=now)
-    _audit("booked", appointment, actor=actor, now=now, slots=slot_ids)
+    record_in_trail("booked", appointment, actor=actor, now=now, slots=slot_ids)
     return appointment
 
 
@@ -353,173 +346,3 @@ def check_free_for_staff(slots: list[Slot], *, now: datetime) -> None:
         raise BookingRefused("The slot has been withdrawn.")
     if slots[-1].end <= now:
         raise AppointmentInPast("The slot is over.")
-
-
-# ---------------------------------------------------------------- changing what was booked
-
-WHICH: dict[str, Any] = {name: Number(name) for name in ("organisation", "appointment")}
-# Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
-SLOTS_TO_LOCK = Prepared(
-    lambda: (
-        Slot.objects.filter(
-            organisation=WHICH["organisation"],
-            pk__in=AppointmentSlot.objects.filter(
-                appointment=WHICH["appointment"], released=False
-            ).values("slot"),
-        )
-        .select_for_update(no_key=True)
-        .order_by("pk")
-        .values_list("pk")
-    )
-)
-APPOINTMENT_TO_LOCK = Prepared(
-    lambda: (
-        Appointment.objects.filter(organisation=WHICH["organisation"], pk=WHICH["appointment"])
-        .select_related("patient", "schedule")
-        .select_for_update(of=("self",), no_key=True)
-    )
-)
-
-
-def appointment_for_change(
-    *,
-    organisation: Organisation,
-    appointment_id: int,
-    actor: Actor,
-    now: datetime,
-    expected_version: str | None = None,
-) -> Appointment:
-    """Lock an appointment and its slots for a change, and return it with patient and schedule.
-
-    ``expected_version`` is the version that the caller holds, if it said so; compared under the
-    lock, and before anything else is (AMEND-023). Call inside a transaction.
-    Raises AppointmentNotFound, PatientNotFound, VersionConflict, AppointmentCancelled and, through
-    GP Connect, AppointmentInPast.
-    """
-    which = {"organisation": organisation.pk, "appointment": appointment_id}
-    SLOTS_TO_LOCK.rows("default", **which)
-    appointment: Appointment | None = APPOINTMENT_TO_LOCK.first("default", **which)
-    if appointment is None:
-        raise AppointmentNotFound
-    through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
-    if through_gp_connect:
-        check_patient_may_be_known(appointment.patient, now=now)
-    if expected_version is not None and expected_version != str(appointment.version):
-        raise VersionConflict
-    if appointment.status == Appointment.Status.CANCELLED:
-        raise AppointmentCancelled
-    if through_gp_connect and appointment.start <= now:
-        raise AppointmentInPast("Appointments in the past cannot be changed.")
-    return appointment
-
-
-@all_or_nothing
-def amend_appointment(
-    *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
-) -> Appointment:
-    """Change the two texts of an appointment that ``appointment_for_change`` locked.
-
-    A change that changes nothing is accepted and makes no new version (AMEND-035). Raises
-    TextTooLong, BookingRefused. Source: GP Connect, "Amend an appointment".
-    """
-    check_texts(description, comment)
-    before = {"description": appointment.description, "comment": appointment.comment}
-    after = {"description": description, "comment": comment}
-    changes = {
-        name: {"from": before[name], "to": after[name]}
-        for name in before
-        if before[name] != after[name]
-    }
-    if changes:
-        appointment.description, appointment.comment = description, comment
-        record_change(appointment, "amended", actor=actor, now=now, changes=changes)
-    return appointment
-
-
-@all_or_nothing
-def cancel_appointment(
-    *, appointment: Appointment, reason: str, actor: Actor, now: datetime
-) -> Appointment:
-    """Cancel an appointment that ``appointment_for_change`` locked; its slots are free at once.
-
-    The slots of an orphaned appointment are no longer planned: they are withdrawn instead.
-    Raises ReasonMissing. Source: GP Connect, "Cancel an appointment".
-    """
-    if not reason.strip():
-        raise ReasonMissing
-    held = AppointmentSlot.objects.filter(appointment=appointment, released=False)
-    slots = Slot.objects.filter(pk__in=held.values("slot"))
-    if appointment.orphaned:
-        slots.update(
-            status=Slot.Status.FREE,
-            withdrawn=True,
-            withdrawn_by_plan=True,
-            version=F("version") + 1,
-            updated_at=now,
-        )
-    else:
-        slots.update(status=Slot.Status.FREE, version=F("version") + 1, updated_at=now)
-    held.update(released=True)
-    changes = {
-        "status": {"from": appointment.status, "to": Appointment.Status.CANCELLED.value},
-        "cancellation_reason": {"from": "", "to": reason},
-    }
-    appointment.status = Appointment.Status.CANCELLED
-    appointment.cancellation_reason = reason
-    appointment.orphaned = False
-    record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
-    return appointment
-
-
-def record_change(
-    appointment: Appointment, action: str, *, actor: Actor, now: datetime, changes: dict[str, Any]
-) -> None:
-    """Store a changed appointment as its next version, with who changed what, and audit it.
-
-    ``changes`` maps each changed field to its values ``from`` and ``to``.
-    """
-    appointment.version += 1
-    appointment.provenance = [
-        *appointment.provenance,
-        {**provenance(action, actor, now), "changes": changes},
-    ]
-    appointment.save()
-    _audit(action, appointment, actor=actor, now=now, changes=changes)
-
-
-# ---------------------------------------------------------------- who did it
-
-
-def provenance(action: str, actor: Actor, now: datetime) -> dict[str, Any]:
-    """Return one entry of an appointment's provenance (AUD-031): who, for whom, when, how."""
-    entry = {
-        "action": action,
-        "at": now.replace(microsecond=0).isoformat(),
-        "door": actor.door,
-        "user_id": actor.user_id,
-        "name": actor.name,
-        "role": actor.role,
-        "organisation": actor.organisation,
-        "on_authority_of": actor.on_authority_of,
-        "device": actor.device,
-        "interaction": actor.interaction,
-    }
-    return {name: value for name, value in entry.items() if value}
-
-
-def _audit(
-    action: str, appointment: Appointment, *, actor: Actor, now: datetime, **detail: Any
-) -> None:
-    """Audit a change made by staff or a command; the API audits each of its requests itself."""
-    if actor.door == AuditEvent.Door.GP_CONNECT:
-        return
-    audit.record(
-        organisation=appointment.organisation,
-        actor=actor,
-        event=f"appointment.{action}",
-        outcome="ok",
-        now=now,
-        patient_id=appointment.patient_id,
-        resource=f"Appointment/{appointment.pk}",
-        detail=detail,
-    )

@@ -26,7 +26,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from practice.models import AuditEvent, Organisation
-from practice.services.bulk import batches
+from practice.services.generation.bulk import batches
 
 logger = logging.getLogger("practice.audit")
 

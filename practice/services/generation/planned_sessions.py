@@ -7,10 +7,11 @@ a year of slots is compared in no time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from practice import clock
+from practice.clock import seconds
 from practice.models import SessionTemplate, TemplateBlock
 
 DAY = timedelta(days=1)
@@ -45,21 +46,6 @@ class Sitting:
     end: int
     slots: tuple[PlannedSlot, ...]
     notes: tuple[str, ...]
-
-
-def next_second(instant: datetime) -> int:
-    """The first whole second that is not before an instant, since 1970."""
-    return seconds(instant) + bool(instant.microsecond)
-
-
-def seconds(moment: datetime) -> int:
-    """Return an instant as whole seconds since 1970."""
-    return int(moment.timestamp())
-
-
-def moment(epoch: int) -> datetime:
-    """Return the instant (UTC) that lies so many seconds after 1970 began."""
-    return datetime.fromtimestamp(epoch, UTC)
 
 
 def runs_on(template: SessionTemplate, day: date) -> bool:

@@ -14,11 +14,11 @@ from django.db import transaction
 
 from practice.exceptions import AppointmentNotFound, PracticeError
 from practice.models import Appointment, Closure, ContactAttempt, Organisation, Slot
-from practice.services import audit
-from practice.services.audit import Actor
-from practice.services.booking import appointment_for_change, cancel_appointment
-from practice.services.moving import move_appointment
-from practice.services.plans import Plan
+from practice.services.appointments.changing import appointment_for_change, cancel_appointment
+from practice.services.appointments.rescheduling import move_appointment
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
+from practice.services.generation.plans import Plan
 
 DAYS_FOR_A_REPLACEMENT = 4
 
@@ -189,7 +189,7 @@ def record_contact(
     )
     if reached:
         Appointment.objects.filter(pk=appointment.pk).update(to_be_told=False)
-    audit.record(
+    recording.record(
         organisation=organisation,
         actor=actor,
         event="appointment.patient_contacted",

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from django.db import connection
 
+from practice.clock import moment
 from practice.models import Slot
-from practice.timetable import PlannedSlot, SlotKind, moment
+from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 
 T = TypeVar("T")
 

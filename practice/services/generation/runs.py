@@ -1,4 +1,4 @@
-"""Turning templates into a diary: practice.services.planning says what to do, this module does it.
+"""Turning templates into a diary: planner says what to do, this module does it.
 
 A week is a transaction: lock the practice, plan under the lock, apply. So two runs at once queue
 week by week, bookings are not held up for long, memory stays flat, and a run that dies has done
@@ -15,14 +15,16 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
+from practice.clock import moment
 from practice.exceptions import DiaryRefused, PlanChanged
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
-from practice.services import audit, bulk
-from practice.services.audit import Actor
-from practice.services.bank_holidays import seed_bank_holidays
-from practice.services.locks import lock_practice, lock_slots_of_days
-from practice.services.planning import Week, plan
-from practice.services.plans import (
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
+from practice.services.generation import bulk
+from practice.services.generation.bank_holidays import seed_bank_holidays
+from practice.services.generation.planned_sessions import SlotKind
+from practice.services.generation.planner import Week, plan
+from practice.services.generation.plans import (
     COUNTED,
     Action,
     Plan,
@@ -32,7 +34,7 @@ from practice.services.plans import (
     SlotRow,
     WeekPlan,
 )
-from practice.timetable import SlotKind, moment
+from practice.services.locks import lock_practice, lock_slots_of_days
 
 __all__ = ["Plan", "apply", "generate", "plan"]
 
@@ -172,7 +174,7 @@ def _finish(
     run.error = error
     run.finished_at = now
     run.save()
-    audit.record(
+    recording.record(
         organisation=run.organisation,
         actor=actor,
         event="diary.generate",
@@ -406,7 +408,7 @@ def _mark_orphans(week: WeekPlan, organisation: Organisation, actor: Actor, now:
             continue
         Appointment.objects.filter(pk__in=[held.id for held, _ in found]).update(orphaned=orphaned)
         for held, session in found:
-            audit.record(
+            recording.record(
                 organisation=organisation,
                 actor=actor,
                 event=event,

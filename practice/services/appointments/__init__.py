@@ -1,0 +1,1 @@
+"""Booking, changing, moving and attending appointments: every write to them."""

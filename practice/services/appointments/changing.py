@@ -1,0 +1,150 @@
+"""Amending and cancelling what was booked: the appointment is locked first, then changed."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+
+from practice.db.prepared import Number, Prepared
+from practice.db.transactions import all_or_nothing
+from practice.exceptions import (
+    AppointmentCancelled,
+    AppointmentInPast,
+    AppointmentNotFound,
+    ReasonMissing,
+    VersionConflict,
+)
+from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
+from practice.reads.appointments import check_patient_may_be_known
+from practice.services.appointments.booking import check_texts
+from practice.services.appointments.provenance import provenance, record_in_trail
+from practice.services.audit.recording import Actor
+
+WHICH: dict[str, Any] = {name: Number(name) for name in ("organisation", "appointment")}
+# Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
+SLOTS_TO_LOCK = Prepared(
+    lambda: (
+        Slot.objects.filter(
+            organisation=WHICH["organisation"],
+            pk__in=AppointmentSlot.objects.filter(
+                appointment=WHICH["appointment"], released=False
+            ).values("slot"),
+        )
+        .select_for_update(no_key=True)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+APPOINTMENT_TO_LOCK = Prepared(
+    lambda: (
+        Appointment.objects.filter(organisation=WHICH["organisation"], pk=WHICH["appointment"])
+        .select_related("patient", "schedule")
+        .select_for_update(of=("self",), no_key=True)
+    )
+)
+
+
+def appointment_for_change(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Appointment:
+    """Lock an appointment and its slots for a change, and return it with patient and schedule.
+
+    ``expected_version`` is the version that the caller holds, if it said so; compared under the
+    lock, and before anything else is (AMEND-023). Call inside a transaction.
+    Raises AppointmentNotFound, PatientNotFound, VersionConflict, AppointmentCancelled and, through
+    GP Connect, AppointmentInPast.
+    """
+    which = {"organisation": organisation.pk, "appointment": appointment_id}
+    SLOTS_TO_LOCK.rows("default", **which)
+    appointment: Appointment | None = APPOINTMENT_TO_LOCK.first("default", **which)
+    if appointment is None:
+        raise AppointmentNotFound
+    through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
+    if through_gp_connect:
+        check_patient_may_be_known(appointment.patient, now=now)
+    if expected_version is not None and expected_version != str(appointment.version):
+        raise VersionConflict
+    if appointment.status == Appointment.Status.CANCELLED:
+        raise AppointmentCancelled
+    if through_gp_connect and appointment.start <= now:
+        raise AppointmentInPast("Appointments in the past cannot be changed.")
+    return appointment
+
+
+@all_or_nothing
+def amend_appointment(
+    *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
+) -> Appointment:
+    """Change the two texts of an appointment that ``appointment_for_change`` locked.
+
+    A change that changes nothing is accepted and makes no new version (AMEND-035). Raises
+    TextTooLong, BookingRefused. Source: GP Connect, "Amend an appointment".
+    """
+    check_texts(description, comment)
+    before = {"description": appointment.description, "comment": appointment.comment}
+    after = {"description": description, "comment": comment}
+    changes = {
+        name: {"from": before[name], "to": after[name]}
+        for name in before
+        if before[name] != after[name]
+    }
+    if changes:
+        appointment.description, appointment.comment = description, comment
+        record_change(appointment, "amended", actor=actor, now=now, changes=changes)
+    return appointment
+
+
+@all_or_nothing
+def cancel_appointment(
+    *, appointment: Appointment, reason: str, actor: Actor, now: datetime
+) -> Appointment:
+    """Cancel an appointment that ``appointment_for_change`` locked; its slots are free at once.
+
+    The slots of an orphaned appointment are no longer planned: they are withdrawn instead.
+    Raises ReasonMissing. Source: GP Connect, "Cancel an appointment".
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    held = AppointmentSlot.objects.filter(appointment=appointment, released=False)
+    slots = Slot.objects.filter(pk__in=held.values("slot"))
+    if appointment.orphaned:
+        slots.update(
+            status=Slot.Status.FREE,
+            withdrawn=True,
+            withdrawn_by_plan=True,
+            version=F("version") + 1,
+            updated_at=now,
+        )
+    else:
+        slots.update(status=Slot.Status.FREE, version=F("version") + 1, updated_at=now)
+    held.update(released=True)
+    changes = {
+        "status": {"from": appointment.status, "to": Appointment.Status.CANCELLED.value},
+        "cancellation_reason": {"from": "", "to": reason},
+    }
+    appointment.status = Appointment.Status.CANCELLED
+    appointment.cancellation_reason = reason
+    appointment.orphaned = False
+    record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
+    return appointment
+
+
+def record_change(
+    appointment: Appointment, action: str, *, actor: Actor, now: datetime, changes: dict[str, Any]
+) -> None:
+    """Store a changed appointment as its next version, with who changed what, and audit it.
+
+    ``changes`` maps each changed field to its values ``from`` and ``to``.
+    """
+    appointment.version += 1
+    appointment.provenance = [
+        *appointment.provenance,
+        {**provenance(action, actor, now), "changes": changes},
+    ]
+    appointment.save()
+    record_in_trail(action, appointment, actor=actor, now=now, changes=changes)

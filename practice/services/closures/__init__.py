@@ -1,0 +1,1 @@
+"""Closing a time and opening it again, and what becomes of the patients it meets."""

@@ -1,0 +1,198 @@
+"""Closing and reopening: what it means for the diary that has been generated already.
+
+A closure is a person's word about a time, newer than what was changed by hand before: it withdraws
+hand-made free slots too, which generation by itself never does. Bookings are orphaned, not moved;
+what to do about each is for people to decide.
+"""
+
+from datetime import date, datetime, timedelta
+
+from django.db.models import QuerySet
+
+from practice.clock import moment, seconds
+from practice.exceptions import (
+    DiaryRefused,
+    LocationNotFound,
+    PlanChanged,
+    PractitionerNotFound,
+)
+from practice.models import Closure, Schedule
+from practice.reads import directory
+from practice.services.audit import recording
+from practice.services.audit.recording import Actor
+from practice.services.generation.planner import (
+    closures_of,
+    slots_and_bookings,
+    title,
+    values_of,
+)
+from practice.services.generation.plans import (
+    Action,
+    Plan,
+    Scope,
+    SessionPlan,
+    Skipped,
+    WeekPlan,
+)
+from practice.services.generation.runs import apply_week, plan_again_when_the_diary_moves
+from practice.services.locks import lock_practice, lock_slots_of_days
+
+
+def plan_closing(closure: Closure, *, now: datetime) -> Plan:
+    """Say what closing would do: slots withdrawn, bookings orphaned. Nothing is written.
+
+    ``closure`` need not be saved. A constant number of queries.
+    """
+    first, last = (seconds(at) for at in closure.period)
+    schedules = [
+        schedule
+        for schedule in sessions_met(closure).filter(withdrawn=False)
+        if is_met(closure, schedule)
+    ]
+    ids = [schedule.pk for schedule in schedules]
+    slots, held = slots_and_bookings(ids, now)
+    sessions = []
+    for schedule in schedules:
+        rows = [row for row in slots[schedule.pk] if not row.withdrawn]
+        going = [
+            row
+            for row in rows
+            if row.is_free and moment(row.start) >= now and row.start < last and first < row.end
+        ]
+        stranded = [h for h in held[schedule.pk] if h.start < last and first < h.end]
+        # Blocked slots alone keep no session.
+        kept = [row for row in rows if row not in going and (row.is_free or row.is_booked)]
+        ends = not kept and schedule.start >= now
+        sessions.append(
+            SessionPlan(
+                title(schedule),
+                schedule.date,
+                Action.WITHDRAW if ends else Action.LEAVE,
+                schedule.template_id,
+                schedule.pk,
+                values_of(schedule),
+                withdraw=tuple(going),
+                slots_left=len(rows) - len(going),
+                orphan=tuple(h for h in stranded if not h.orphaned),
+            )
+        )
+    return as_plan(closure, sessions, [], now)
+
+
+def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None = None) -> Plan:
+    """Save a new closure and do what ``plan_closing`` says; return what was done.
+
+    ``digest`` is that of the impact that was shown. Raises PlanChanged when it is no longer that,
+    DiaryRefused, LocationNotFound, PractitionerNotFound; then nothing has changed.
+    """
+    _check(closure)
+
+    def do(hold_still: bool) -> Plan:
+        lock_practice(closure.organisation)
+        if hold_still:
+            lock_slots_of_days(closure.organisation, *days_met(closure))
+        plan = plan_closing(closure, now=now)
+        if digest is not None and plan.digest != digest:
+            raise PlanChanged
+        closure.pk = None
+        closure._state.adding = True
+        closure.save()
+        apply_plan(plan, actor, now)
+        record_closure("closure.create", closure, plan, actor, now)
+        return plan
+
+    return plan_again_when_the_diary_moves(do)
+
+
+# ---------------------------------------------------------------- which sessions a closure meets
+
+
+def sessions_met(closure: Closure) -> QuerySet[Schedule]:
+    first, last = closure.period
+    return (
+        Schedule.objects.filter(organisation=closure.organisation_id, start__lt=last, end__gt=first)
+        .select_related("session_holder", "template")
+        .order_by("start", "pk")
+    )
+
+
+def days_met(closure: Closure) -> tuple[date, date]:
+    """The first and last date whose sessions it may meet: one of the night before reaches in."""
+    return closure.start_date - timedelta(days=1), closure.end_date
+
+
+def is_met(closure: Closure, schedule: Schedule) -> bool:
+    return bool(
+        closures_of(
+            [closure],
+            start=seconds(schedule.start),
+            end=seconds(schedule.end),
+            location_id=schedule.location_id,
+            holder_id=schedule.session_holder_id,
+            runs_on_bank_holidays=runs_on_bank_holidays(schedule),
+        )
+    )
+
+
+def runs_on_bank_holidays(schedule: Schedule) -> bool:
+    return bool(schedule.template and schedule.template.runs_on_bank_holidays)
+
+
+def _check(closure: Closure) -> None:
+    organisation = closure.organisation
+    if closure.location and closure.location.organisation_id != organisation.pk:
+        raise LocationNotFound
+    if (
+        closure.practitioner_id
+        and not directory.practitioners(organisation=organisation)
+        .filter(pk=closure.practitioner_id)
+        .exists()
+    ):
+        raise PractitionerNotFound
+    first, last = closure.period
+    if last <= first:
+        raise DiaryRefused("The closure ends before it starts.")
+
+
+# ---------------------------------------------------------------- doing it
+
+
+def as_plan(
+    closure: Closure, sessions: list[SessionPlan], skipped: list[Skipped], now: datetime
+) -> Plan:
+    scope = Scope(closure.organisation, closure.start_date, closure.end_date, now)
+    week = WeekPlan(
+        closure.start_date,
+        closure.end_date,
+        tuple(session for session in sessions if session.changes_something),
+        tuple(skipped),
+        sum(session.slots_left for session in sessions),
+    )
+    return Plan(scope, (week,))
+
+
+def apply_plan(plan: Plan, actor: Actor, now: datetime) -> None:
+    for week in plan.weeks:
+        apply_week(week, organisation=plan.scope.organisation, actor=actor, now=now)
+
+
+def record_closure(event: str, closure: Closure, plan: Plan, actor: Actor, now: datetime) -> None:
+    recording.record(
+        organisation=closure.organisation,
+        actor=actor,
+        event=event,
+        outcome="ok",
+        now=now,
+        resource=f"Closure/{closure.pk}",
+        detail={
+            "closure": {
+                "kind": closure.kind,
+                "name": closure.name,
+                "location": closure.location_id,
+                "practitioner": closure.practitioner_id,
+                "from": closure.period[0].isoformat(),
+                "to": closure.period[1].isoformat(),
+            },
+            **{name: number for name, number in plan.counts.items() if number},
+        },
+    )
