@@ -131,7 +131,7 @@ def measure(
     cores: set[int] | None = None,
 ) -> dict[str, Any]:
     """All rivals at saturation, then ours at half of its own."""
-    settings = "benchmarks.rival_settings"
+    settings = "benchmarks.alternative_settings"
     with stack.web(database.url, *words, settings=settings, cores=cores) as (address, pid):
         host = f"{address[0]}:{address[1]}"
         asks = {rival: asking(rival, practices, day, host) for rival in RIVALS}

@@ -18,13 +18,13 @@ from django.db import connection  # noqa: E402
 from django.http import QueryDict  # noqa: E402
 
 from benchmarks import results, world  # noqa: E402
-from benchmarks.measuring import figures, table, take_turns  # noqa: E402
-from benchmarks.rivals import (  # noqa: E402
+from benchmarks.alternatives import (  # noqa: E402
     Statement,
     by_fhir_resources,
     by_serializer,
     passing_through,
 )
+from benchmarks.measuring import figures, table, take_turns  # noqa: E402
 from fhirapi import renderers  # noqa: E402
 from fhirapi.appointment_views import free_slots  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402

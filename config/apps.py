@@ -7,7 +7,7 @@ from django.contrib.admin.apps import AdminConfig
 class StaffSiteConfig(AdminConfig):
     """django.contrib.admin with our own site, to which the day-to-day pages belong too."""
 
-    default_site = "practice.staff.site.StaffSite"
+    default_site = "practice.staff.admin_site.StaffSite"
 
     def ready(self) -> None:
         # Above the lists of users and roles stands what the menu says, not "Authentication".

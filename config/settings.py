@@ -11,7 +11,7 @@ from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
 from config import logs
-from config.admin_site import UNFOLD  # noqa: F401 - the admin site's settings stand on their own
+from config.menu import UNFOLD  # noqa: F401 - the admin site's settings stand on their own
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -62,7 +62,7 @@ SECURE_HSTS_PRELOAD = not DEBUG
 # refused by the proxy instead (SEC-006), so this one check does not apply.
 SECURE_SSL_REDIRECT = False
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
-CSRF_FAILURE_VIEW = "practice.staff.trouble.form_too_old"
+CSRF_FAILURE_VIEW = "practice.staff.error_pages.form_too_old"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -131,6 +131,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "practice",
     "fhirapi",
+    "demo",
 ]
 
 MIDDLEWARE = [
@@ -139,7 +140,7 @@ MIDDLEWARE = [
     "config.headers.protect",
     "config.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "practice.staff.trouble.spare_waiting",  # before anything that asks the database
+    "practice.staff.error_pages.spare_waiting",  # before anything that asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -8,20 +8,20 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config import operations
-from practice.staff import calendars
+from config import health
+from practice.staff import calendar_feeds
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("calendar/<str:secret>.ics", calendars.feed, name="calendar_feed"),
-    path("health/live", operations.live),
-    path("health/ready", operations.ready),
-    path("metrics", operations.prometheus),
+    path("calendar/<str:secret>.ics", calendar_feeds.feed, name="calendar_feed"),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("metrics", health.prometheus),
     path("", include("fhirapi.urls")),
 ]
 
-handler400 = "config.doors.bad_request"
-handler403 = "config.doors.permission_denied"
-handler404 = "config.doors.page_not_found"
-handler500 = "config.doors.server_error"
+handler400 = "config.error_handlers.bad_request"
+handler403 = "config.error_handlers.permission_denied"
+handler404 = "config.error_handlers.page_not_found"
+handler500 = "config.error_handlers.server_error"

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from fhirapi import trial
+from demo import consumer
 from practice import clock
 from practice.models import Appointment, Organisation, Slot
 from tests import profiles
@@ -84,4 +84,4 @@ def test_a_taken_port_is_said_before_anything_else():
 
 @needs_shared
 def test_the_trial_consumer_describes_itself_as_the_profile_wants():
-    assert profiles.check(trial.booking_organisation(), ordered=True) == []
+    assert profiles.check(consumer.booking_organisation(), ordered=True) == []

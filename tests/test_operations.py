@@ -85,7 +85,7 @@ def test_not_ready_while_the_database_is_away(client, monkeypatch):
     def away():
         raise OperationalError("no route to host database.internal")
 
-    monkeypatch.setattr("config.operations.database", away)
+    monkeypatch.setattr("config.health.database", away)
 
     response = client.get("/health/ready")
 

@@ -25,8 +25,8 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from fhirapi import ssp, urls
 from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_USER_ID
-from practice.admin.base import PATHS, only_own
 from practice.models import Organisation
+from practice.site.people import PATHS, only_own
 from practice.staff.urls import urlpatterns as staff_pages
 from tests.bodies import appointment_body, cancelled, registration_body
 from tests.consumer import Consumer, as_dict

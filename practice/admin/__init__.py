@@ -1,5 +1,5 @@
 """The admin site, by the same themes as the models."""
 
-from practice.admin import access, audit, booking, diary, directory, planning, staff
+from practice.admin import access, audit, booking, diary, directory, templates, users
 
-__all__ = ["access", "audit", "booking", "diary", "directory", "planning", "staff"]
+__all__ = ["access", "audit", "booking", "diary", "directory", "templates", "users"]

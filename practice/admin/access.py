@@ -7,8 +7,8 @@ from unfold.decorators import display
 
 from practice import terminology
 from practice.admin.base import PracticeAdmin, PracticeForm
-from practice.admin.fields import CodesField, ODSCodesField
 from practice.models import AccessProfile
+from practice.site.fields import CodesField, ODSCodesField
 
 
 class AccessProfileForm(PracticeForm):

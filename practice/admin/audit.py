@@ -21,9 +21,10 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from practice import clock
-from practice.admin.base import ReadOnlyAdmin, actor_of, tones
+from practice.admin.base import ReadOnlyAdmin, tones
 from practice.models import AuditEvent
 from practice.services.audit import recording
+from practice.site.people import actor_of
 
 
 class ExactFilter(TextFilter):

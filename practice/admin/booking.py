@@ -24,13 +24,15 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from practice import nhs_number, terminology
-from practice.admin.base import OwnRelatedFilter, OwnTabularInline, ReadOnlyAdmin, actor_of, tones
+from practice.admin.base import OwnRelatedFilter, OwnTabularInline, ReadOnlyAdmin, tones
 from practice.admin.directory import parse_date
+from practice.admin.filters import WhenFilter
 from practice.admin.pages import PageForm, ask, done, textarea
-from practice.admin.planning import found
-from practice.admin.when import WhenFilter, day_and_time, day_in_words, times_in_words
+from practice.admin.templates import found
 from practice.models import Appointment, AppointmentSlot
 from practice.services.appointments import booking, changing
+from practice.site.people import actor_of
+from practice.site.words import day_and_time, day_in_words, times_in_words
 
 
 class HeldSlotInline(OwnTabularInline):

@@ -38,17 +38,13 @@ from practice.admin.base import (
     OwnTabularInline,
     PracticeAdmin,
     PracticeForm,
-    actor_of,
-    own_practices,
-    person,
-    sole_practice,
     tones,
 )
 from practice.admin.directory import OFFER_LIMITS
+from practice.admin.filters import WhenFilter
 from practice.admin.offer import obstacles
 from practice.admin.pages import OwnRecordField, PageForm, ask, date_field, done, textarea
-from practice.admin.planning import found
-from practice.admin.when import WhenFilter, day_and_time, day_in_words, times_in_words
+from practice.admin.templates import found
 from practice.models import (
     AccessProfile,
     Appointment,
@@ -61,6 +57,8 @@ from practice.models import (
 from practice.services import diary
 from practice.services.appointments import booking
 from practice.services.diary import Outcome
+from practice.site.people import actor_of, own_practices, person, sole_practice
+from practice.site.words import day_and_time, day_in_words, times_in_words
 
 # ---------------------------------------------------------------- sessions
 

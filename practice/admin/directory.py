@@ -27,13 +27,9 @@ from practice.admin.base import (
     OwnTabularInline,
     PracticeAdmin,
     PracticeForm,
-    actor_of,
     count_up,
-    only_own,
-    sole_practice,
     tones,
 )
-from practice.admin.fields import ManyCodesField, NHSNumberField
 from practice.models import (
     Location,
     Organisation,
@@ -48,6 +44,8 @@ from practice.models import (
 )
 from practice.reads.patients import VERIFIED
 from practice.services import enablement
+from practice.site.fields import ManyCodesField, NHSNumberField
+from practice.site.people import actor_of, only_own, sole_practice
 
 ADDRESS: list[Any] = [
     "address_line_1",

@@ -16,8 +16,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
 
-from practice.admin.base import only_own
 from practice.exceptions import PracticeError
+from practice.site.people import only_own
 
 
 class PageForm(forms.Form):

@@ -10,9 +10,9 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action
 
-from practice.admin.base import actor_of
 from practice.admin.pages import PageForm, ask, done
 from practice.services import second_factor
+from practice.site.people import actor_of
 
 # The package's own pages show every practice's keys; ours is admin:second_factor, for oneself.
 for model in (TOTPDevice, StaticDevice):

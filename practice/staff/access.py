@@ -21,7 +21,7 @@ from practice.models import (
 )
 from practice.reads import bookability
 from practice.reads.bookability import Usage
-from practice.staff.page import StaffPage
+from practice.staff.base import StaffPage
 
 AHEAD = timedelta(weeks=4)
 

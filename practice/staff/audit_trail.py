@@ -17,8 +17,8 @@ from practice.exceptions import PatientNotFound
 from practice.models import AuditEvent, Patient
 from practice.services.audit import exporting
 from practice.services.audit.exporting import Search
-from practice.staff.inputs import date_input
-from practice.staff.page import StaffPage
+from practice.site.widgets import date_input
+from practice.staff.base import StaffPage
 
 USUAL = timedelta(days=27)
 PAGE = 50

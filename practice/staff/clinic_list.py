@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from practice import clock
 from practice.models import Appointment, PatientTelecom, Practitioner, Schedule
 from practice.services.audit import recording
-from practice.staff.page import StaffPage
+from practice.staff.base import StaffPage
 
 
 class ClinicList(StaffPage):

@@ -28,9 +28,9 @@ from practice.reads.diary_columns import (
     sessions_between,
 )
 from practice.services.audit import recording
+from practice.staff.base import StaffPage
 from practice.staff.clinic_list import number, read_date
-from practice.staff.diary_columns import Scale, Strip, axis_of, day_words, strip, wall_time
-from practice.staff.page import StaffPage
+from practice.staff.diary_layout import Scale, Strip, axis_of, day_words, strip, wall_time
 
 LEGEND = [(key, words) for key, words in STATES.items() if key not in HIDDEN]
 

@@ -25,7 +25,7 @@ from practice.services import diary
 from practice.services.appointments import attendance, changing
 from practice.services.audit import recording
 from practice.staff.diary import DiaryPage, View
-from practice.staff.diary_columns import Strip, address_of, time_words, wall_time
+from practice.staff.diary_layout import Strip, address_of, time_words, wall_time
 
 STALE = (
     "Somebody else has changed this since you opened it. Nothing was changed: "

@@ -9,12 +9,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from practice import clock
-from practice.admin.base import actor_of
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
 from practice.reads import bookability
 from practice.services.audit import recording
-from practice.staff.calls import days_left, never_seen
-from practice.staff.page import current_practice
+from practice.site.people import actor_of
+from practice.staff.base import current_practice
+from practice.staff.call_list import days_left, never_seen
 
 Status = Appointment.Status
 MOST = 10  # rows of a table here; the rest is a link away

@@ -16,9 +16,9 @@ from django.utils.safestring import mark_safe
 from django.views import View
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from practice.admin.base import actor_of
 from practice.exceptions import CodeNotAccepted
 from practice.services import second_factor
+from practice.site.people import actor_of
 from practice.staff import sign_in
 
 

@@ -20,11 +20,11 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from practice.admin.base import actor_of
 from practice.models import AuditEvent, Organisation
 from practice.services import second_factor
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
+from practice.site.people import actor_of
 
 ADMIN = "/admin/"
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.db.replicas import stale
 from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
-from practice.staff.inputs import date_input
-from practice.staff.page import StaffPage
+from practice.site.widgets import date_input
+from practice.staff.base import StaffPage
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 USUAL, LONGEST = timedelta(days=27), timedelta(days=366)

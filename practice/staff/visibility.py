@@ -18,8 +18,8 @@ from practice import clock, terminology
 from practice.models import Organisation, Slot
 from practice.reads import bookability
 from practice.reads.bookability import Reason, Refusal, Requester
-from practice.staff.inputs import date_input
-from practice.staff.page import StaffPage
+from practice.site.widgets import date_input
+from practice.staff.base import StaffPage
 
 LONGEST = timedelta(days=14)
 PER_PAGE = 100

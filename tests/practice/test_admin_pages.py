@@ -358,7 +358,7 @@ def test_history_is_never_deleted_not_even_by_a_superuser(name):
 
 
 def test_every_menu_entry_leads_somewhere():
-    from config.admin_site import NAVIGATION
+    from config.menu import NAVIGATION
 
     for group in NAVIGATION:
         for item in group["items"]:
@@ -370,7 +370,7 @@ def test_every_menu_entry_leads_somewhere():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_menu_shows_each_role_what_it_may_open_and_nothing_else(practice, role):
-    from config.admin_site import NAVIGATION
+    from config.menu import NAVIGATION
 
     client = signed_in(practice.organisation, role=role)
     request = RequestFactory().get("/admin/")

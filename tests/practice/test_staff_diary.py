@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from practice import clock
 from practice.models import Appointment, AuditEvent, Slot
 from practice.services.appointments import changing
-from practice.staff.diary_columns import LANES, LONGEST_AXIS, Scale, lanes_of, wall_time
+from practice.staff.diary_layout import LANES, LONGEST_AXIS, Scale, lanes_of, wall_time
 from tests.factories import (
     make_actor,
     make_appointment,

@@ -1,0 +1,5 @@
+"""The real settings, with the rivals' addresses beside the real ones; for benchmarks only."""
+
+from config.settings import *  # noqa: F403
+
+ROOT_URLCONF = "benchmarks.alternative_urls"

@@ -1,5 +1,0 @@
-"""The real settings, with the rivals' addresses beside the real ones; for benchmarks only."""
-
-from config.settings import *  # noqa: F403
-
-ROOT_URLCONF = "benchmarks.rival_urls"

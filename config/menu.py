@@ -1,0 +1,250 @@
+"""How the admin site looks: its name, its colours, and its menu, grouped by what people do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+# Around the NHS blue (600) and the NHS dark blue (900).
+NHS_BLUE = {
+    "50": "#f0f6fc",
+    "100": "#dbeaf7",
+    "200": "#b9d6f0",
+    "300": "#86b8e4",
+    "400": "#4b93d3",
+    "500": "#1d73c2",
+    "600": "#005eb8",
+    "700": "#004b93",
+    "800": "#003e79",
+    "900": "#003087",
+    "950": "#001f54",
+}
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """Say in a badge that this is not the real appointment book."""
+    return ["Trial", "warning"] if settings.DEBUG else None
+
+
+def practice_name(request: HttpRequest) -> str:
+    """Name the practice that a member of staff works in, or how many there are."""
+    from practice.site.people import practices_in_words  # models are not loaded with the settings
+
+    return practices_in_words(request) if request.user.is_authenticated else ""
+
+
+def may_view(permission: str) -> Callable[[HttpRequest], bool]:
+    """Return a condition for a menu entry: whoever has one of the model's permissions sees it."""
+    app, model = permission.split(".")
+
+    def condition(request: HttpRequest) -> bool:
+        user = request.user
+        return user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")
+
+    return condition
+
+
+def entry(title: str, icon: str, model: str, hint: str) -> dict[str, Any]:
+    """Return a menu entry that leads to a model's list; ``hint`` explains it on the front page."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model.replace('.', '_')}_changelist"),
+        "permission": may_view(model),
+        "hint": hint,
+    }
+
+
+def may_open(name: str, *more: str) -> Callable[[HttpRequest], bool]:
+    """Return a condition for a menu entry: whoever the page itself lets in sees it.
+
+    ``more`` are permissions that it asks for at this address beyond the one that it names.
+    """
+
+    def condition(request: HttpRequest) -> bool:
+        from practice.staff.urls import urlpatterns  # the pages use models, which load later
+
+        view: Any = next(each.callback for each in urlpatterns if each.name == name)
+        return request.user.has_perms([view.view_class.permission, *more])
+
+    return condition
+
+
+def page(title: str, icon: str, name: str, hint: str, *more: str) -> dict[str, Any]:
+    """Return a menu entry that leads to a day-to-day page; ``more``: see may_open."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}"),
+        "permission": may_open(name, *more),
+        "hint": hint,
+    }
+
+
+NAVIGATION = [
+    {
+        "title": "Today",
+        "items": [
+            {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
+            page("Diary", "calendar_month", "diary", "The day as it goes"),
+            page(
+                "Book an appointment",
+                "edit_calendar",
+                "book",
+                "Find the patient, find the time",
+            ),
+            page(
+                "Worklist",
+                "checklist",
+                "worklist",
+                "Orphaned appointments, people to be told",
+            ),
+            page("Clinic list", "list_alt", "clinic_list", "To be printed"),
+            entry(
+                "Appointments", "event_available", "practice.appointment", "Who comes, who booked"
+            ),
+            entry("Slots", "schedule", "practice.slot", "Book, block, offer to others"),
+            entry("Sessions", "view_agenda", "practice.schedule", "Who works when and where"),
+        ],
+    },
+    {
+        "title": "Plan",
+        "items": [
+            entry(
+                "Templates",
+                "calendar_view_week",
+                "practice.sessiontemplate",
+                "Sessions that repeat",
+            ),
+            page(
+                "Build a template",
+                "view_timeline",
+                "build_template",
+                "A session from blocks, and what applying it would do",
+                "practice.add_sessiontemplate",
+            ),
+            page(
+                "Apply templates",
+                "published_with_changes",
+                "apply_templates",
+                "See what it would do to the diary, then do it",
+            ),
+            page(
+                "Close a time",
+                "sick",
+                "close",
+                "Off sick, leave: see whom it meets before it does",
+            ),
+            entry("Closures", "event_busy", "practice.closure", "Bank holidays, leave, sickness"),
+            entry(
+                "Generation runs",
+                "published_with_changes",
+                "practice.generationrun",
+                "What became of the templates",
+            ),
+        ],
+    },
+    {
+        "title": "Who may book",
+        "items": [
+            page(
+                "Visibility",
+                "visibility",
+                "visibility",
+                "What an organisation is offered, and why not more",
+            ),
+            page(
+                "Utilisation",
+                "monitoring",
+                "utilisation",
+                "Offered, booked, missed, unused",
+            ),
+            page(
+                "Who may book what",
+                "lock_open",
+                "access",
+                "Each profile, where it is set, places left",
+            ),
+            entry(
+                "Access profiles",
+                "key",
+                "practice.accessprofile",
+                "Which organisations, and how many slots",
+            ),
+        ],
+    },
+    {
+        "title": "People and places",
+        "items": [
+            entry("Patients", "personal_injury", "practice.patient", "Registered now or once"),
+            entry("Practitioners", "stethoscope", "practice.practitioner", "Clinicians and roles"),
+            page(
+                "Calendar feeds",
+                "event_repeat",
+                "calendars",
+                "A holder's diary in their own calendar program",
+            ),
+            entry("Locations", "location_on", "practice.location", "Main and branch surgeries"),
+            entry(
+                "Practice",
+                "local_hospital",
+                "practice.organisation",
+                "Address, GP Connect switches",
+            ),
+        ],
+    },
+    {
+        "title": "Accountability",
+        "items": [
+            page(
+                "Audit trail",
+                "fact_check",
+                "audit_trail",
+                "Who saw and did what",
+            ),
+        ],
+    },
+    {
+        "title": "Staff",
+        "items": [
+            entry("Users", "badge", "auth.user", "Who may sign in, and where they work"),
+            entry("Roles", "shield_person", "auth.group", "What each role may do"),
+        ],
+    },
+]
+
+UNFOLD = {
+    "SITE_TITLE": "Appointment book",
+    "SITE_HEADER": "Appointment book",
+    "SITE_SUBHEADER": "config.menu.practice_name",
+    "SITE_SYMBOL": "calendar_month",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("practice/favicon.svg"),
+        }
+    ],
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "config.menu.environment",
+    "COLORS": {"primary": NHS_BLUE},
+    "ACCOUNT": {
+        "navigation": [{"title": "Second factor", "link": reverse_lazy("admin:second_factor")}]
+    },
+    "STYLES": [
+        lambda request: static("practice/colours.css"),
+        lambda request: static("practice/sign_in.css"),
+        lambda request: static("practice/admin.css"),
+        lambda request: static("practice/figures.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("practice/security.js"),
+        lambda request: static("practice/staff.js"),
+    ],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
+}

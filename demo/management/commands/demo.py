@@ -1,0 +1,129 @@
+"""Make the demo, or go on with it: practices, diary, bookings; then say how to look at it."""
+
+import shlex
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import yaml
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from demo import bookings, consumer
+from fhirapi import ssp
+from practice import clock, terminology
+from practice.models import Appointment, Organisation, Slot
+
+FOLDER = settings.BASE_DIR / "demo"
+NOT_A_PRACTICE = "demographics.yaml"  # the people of the demo's own national record
+SHOWN_DAYS = 7  # of the search that is printed: a week from tomorrow, so there is a weekday in it
+INCLUDES = (
+    "Schedule:actor:Practitioner",
+    "Schedule:actor:Location",
+    "Location:managingOrganization",
+)
+
+
+class Command(BaseCommand):
+    help = "Load the demo practices, generate eight weeks, book a share, and say how to try it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="where the demo will be served")
+
+    def handle(self, *args: Any, port: int, **options: Any) -> None:
+        check_port_is_free(port)
+        files = sorted(path for path in FOLDER.glob("*.yaml") if path.name != NOT_A_PRACTICE)
+        call_command("migrate", verbosity=0)
+        call_command("load_practice", *map(str, files), stdout=StringIO())
+        call_command("generate_slots", verbosity=0)
+        now = timezone.now()
+        described = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in files]
+        codes = [each["practice"]["ods_code"] for each in described]
+        practices = list(Organisation.objects.filter(ods_code__in=codes).order_by("ods_code"))
+        for practice in practices:
+            bookings.book_a_share(organisation=practice, now=now)
+        address = f"http://127.0.0.1:{port}"
+        for line in (
+            *counted(practices),
+            "",
+            *addresses(practices, address),
+            "",
+            *logins(described),
+            "",
+            "Free slots of the first one, as a call centre sees them; paste into another terminal:",
+            "",
+            search(practices[0], address, now=now),
+            "",
+        ):
+            self.stdout.write(line)
+
+
+def check_port_is_free(port: int) -> None:
+    """Say so now rather than after the instructions for a server that then does not start."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} is taken; choose another: make demo PORT={port + 1}"
+            ) from error
+
+
+def counted(practices: list[Organisation]) -> Iterator[str]:
+    """What there is to look at."""
+    slots = Slot.objects.filter(organisation__in=practices, withdrawn=False).count()
+    booked = Appointment.objects.filter(organisation__in=practices).count()
+    yield f"The demo: {len(practices)} practices, {slots:,} slots, {booked:,} appointments."
+
+
+def addresses(practices: list[Organisation], address: str) -> Iterator[str]:
+    """Where staff and other systems knock."""
+    yield f"  Staff  {address}/admin/"
+    for practice in practices:
+        off = "" if practice.gp_connect_enabled else "  (GP Connect is switched off)"
+        yield f"  FHIR   {service_root(practice, address)}  {practice.name}{off}"
+
+
+def logins(described: list[dict[str, Any]]) -> Iterator[str]:
+    """Who can log in, from the practice files: user name, password, roles, practices."""
+    at: dict[str, list[str]] = {}
+    people: dict[str, dict[str, Any]] = {}
+    for each in described:
+        for person in each.get("staff", []):
+            people[person["username"]] = person
+            at.setdefault(person["username"], []).append(each["practice"]["name"])
+    yield "Demo logins (user name, password):"
+    for name, person in people.items():
+        what = f"{', '.join(person['roles'])} at {' and '.join(at[name])}"
+        yield f"  {name:22} {person['password']:20} {what}"
+
+
+def search(practice: Organisation, address: str, *, now: datetime) -> str:
+    """A curl command that searches the practice's free slots of the coming week."""
+    python, script = shlex.quote(sys.executable), shlex.quote(str(settings.BASE_DIR / "manage.py"))
+    today = clock.today(now)
+    types = terminology.value_set("organisation_type").system
+    return consumer.curl(
+        ssp.SEARCH_SLOTS,
+        organisation=practice,
+        service_root=service_root(practice, address),
+        token_command=f"DJANGO_DEBUG=1 {python} {script} demo_token",
+        query=[
+            ("status", "free"),
+            ("start", f"ge{today + timedelta(days=1)}"),
+            ("end", f"le{today + timedelta(days=SHOWN_DAYS)}"),
+            ("_include", "Slot:schedule"),
+            *(("_include:recurse", include) for include in INCLUDES),
+            ("searchFilter", f"{types}|{consumer.CONSUMER_TYPE}"),
+        ],
+    )
+
+
+def service_root(practice: Organisation, address: str) -> str:
+    return f"{address}/{practice.ods_code}/STU3/1/gpconnect"

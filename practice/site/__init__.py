@@ -1,0 +1,1 @@
+"""What every page of the admin site shares: whose records, words for times, fields."""

@@ -1,0 +1,103 @@
+"""What every day-to-day page has in common: who is there, in which practice they work, when it is.
+
+A page is a view of the admin site: the same sign-in, menu and look. It works in one practice at a
+time, the one that its reader chose (or the only one there is), and meets nothing of any other.
+"""
+
+from datetime import date, datetime
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.mixins import AccessMixin
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import View
+
+from practice import clock
+from practice.models import Organisation
+from practice.services.audit.recording import Actor
+from practice.site.people import actor_of, person
+
+
+def current_practice(request: HttpRequest) -> Organisation | None:
+    """Return the practice in which a member of staff works now: chosen, or the first of theirs."""
+    someone = person(request)
+    return someone.chosen or next(iter(someone.choices), None)
+
+
+class StaffPage(AccessMixin, View):
+    """A page of the admin site, in one practice.
+
+    ``permission`` is what its reader must be allowed ("practice.view_slot"); ``template`` and
+    ``title`` are what it looks like. ``self.practice``, ``self.now`` (the one reading of the clock)
+    and ``self.actor`` are there in every handler.
+    """
+
+    permission: ClassVar[str]
+    template: ClassVar[str]
+    title: ClassVar[str] = ""
+
+    practice: Organisation
+    now: datetime
+    actor: Actor
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not request.user.has_perm(self.permission):
+            raise PermissionDenied
+        practice = current_practice(request)
+        if practice is None:
+            raise PermissionDenied("You work at no practice yet: ask for a membership.")
+        self.practice, self.now = practice, timezone.now()
+        self.actor = actor_of(request, practice)
+        return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def reader(self) -> User:
+        """The member of staff who reads the page: nobody else gets as far."""
+        return cast(User, self.request.user)
+
+    @property
+    def today(self) -> date:
+        """The date on a London calendar."""
+        return clock.today(self.now)
+
+    def render(self, *, template: str = "", status: int = 200, **context: Any) -> TemplateResponse:
+        """Show the page, with what every page of the site has around it."""
+        around = {
+            **admin.site.each_context(self.request),
+            "title": self.title,
+            "practice": self.practice,
+            "now": self.now,
+            "today": self.today,
+        }
+        return TemplateResponse(
+            self.request, template or self.template, {**around, **context}, status=status
+        )
+
+    def own(self, queryset: Any, **conditions: Any) -> Any:
+        """Return the one record of this practice that fulfils the conditions, or answer 404."""
+        found = queryset.filter(organisation=self.practice, **conditions).first()
+        if found is None:
+            raise Http404("There is no such record at this practice.")
+        return found
+
+    def done(self, message: str, to: str) -> HttpResponse:
+        """Say what was done, and go on to a page of ours."""
+        messages.success(self.request, message)
+        return redirect(to)
+
+    def refused(self, message: str, to: str) -> HttpResponse:
+        """Say why nothing was done, and go back to a page of ours."""
+        messages.error(self.request, message)
+        return redirect(to)
+
+    def back(self, default: str) -> str:
+        """Return the address of ours that a form wants to go back to, or the default."""
+        wanted = self.request.POST.get("back") or self.request.GET.get("back") or ""
+        safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+        return wanted if safe and wanted.startswith("/admin/") else default

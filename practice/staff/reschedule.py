@@ -1,0 +1,78 @@
+"""Giving a patient another time: choose it, see both times named, move."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from practice import clock
+from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
+from practice.models import Appointment, Slot
+from practice.services.appointments import rescheduling
+from practice.staff import searches
+from practice.staff.booking import TAKEN, SlotPage
+
+CHANGED = "Somebody has changed this appointment since you opened it. Nothing was moved."
+
+
+class Move(SlotPage):
+    """``/admin/move/9/``, then with ``?slot=`` what it moves to."""
+
+    permission = "practice.change_appointment"
+    title = "Move an appointment"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        appointment = self.appointment(pk)
+        slots = self.chosen_slots()
+        if slots:
+            return self.ask_whether(appointment, slots)
+        search = self.slot_search()
+        found = search.slots() if search.is_valid() else []
+        return self.render(
+            template="staff/reschedule/when.html",
+            appointment=appointment,
+            search=search,
+            days=searches.by_day(found[: searches.MOST_SLOTS]),
+            count=min(len(found), searches.MOST_SLOTS),
+            too_many=len(found) > searches.MOST_SLOTS,
+        )
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        appointment = self.appointment(pk)
+        slots = self.chosen_slots()
+        try:
+            moved = rescheduling.move_appointment(
+                organisation=self.practice,
+                appointment_id=appointment.pk,
+                slot_ids=[slot.pk for slot in slots],
+                expected_version=request.POST.get("version"),
+                booked_by=self.reader,
+                actor=self.actor,
+                now=self.now,
+            )
+        except SlotNotFree:
+            return self.ask_whether(appointment, slots, refusal=TAKEN, status=409)
+        except VersionConflict:
+            return self.ask_whether(appointment, slots, refusal=CHANGED, status=409)
+        except PracticeError as refusal:
+            return self.ask_whether(appointment, slots, refusal=str(refusal), status=422)
+        return self.done("Moved.", reverse("admin:booked", args=[moved.pk]))
+
+    def appointment(self, pk: int) -> Appointment:
+        found = Appointment.objects.select_related(
+            "patient", "schedule__session_holder", "location"
+        )
+        appointment: Appointment = self.own(found, pk=pk)
+        return appointment
+
+    def ask_whether(self, appointment: Appointment, slots: list[Slot], **more: Any) -> HttpResponse:
+        first = clock.local(slots[0].start).date() if slots else self.today
+        return self.render(
+            template="staff/reschedule/whether.html",
+            status=more.pop("status", 200),
+            appointment=appointment,
+            slots=slots,
+            others=f"?{urlencode({'first': first})}",
+            **more,
+        )
