@@ -145,7 +145,7 @@ class Router:
             self.choose_for(reading)
         return reading.database
 
-    def choose_for(self, reading: replicas.Reading) -> None:
+    def choose_for(self, reading: replicas.ReplicaRead) -> None:
         """Any replica that is near enough, or else the primary."""
         near = [replica for replica in watched() if replica.may_be_asked()]
         if near:

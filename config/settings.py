@@ -140,7 +140,7 @@ MIDDLEWARE = [
     "config.headers.protect",
     "config.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "practice.staff.error_pages.spare_waiting",  # before anything that asks the database
+    "practice.staff.error_pages.fail_fast_middleware",  # before anything that asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -27,7 +27,7 @@ from fhirapi.resources import (
 )
 from fhirapi.resources.common import UKTimes, logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
-from practice.db.prepared import Number, Numbers, Parameter, Prepared
+from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Appointment, Organisation, Schedule
 from practice.reads import appointments, patients
 from practice.reads.bookability import OfferedRows
@@ -55,8 +55,8 @@ OFFERED = OfferedRows(
         .order_by("start", "pk")
         .values_list(*slot.COLUMNS)
     ),
-    start=Parameter("start", DateTimeField()),
-    end=Parameter("end", DateTimeField()),
+    start=QueryParameter("start", DateTimeField()),
+    end=QueryParameter("end", DateTimeField()),
 )
 
 

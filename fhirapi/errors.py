@@ -19,7 +19,7 @@ from rest_framework import exceptions as drf_errors
 
 from fhirapi import renderers
 from practice import exceptions as refusals
-from practice.db.availability import RETRY_AFTER_SECONDS, DatabaseAway, is_away
+from practice.db.availability import RETRY_AFTER_SECONDS, NoConnection, is_away
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def from_exception(exc: Exception, *, trace_id: str) -> FHIRError:
         if ancestor in FRAMEWORK_ERRORS:
             error, diagnostics = FRAMEWORK_ERRORS[ancestor]
             return FHIRError(error, diagnostics)
-    if not isinstance(exc, DatabaseAway):
+    if not isinstance(exc, NoConnection):
         logger.error("Request %s failed.", trace_id, exc_info=exc)
     if is_away(exc):
         return FHIRError(

@@ -29,7 +29,7 @@ from fhirapi.errors import (
 from fhirapi.resources import common
 from practice import clock, nhs_number, terminology
 from practice.models import Appointment, Slot
-from practice.reads.bookability import Requester
+from practice.reads.bookability import BookingParty
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ ORGANISATION_IDENTIFIER = IdentifierParameter(
 )
 
 
-class Parameter(forms.Field):
+class SearchField(forms.Field):
     """A search parameter. ``read`` turns its values, at least one, into what the search needs.
 
     It keeps nothing of what it reads: one serves all requests.
@@ -175,7 +175,7 @@ def read_moment(text: str) -> datetime | None:
         return None
 
 
-class BoundParameter(Parameter):
+class BoundField(SearchField):
     """``ge`` with where a range begins or ``le`` with where it ends: a date, or a date and time.
 
     A date begins at its midnight and ends with its last moment (SLOT-053).
@@ -208,7 +208,7 @@ class BoundParameter(Parameter):
 class BoundFilter(Filter):
     """A bound on one column of the slots."""
 
-    field_class = BoundParameter
+    field_class = BoundField
     fhir_type = "date"
 
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
@@ -218,7 +218,7 @@ class BoundFilter(Filter):
 # ---------------------------------------------------------------- tokens
 
 
-class FreeParameter(Parameter):
+class FreeField(SearchField):
     """``status``: free is the only one that can be searched for (SLOT-006, SLOT-023)."""
 
     def read(self, values: list[str]) -> str:
@@ -227,21 +227,21 @@ class FreeParameter(Parameter):
         return "free"
 
 
-class RequesterParameter(Parameter):
+class BookingPartyField(SearchField):
     """``searchFilter``: who asks, by ODS code and organisation type.
 
     What is not understood is ignored without error (SLOT-035, SLOT-036); several of one system
     match if any does (AVAIL-027).
     """
 
-    def clean(self, values: list[str]) -> Requester:
+    def clean(self, values: list[str]) -> BookingParty:
         tokens = [value.split("|", 1) for value in values if "|" in value]
         type_system = terminology.value_set("organisation_type").system
 
         def codes(system: str) -> frozenset[str]:
             return frozenset(code for found, code in tokens if found == system and code)
 
-        return Requester(codes(common.ODS_CODE), codes(type_system))
+        return BookingParty(codes(common.ODS_CODE), codes(type_system))
 
 
 class SelectedFilter(Filter):
@@ -254,11 +254,11 @@ class SelectedFilter(Filter):
 
 
 class StatusFilter(SelectedFilter):
-    field_class = FreeParameter
+    field_class = FreeField
 
 
 class RequesterFilter(SelectedFilter):
-    field_class = RequesterParameter
+    field_class = BookingPartyField
 
 
 # ---------------------------------------------------------------- search for free slots
@@ -371,7 +371,7 @@ def wanted_includes(parameters: Any) -> set[str]:
 # ---------------------------------------------------------------- a patient's appointments
 
 
-class DaysParameter(Parameter):
+class DaysField(SearchField):
     """``start`` twice, ``ge`` the first day and ``le`` the last, in either order (RETR-001)."""
 
     missing = INVALID_PARAMETER
@@ -392,7 +392,7 @@ class DaysParameter(Parameter):
 class DaysFilter(Filter):
     """Appointments that start on one of the days, by the London calendar (RETR-031, RETR-032)."""
 
-    field_class = DaysParameter
+    field_class = DaysField
     fhir_type = "date"
 
     def filter(self, qs: QuerySet[Any], value: tuple[date, date]) -> QuerySet[Any]:

@@ -26,8 +26,8 @@ from fhirapi.errors import (
 from fhirapi.jwt import Requester
 from fhirapi.ssp import Interaction
 from practice.db.availability import database_within_reach, is_unreachable
-from practice.db.replicas import stale
-from practice.db.transactions import one_change
+from practice.db.replicas import from_replica
+from practice.db.transactions import single_transaction
 from practice.models import AuditEvent, Organisation
 from practice.reads.directory import practice_by_ods_code
 from practice.services.audit import recording
@@ -127,12 +127,12 @@ class GPConnectView(APIView):
         handler = getattr(self, (request.method or "").lower())
         if not request.interaction.is_command:
             read = partial(handler, request, **kwargs)
-            response = stale(read) if self.may_be_stale else read()
+            response = from_replica(read) if self.may_be_stale else read()
             self.audit(response)
             return response
         for is_last_try in (False, True):
             try:
-                with one_change():
+                with single_transaction():
                     response = handler(request, **kwargs)
                     self.audit(response)
                 break
@@ -232,7 +232,7 @@ class GPConnectView(APIView):
                 return response
             except Exception as failure:
                 response = self.handle_exception(failure)
-        recording.keep_aside(ods_code=self.kwargs["ods_code"], **self.event(response))
+        recording.spool_event(ods_code=self.kwargs["ods_code"], **self.event(response))
         return response
 
 

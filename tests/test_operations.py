@@ -128,7 +128,7 @@ def test_sealing_that_lags_is_a_warning(client, well):
 @pytest.mark.django_db
 def test_what_was_kept_aside_and_not_taken_in_is_a_warning(client, well, settings, tmp_path):
     settings.AUDIT_SPOOL = str(tmp_path)
-    recording.keep_aside(
+    recording.spool_event(
         ods_code=well.organisation.ods_code,
         actor=make_actor(),
         event="test.event",

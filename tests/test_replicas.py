@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import replicas
 from fhirapi import ssp
-from practice.db.replicas import current, stale
+from practice.db.replicas import current, from_replica
 from practice.models import Organisation, Slot
 from tests.chaos.broken import Broken, answered, wait_for
 from tests.chaos.cluster import Cluster, cluster
@@ -116,7 +116,7 @@ def test_what_a_copy_cannot_answer_the_primary_does():
             raise OperationalError("gone")
         return "found"
 
-    assert stale(read) == "found"
+    assert from_replica(read) == "found"
     assert [str(error) for error in told] == ["gone"]
     assert len(asked) == 2
 
@@ -129,7 +129,7 @@ def test_what_the_primary_cannot_answer_is_not_asked_twice():
         raise OperationalError("gone")
 
     with pytest.raises(OperationalError):
-        stale(read)
+        from_replica(read)
 
     assert len(asked) == 1
     assert current.get() is None
@@ -212,7 +212,7 @@ def test_of_several_replicas_those_are_asked_that_are_near(seen, monkeypatch):
     monkeypatch.setattr(replicas, "watched", lambda: (near, lost))
 
     def answers():
-        return {stale(lambda: replicas.Router().db_for_read(Slot)) for _ in range(20)}
+        return {from_replica(lambda: replicas.Router().db_for_read(Slot)) for _ in range(20)}
 
     assert answers() == {"replica_1"}
     near.failed(OperationalError("connection refused"))
@@ -231,7 +231,7 @@ def test_one_reading_is_answered_by_one_database_even_if_it_falls_behind_meanwhi
         seen.now += 3600
         return first, router.db_for_read(Organisation)
 
-    assert stale(read) == ("replica_1", "replica_1")
+    assert from_replica(read) == ("replica_1", "replica_1")
 
 
 def test_a_thread_that_looks_no_longer_is_started_again(monkeypatch):

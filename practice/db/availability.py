@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 RETRY_AFTER_SECONDS = 2
 
 
-class DatabaseAway(OperationalError):
+class NoConnection(OperationalError):
     """The database could not be reached a moment ago, and this request did not try again."""
 
 
@@ -31,7 +31,7 @@ def is_read_only(exc: BaseException | None) -> bool:
 
 def is_unreachable(exc: BaseException | None) -> bool:
     """Whether there was no connection to the database, so that asking again means waiting again."""
-    return isinstance(exc, DatabaseAway) or isinstance(getattr(exc, "__cause__", None), PoolTimeout)
+    return isinstance(exc, NoConnection) or isinstance(getattr(exc, "__cause__", None), PoolTimeout)
 
 
 class Outage:
@@ -74,7 +74,7 @@ def has_connection() -> bool:
     return connection.connection is not None
 
 
-def is_in_vain() -> bool:
+def would_block() -> bool:
     """Whether a request would wait for a connection that does not come.
 
     Whoever has a connection does not wait for one, and may always ask.
@@ -82,7 +82,7 @@ def is_in_vain() -> bool:
     return not has_connection() and not outage.may_ask()
 
 
-def learn_from(fault: BaseException | None) -> None:
+def note_failure(fault: BaseException | None) -> None:
     """Let the others know of a fault, if it is that there was no connection."""
     if is_unreachable(fault):
         outage.begin()
@@ -90,12 +90,12 @@ def learn_from(fault: BaseException | None) -> None:
 
 @contextmanager
 def database_within_reach() -> Iterator[None]:
-    """Around a first query: raises DatabaseAway, without waiting, where it would wait in vain."""
-    if is_in_vain():
-        raise DatabaseAway
+    """Around a first query: raises NoConnection, without waiting, where it would wait in vain."""
+    if would_block():
+        raise NoConnection
     try:
         yield
     except OperationalError as error:
-        learn_from(error)
+        note_failure(error)
         raise
     outage.end()

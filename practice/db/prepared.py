@@ -23,8 +23,8 @@ from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
 
 
-class Parameter(Expression):
-    """A value that is given when the query is asked: ``filter(start__gte=Parameter("start"))``."""
+class QueryParameter(Expression):
+    """A value given when the query is asked: ``filter(start__gte=QueryParameter("start"))``."""
 
     def __init__(self, name: str, output_field: Field) -> None:
         super().__init__(output_field=output_field)
@@ -43,7 +43,7 @@ class Parameter(Expression):
         )
 
 
-class Number(Parameter):
+class Number(QueryParameter):
     """A whole number, such as an id."""
 
     def __init__(self, name: str) -> None:
@@ -268,7 +268,7 @@ def _written(compiler: Any) -> tuple[str, Sequence[Any]]:
     pieces = re.split("(?<!%)%s", sql)
     written, kept = pieces[0], []
     for part, piece in zip(parameters, pieces[1:], strict=True):
-        if isinstance(part, Parameter):
+        if isinstance(part, QueryParameter):
             kept.append(part)
             written += f"%s{piece}"
         else:
@@ -282,7 +282,7 @@ def _filled(
 ) -> list[Any]:
     """The values of a statement, those of its Parameters from ``values``."""
     return [
-        part.adapted(values[part.name], connection) if isinstance(part, Parameter) else part
+        part.adapted(values[part.name], connection) if isinstance(part, QueryParameter) else part
         for part in parameters
     ]
 

@@ -1,8 +1,8 @@
 """Reads that may be a moment old.
 
 Every query is answered by the primary database, and so sees what was written just before. Only what
-is read through ``stale`` may come from a copy of it; which one is for a database router to say
-(config.replicas).
+is read through ``from_replica`` may come from a copy of it; which one is for a database router to
+say (config.replicas).
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 @dataclass
-class Reading:
+class ReplicaRead:
     """One stale read. A router chooses, at the first query, which database answers all of it.
 
     ``failed`` is to be told when that database could not; None where there is no other to ask.
@@ -26,16 +26,16 @@ class Reading:
     failed: Callable[[Error], None] | None = None
 
 
-current: ContextVar[Reading | None] = ContextVar("stale_reading", default=None)
+current: ContextVar[ReplicaRead | None] = ContextVar("stale_reading", default=None)
 
 
-def stale(read: Callable[[], Result]) -> Result:
+def from_replica(read: Callable[[], Result]) -> Result:
     """Return what ``read`` returns, which may be a moment old.
 
     ``read`` changes nothing and leaves no query for later: where a copy of the database fails it is
     called once more, and the primary answers.
     """
-    reading = Reading()
+    reading = ReplicaRead()
     token = current.set(reading)
     try:
         return read()

@@ -15,7 +15,7 @@ _ends_with_any_failure: ContextVar[bool] = ContextVar("ends_with_any_failure", d
 
 
 @contextmanager
-def one_change() -> Iterator[None]:
+def single_transaction() -> Iterator[None]:
     """A transaction that every exception inside it ends: nobody within catches one and goes on.
 
     So its steps need no savepoints, each of which is two more journeys to the database.
@@ -28,7 +28,7 @@ def one_change() -> Iterator[None]:
             _ends_with_any_failure.reset(token)
 
 
-def all_or_nothing(function: Callable[P, R]) -> Callable[P, R]:
+def atomic_service(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a service: it opens a transaction, or a savepoint where its caller has one open."""
 
     @wraps(function)

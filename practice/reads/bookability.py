@@ -22,7 +22,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from practice import clock
 from practice.db.expressions import Epoch
-from practice.db.prepared import Number, Numbers, Parameter, Prepared
+from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import AccessProfile, AppointmentSlot, Organisation, Slot
 
 
@@ -47,14 +47,14 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Requester:
+class BookingParty:
     """Who asks: the ODS codes and organisation types that were sent, either or both empty."""
 
     ods_codes: frozenset[str] = frozenset()
     organisation_types: frozenset[str] = frozenset()
 
 
-ANYBODY = Requester()
+ANYBODY = BookingParty()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def week_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def restriction(profile: AccessProfile | None, requester: Requester) -> list[Reason]:
+def restriction(profile: AccessProfile | None, requester: BookingParty) -> list[Reason]:
     """Apply the matching table to one profile: no reason means that the requester is admitted."""
     reasons = []
     if profile and profile.organisation_types:  # noqa: SIM102 - one rule a line, as in the table
@@ -183,7 +183,7 @@ def refusals(
     slot: Slot,
     *,
     organisation: Organisation,
-    requester: Requester,
+    requester: BookingParty,
     now: datetime,
     taken: Usage,
     wanted: int = 1,
@@ -227,7 +227,9 @@ def refusals(
 Offsets = tuple[tuple[tuple[datetime, int], ...], int]
 
 
-def offered(*, organisation: Organisation, requester: Requester, now: datetime) -> QuerySet[Slot]:
+def offered(
+    *, organisation: Organisation, requester: BookingParty, now: datetime
+) -> QuerySet[Slot]:
     """Return the practice's slots against which nothing speaks but that they may be in the past.
 
     Two small queries run first, whatever the number of slots: the practice's access profiles, and
@@ -236,7 +238,7 @@ def offered(*, organisation: Organisation, requester: Requester, now: datetime) 
     """
     if not is_open(organisation):
         return Slot.objects.none()
-    question = Question.of(organisation, requester, now)
+    question = OfferQuery.of(organisation, requester, now)
     return _offered(question.values, question.offsets).filter(question.has_room)
 
 
@@ -247,18 +249,20 @@ class OfferedRows:
     ``parameters`` stands for such a value while the SQL is made.
     """
 
-    def __init__(self, shape: Callable[..., QuerySet[Any, Any]], **parameters: Parameter) -> None:
+    def __init__(
+        self, shape: Callable[..., QuerySet[Any, Any]], **parameters: QueryParameter
+    ) -> None:
         self.shape = shape
         self.parameters = parameters
         self.prepared: dict[Offsets, Prepared] = {}
 
     def rows(
-        self, *, organisation: Organisation, requester: Requester, now: datetime, **values: Any
+        self, *, organisation: Organisation, requester: BookingParty, now: datetime, **values: Any
     ) -> list[tuple[Any, ...]]:
         """The rows for a requester at a moment, narrowed by these values."""
         if not is_open(organisation):
             return []
-        question = Question.of(organisation, requester, now)
+        question = OfferQuery.of(organisation, requester, now)
         if question.has_room:  # which sessions are full is different every time
             found = _offered(question.values, question.offsets).filter(question.has_room)
             return list(self.shape(found, **values))
@@ -282,7 +286,7 @@ def is_open(organisation: Organisation) -> bool:
 
 
 @dataclass(frozen=True)
-class Question:
+class OfferQuery:
     """What a search wants to know, as the values that stand in its query.
 
     ``has_room`` keeps out sessions where a profile's limit is used up; mostly it is empty.
@@ -293,7 +297,7 @@ class Question:
     has_room: Q
 
     @classmethod
-    def of(cls, organisation: Organisation, requester: Requester, now: datetime) -> Self:
+    def of(cls, organisation: Organisation, requester: BookingParty, now: datetime) -> Self:
         """Ask for the access profiles of a practice, and for what is taken under limited ones."""
         admitted = [
             profile for profile in _profiles_of(organisation) if not restriction(profile, requester)
@@ -350,7 +354,7 @@ def _offered(values: Mapping[str, Any], offsets: Offsets) -> QuerySet[Slot]:
 def _nearest(name: str, values: Mapping[str, Any]) -> Cast:
     """``effective_limit`` in SQL; wide enough to be turned into seconds, however large."""
     practice = values[name]
-    if not isinstance(practice, Parameter):
+    if not isinstance(practice, QueryParameter):
         practice = Value(practice, BigIntegerField())
     nearest = Coalesce(
         Cast(name, BigIntegerField()), Cast(f"schedule__{name}", BigIntegerField()), practice

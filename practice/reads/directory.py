@@ -2,15 +2,17 @@
 
 from django.db.models import CharField, Exists, OuterRef, QuerySet
 
-from practice.db.prepared import Parameter, Prepared
+from practice.db.prepared import Prepared, QueryParameter
 from practice.models import Location, Organisation, Practitioner, PractitionerRole, Schedule
 
-HOSTED = Prepared(lambda: Organisation.objects.filter(ods_code=Parameter("ods_code", CharField())))
+PRACTICE_BY_ODS_CODE = Prepared(
+    lambda: Organisation.objects.filter(ods_code=QueryParameter("ods_code", CharField()))
+)
 
 
 def practice_by_ods_code(ods_code: str) -> Organisation | None:
     """Return the practice hosted here under exactly this ODS code."""
-    found: Organisation | None = HOSTED.first(ods_code=ods_code)
+    found: Organisation | None = PRACTICE_BY_ODS_CODE.first(ods_code=ods_code)
     return found
 
 

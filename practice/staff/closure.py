@@ -101,7 +101,7 @@ class Close(StaffPage):
         except PracticeError as refusal:
             form.add_error(None, str(refusal))
             return self.ask(form, status=422)
-        outcome = follow_up.carry_out(
+        outcome = follow_up.apply_decisions(
             closure=closure,
             decisions=self.decisions(plan),
             reason=reason_of(closure),

@@ -8,12 +8,12 @@ from django.template.loader import render_to_string
 
 from practice.db import availability
 
-OURS = ("/admin/", "/calendar/")
+STAFF_PATHS = ("/admin/", "/calendar/")
 
 
-def is_staffs(request: HttpRequest) -> bool:
+def is_for_staff(request: HttpRequest) -> bool:
     """Whether a request came through staff's door."""
-    return request.path.startswith(OURS)
+    return request.path.startswith(STAFF_PATHS)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _page(request: HttpRequest, trouble: Trouble, status: int, *, why: str = "")
     return HttpResponse(render_to_string("staff/error_pages/page.html", context), status=status)
 
 
-def spare_waiting(
+def fail_fast_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
     """Middleware: while the database is away, one request at a time finds out whether it still is.
@@ -100,9 +100,9 @@ def spare_waiting(
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not is_staffs(request):
+        if not is_for_staff(request):
             return get_response(request)
-        if availability.is_in_vain():
+        if availability.would_block():
             return unavailable(request)
         response = get_response(request)
         if availability.has_connection():

@@ -41,7 +41,7 @@ from practice.models import (
 from practice.reads.bookability import effective_limit, effective_profile
 from practice.services.audit import recording
 from practice.services.generation.bank_holidays import unseeded
-from practice.services.generation.planned_sessions import Sitting, runs_on, sitting
+from practice.services.generation.planned_sessions import PlannedSession, planned_session, runs_on
 from practice.services.generation.planner import closures_of
 from practice.site.fields import WeekdaysField
 from practice.staff.base import StaffPage
@@ -67,7 +67,7 @@ DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 # ---------------------------------------------------------------- the form
 
 
-class SessionForm(TemplateForm):
+class TemplateEditForm(TemplateForm):
     """The session itself: whose, where, when, and who may book."""
 
     weekdays = WeekdaysField(label="On", widget=forms.CheckboxSelectMultiple)
@@ -133,7 +133,7 @@ def name_empty(form: Any, name: str, words: str) -> None:
     ]
 
 
-class Block(BlockForm):
+class BlockEditForm(BlockForm):
     """A block, its position kept by the buttons of the page."""
 
     class Meta:
@@ -160,20 +160,20 @@ class Block(BlockForm):
         return TemplateBlock(**{**self.initial})
 
 
-class Blocks(BlockFormSet):
+class BlockEditFormSet(BlockFormSet):
     """The blocks of the page, by position."""
 
     template: SessionTemplate
     profiles: Any
 
     @property
-    def live(self) -> list[Block]:
+    def live(self) -> list[BlockEditForm]:
         """The forms that have not been removed, in the order of the session."""
         there = [form for form in self.forms if not self._removed(form)]
         return sorted(there, key=lambda form: number(str(form["position"].value() or 0)))
 
     @property
-    def removed(self) -> list[Block]:
+    def removed(self) -> list[BlockEditForm]:
         """The forms of blocks that go when the template is saved."""
         return [form for form in self.forms if self._removed(form)]
 
@@ -202,8 +202,8 @@ def block_formset(extra: int) -> type[BaseInlineFormSet]:
     return inlineformset_factory(
         SessionTemplate,
         TemplateBlock,
-        form=Block,
-        formset=Blocks,
+        form=BlockEditForm,
+        formset=BlockEditFormSet,
         fields=BLOCK_FIELDS,
         extra=extra,
         max_num=MOST_BLOCKS,
@@ -223,7 +223,7 @@ FIRST_BLOCK = {
 # ---------------------------------------------------------------- add, copy, move, remove
 
 
-class Rearranged:
+class BlockEdits:
     """What a form sent, with one block added, copied, moved or removed."""
 
     def __init__(self, sent: QueryDict) -> None:
@@ -321,7 +321,7 @@ def later(at: time, minutes: int) -> time:
 class BlockView:
     """A block as the page shows it: its form, and what is said of it."""
 
-    form: Block
+    form: BlockEditForm
     place: int
     heading: str = ""
     is_bookable: bool = False
@@ -335,7 +335,7 @@ class BlockView:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TimelineItem:
     """A slot of the timeline, or the time between two."""
 
     start: datetime
@@ -368,7 +368,7 @@ class CalendarWeek:
     days: list[Day]
 
 
-class Outlook:
+class TemplatePreview:
     """What would come of a template, saved or not: its timeline, its calendar, what others see."""
 
     def __init__(
@@ -387,12 +387,12 @@ class Outlook:
         self.day = self._next_day()
         self.problem = ""
         self.notes: tuple[str, ...] = ()
-        self.stretches: list[Stretch] = []
+        self.timeline: list[TimelineItem] = []
         self._fill()
 
     # ------------------------------------------------------------ each block
 
-    def _view(self, form: Block, place: int) -> BlockView:
+    def _view(self, form: BlockEditForm, place: int) -> BlockView:
         block, view = form.shown, BlockView(form, place)
         if not is_timed(block):
             view.heading = f"{place}. Block"
@@ -445,8 +445,8 @@ class Outlook:
                     return begin + timedelta(days=n)
         return begin
 
-    def _sitting(self, day: date) -> Sitting:
-        return sitting(self.template, self.blocks, day)
+    def _sitting(self, day: date) -> PlannedSession:
+        return planned_session(self.template, self.blocks, day)
 
     def _fill(self) -> None:
         try:
@@ -470,7 +470,7 @@ class Outlook:
             self._add_gap(at, whole.end)
 
     def _add_gap(self, start: int, end: int) -> None:
-        self.stretches.append(Stretch(moment(start), (end - start) // 60))
+        self.timeline.append(TimelineItem(moment(start), (end - start) // 60))
 
     def _add_slot(self, planned: Any, never: set[tuple[str, str]]) -> None:
         kind = planned.kind
@@ -487,8 +487,8 @@ class Outlook:
         else:
             tone = "embargo" if embargo else "open"
         hidden = {"never": "never seen", "embargo": f"hidden until {in_hours(embargo)} before"}
-        self.stretches.append(
-            Stretch(
+        self.timeline.append(
+            TimelineItem(
                 moment(planned.start),
                 (planned.end - planned.start) // 60,
                 ", ".join(filter(None, [kind.slot_type, shown])),
@@ -501,7 +501,7 @@ class Outlook:
     @property
     def sentence(self) -> str:
         """19 slots: 9 GP Connect bookable, 10 staff only; 3 of the first are embargoed."""
-        slots = [each for each in self.stretches if each.tone != "break"]
+        slots = [each for each in self.timeline if each.tone != "break"]
         bookable = sum(each.bookable for each in slots)
         inside = len(slots) - bookable
         said = f"{len(slots)} slots: {bookable} GP Connect bookable, {inside} staff only"
@@ -603,7 +603,7 @@ class Build(StaffPage):
         self.check_may("change" if template else "add")
         what, _, row = request.POST.get("do", "show").partition("-")
         if what in {"add", "break", "copy", "up", "down", "remove"}:
-            rearranged = Rearranged(request.POST)
+            rearranged = BlockEdits(request.POST)
             focus = rearranged.do(what, number(row) if row else -1)
             return self.show(*self.forms_of(template, rearranged.sent), focus=focus)
         form, formset = self.forms_of(template, request.POST)
@@ -637,7 +637,7 @@ class Build(StaffPage):
         """The two forms: of what is stored, or of what was sent."""
         instance = template or SessionTemplate(organisation=self.practice)
         instance.organisation = self.practice
-        form = SessionForm(
+        form = TemplateEditForm(
             sent, instance=instance, request=self.request, organisation=self.practice
         )
         return form, self.blocks(sent, instance)
@@ -683,7 +683,7 @@ class Build(StaffPage):
             elif template.every_n_weeks == 1:
                 template.effective_from = max(self.today, template.effective_from)
         template.organisation = self.practice
-        form = SessionForm(instance=template, request=self.request, organisation=self.practice)
+        form = TemplateEditForm(instance=template, request=self.request, organisation=self.practice)
         return form, self.blocks(None, template, blocks)
 
     # ------------------------------------------------------------ saving
@@ -737,7 +737,7 @@ class Build(StaffPage):
             form.is_valid()
             formset.is_valid()
         template = form.instance
-        outlook = Outlook(template, formset, organisation=self.practice, now=self.now)
+        outlook = TemplatePreview(template, formset, organisation=self.practice, now=self.now)
         live = self.request.headers.get("HX-Request") == "true"
         return self.render(
             template="staff/template_editor/live.html" if live else "",

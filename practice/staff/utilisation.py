@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from practice.db.replicas import stale
+from practice.db.replicas import from_replica
 from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
 from practice.site.widgets import date_input
 from practice.staff.base import StaffPage
@@ -60,7 +60,7 @@ class UtilisationPage(StaffPage):
         if not form.is_valid():
             return self.render(form=form, status=422)
         first, last = form.cleaned_data["first"], form.cleaned_data["last"]
-        found = stale(
+        found = from_replica(
             lambda: utilisation(organisation=self.practice, first=first, last=last, now=self.now)
         )
         if (wanted := request.GET.get("csv")) in FILES:

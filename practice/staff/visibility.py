@@ -17,7 +17,7 @@ from django.urls import reverse
 from practice import clock, terminology
 from practice.models import Organisation, Slot
 from practice.reads import bookability
-from practice.reads.bookability import Reason, Refusal, Requester
+from practice.reads.bookability import BookingParty, Reason, Refusal
 from practice.site.widgets import date_input
 from practice.staff.base import StaffPage
 
@@ -53,9 +53,9 @@ class VisibilityForm(forms.Form):
         return cleaned
 
     @property
-    def requester(self) -> Requester:
+    def requester(self) -> BookingParty:
         code, kind = self.cleaned_data["ods_code"], self.cleaned_data["organisation_type"]
-        return Requester(
+        return BookingParty(
             frozenset({code}) if code else frozenset(), frozenset({kind}) if kind else frozenset()
         )
 
@@ -110,7 +110,7 @@ class Explanation:
 
 
 def explain(
-    *, organisation: Organisation, requester: Requester, first: date, last: date, now: Any
+    *, organisation: Organisation, requester: BookingParty, first: date, last: date, now: Any
 ) -> Explanation:
     """Explain the diary of some days to a requester: a constant number of queries."""
     span = {"start__gte": clock.day_start(first), "end__lte": clock.day_end(last)}

@@ -10,7 +10,7 @@ from fhirapi.errors import BAD_REQUEST, INVALID_PARAMETER, FHIRError
 from fhirapi.filters import SEARCHES, SlotFilter, read_date, read_moment
 from fhirapi.resources.common import ODS_CODE
 from practice import terminology
-from practice.reads.bookability import Requester
+from practice.reads.bookability import BookingParty
 from tests.consumer import ABSENT
 
 ORGANISATION_TYPE = terminology.value_set("organisation_type").system
@@ -224,7 +224,7 @@ def test_a_date_beyond_the_calendar_is_refused_as_any_other_bad_date(name, value
 def test_what_is_understood_of_search_filters_and_what_is_ignored(tokens, codes, types):
     requester = checked(searchFilter=tokens)["searchFilter"]
 
-    assert requester == Requester(frozenset(codes), frozenset(types))
+    assert requester == BookingParty(frozenset(codes), frozenset(types))
 
 
 # ---------------------------------------------------------------- which is named first

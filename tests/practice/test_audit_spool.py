@@ -37,11 +37,11 @@ def keep(ods_code, **overrides):
         "resource": "Appointment/9",
         "detail": {"half a pair": "\ud800", "nul": "\x00"},
     }
-    recording.keep_aside(ods_code=ods_code, **{**facts, **overrides})
+    recording.spool_event(ods_code=ods_code, **{**facts, **overrides})
 
 
-def take_in():
-    return audit_spool.take_in(now=timezone.now())
+def import_spooled():
+    return audit_spool.import_spooled(now=timezone.now())
 
 
 def files(spool):
@@ -64,7 +64,7 @@ def test_an_event_of_an_outage_is_in_the_trail_as_if_it_had_been_recorded_at_onc
     organisation = make_organisation()
     happened = timezone.now() - timedelta(hours=3)
     keep(organisation.ods_code, now=happened)
-    kept = take_in()
+    kept = import_spooled()
     late = AuditEvent.objects.get()
 
     actor = make_actor(trace_id="4fd1", detail={"verb": "GET", "url": "/Patient?é=1"})
@@ -85,7 +85,7 @@ def test_an_event_of_an_outage_is_in_the_trail_as_if_it_had_been_recorded_at_onc
     assert all_but_its_own(late) == all_but_its_own(AuditEvent.objects.exclude(pk=late.pk).get())
     assert late.detail[audit_spool.KEPT]["stored_at"] > happened.isoformat()
     assert files(spool) == []
-    assert take_in() == 0
+    assert import_spooled() == 0
 
 
 @pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_it_is_sealed_like_any_other_and_its_date_alarms_nobody(spool):
     now = timezone.now()
     recording.record(**recorded, now=now)
     keep(organisation.ods_code, now=now - timedelta(hours=3))
-    take_in()
+    import_spooled()
     sealing.seal_everything(now=now)
 
     trail, *_ = sealing.verify(organisation=organisation)
@@ -115,7 +115,7 @@ def test_what_addressed_no_practice_of_ours_is_in_the_trail_of_none(spool):
     keep("Z99999")
     keep(organisation.ods_code.lower())
 
-    assert take_in() == 3
+    assert import_spooled() == 3
     assert AuditEvent.objects.filter(organisation=organisation).count() == 1
     assert AuditEvent.objects.filter(organisation=None).count() == 2
 
@@ -130,7 +130,7 @@ def test_many_are_taken_in_in_order_by_few_statements(
         keep(organisation.ods_code, resource=f"Appointment/{number}")
 
     with django_assert_max_num_queries(15):
-        assert take_in() == 50
+        assert import_spooled() == 50
 
     resources = AuditEvent.objects.order_by("pk").values_list("resource", flat=True)
     assert list(resources) == [f"Appointment/{number}" for number in range(50)]
@@ -160,7 +160,7 @@ def test_what_cannot_be_taken_in_does_not_hold_up_the_sealing(spool, monkeypatch
     def fail(**_):
         raise fault
 
-    monkeypatch.setattr(audit_spool, "take_in", fail)
+    monkeypatch.setattr(audit_spool, "import_spooled", fail)
     call_command("seal_audit")
 
     said = capsys.readouterr()
@@ -186,12 +186,12 @@ def test_one_that_dies_while_taking_in_neither_loses_nor_doubles_any(spool, monk
     with monkeypatch.context() as patched:
         patched.setattr(*where, die)
         with pytest.raises(DatabaseError):
-            take_in()
+            import_spooled()
     assert files(spool) == ["taking.jsonl"]
     keep(organisation.ods_code, resource="Appointment/3")
 
-    assert take_in() == (3 if stored == "none" else 0)
-    assert take_in() == 1
+    assert import_spooled() == (3 if stored == "none" else 0)
+    assert import_spooled() == 1
     resources = AuditEvent.objects.order_by("pk").values_list("resource", flat=True)
     assert list(resources) == [f"Appointment/{number}" for number in range(4)]
     assert files(spool) == []
@@ -202,9 +202,9 @@ def test_while_another_process_takes_in_nothing_is_done(spool):
     keep(make_organisation().ods_code)
     with (spool.folder / "taking").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert take_in() == 0
+        assert import_spooled() == 0
 
-    assert take_in() == 1
+    assert import_spooled() == 1
 
 
 @pytest.mark.django_db
@@ -215,7 +215,7 @@ def test_a_line_that_cannot_be_read_is_set_aside_and_the_others_are_not_held_up(
         file.write(b'{"name": "torn\n\xff\n{"name": "of another version"}\n')
     keep(organisation.ods_code)
 
-    assert take_in() == 2
+    assert import_spooled() == 2
     assert (
         spool.unreadable.read_bytes() == b'{"name": "torn\n\xff\n{"name": "of another version"}\n'
     )
@@ -227,7 +227,7 @@ import django; django.setup()
 from django.utils import timezone
 from practice.services.audit import recording
 for number in range(40):
-    recording.keep_aside(
+    recording.spool_event(
         ods_code="A11111",
         actor=recording.Actor(door="gp-connect", trace_id="x" * 50),
         event=str(number),
@@ -281,7 +281,7 @@ def test_a_full_disk_is_in_the_log_and_leaves_no_half_line(spool, caplog):
     assert "No space left" in lost.fields["why"]
     assert lost.fields["outcome"] == "503"
     assert spool.lines.read_bytes() == whole
-    assert take_in() == 1
+    assert import_spooled() == 1
 
 
 def test_a_folder_that_cannot_be_written_is_noticed_before(settings, spool, tmp_path):

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from practice.exceptions import NotOffered, SlotsNotAdjacent
 from practice.models import AccessProfile, Slot
 from practice.reads import bookability
-from practice.reads.bookability import ANYBODY, OfferedRows, Reason, Refusal, Requester
+from practice.reads.bookability import ANYBODY, BookingParty, OfferedRows, Reason, Refusal
 from practice.services.appointments.changing import cancel_appointment
 from tests.factories import (
     make_access_profile,
@@ -65,8 +65,8 @@ TYPE, OTHER_TYPE = "urgent-care", "gp-practice"
 CODE, OTHER_CODE = "B11111", "C22222"
 
 
-def sent(*, types=(), codes=()) -> Requester:
-    return Requester(ods_codes=frozenset(codes), organisation_types=frozenset(types))
+def sent(*, types=(), codes=()) -> BookingParty:
+    return BookingParty(ods_codes=frozenset(codes), organisation_types=frozenset(types))
 
 
 SENT = {

@@ -17,7 +17,7 @@ from practice import clock
 from practice.exceptions import NotOffered, SlotNotFree
 from practice.models import AccessProfile, Appointment, AppointmentSlot, Organisation, Slot
 from practice.reads import bookability
-from practice.reads.bookability import OfferedRows, Reason, Requester
+from practice.reads.bookability import BookingParty, OfferedRows, Reason
 from practice.services.appointments.booking import check_offered
 from tests.factories import (
     make_access_profile,
@@ -115,7 +115,7 @@ PRACTICES = st.builds(
     mostly({}, *LIMITS, one_in=2),
 )
 REQUESTERS = st.builds(
-    Requester,
+    BookingParty,
     ods_codes=st.sampled_from([[], ["B11111"], ["X99999"], ["X99999", "B22222"]]).map(frozenset),
     organisation_types=st.sampled_from([[], ["urgent-care"], ["unknown"]]).map(frozenset),
 )

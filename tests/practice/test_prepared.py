@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, DateTimeField, F
 from django.utils import timezone
 
 from practice.db.expressions import Epoch
-from practice.db.prepared import Numbers, Parameter, Prepared, PreparedInsert, PreparedUpdate
+from practice.db.prepared import Numbers, Prepared, PreparedInsert, PreparedUpdate, QueryParameter
 from practice.models import AppointmentSlot, AuditEvent, Slot
 from tests.factories import make_access_profile, make_appointment, make_slots
 
@@ -26,8 +26,8 @@ def slots_of(organisation, before, ids):
 
 PREPARED = Prepared(
     lambda: slots_of(
-        Parameter("organisation", BigIntegerField()),
-        Parameter("before", DateTimeField()),
+        QueryParameter("organisation", BigIntegerField()),
+        QueryParameter("before", DateTimeField()),
         Numbers("ids"),
     )
 )
@@ -93,7 +93,7 @@ BLOCK = PreparedUpdate(
     lambda: Slot.objects.filter(pk__among=Numbers("ids")),
     status=Slot.Status.BUSY_UNAVAILABLE,
     version=F("version") + 1,
-    updated_at=Parameter("now", DateTimeField()),
+    updated_at=QueryParameter("now", DateTimeField()),
 )
 
 

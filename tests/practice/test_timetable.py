@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from practice.clock import moment
 from practice.models import SessionTemplate, TemplateBlock
-from practice.services.generation.planned_sessions import runs_on, sitting
+from practice.services.generation.planned_sessions import planned_session, runs_on
 
 AUTUMN, SPRING = date(2026, 10, 25), date(2027, 3, 28)
 EVE_OF_AUTUMN, EVE_OF_SPRING = date(2026, 10, 24), date(2027, 3, 27)
@@ -26,7 +26,7 @@ def block(start: str, end: str, minutes: int | None = 10, **fields) -> TemplateB
 
 
 def fill(*blocks: TemplateBlock, day: date = MONDAY, **fields):
-    return sitting(template(**fields), blocks, day)
+    return planned_session(template(**fields), blocks, day)
 
 
 def days_run(count: int, **fields) -> list[date]:

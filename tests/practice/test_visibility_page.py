@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice import clock
-from practice.reads.bookability import Reason, Requester
+from practice.reads.bookability import BookingParty, Reason
 from practice.staff.visibility import explain
 from tests.consumer import as_dict
 from tests.factories import (
@@ -63,7 +63,7 @@ def test_the_page_offers_what_the_api_offers_in_its_order(
 
     shown = explain(
         organisation=mixed_diary.organisation,
-        requester=Requester(
+        requester=BookingParty(
             frozenset(filter(None, [ods_code])), frozenset(filter(None, [organisation_type]))
         ),
         first=first,
@@ -95,7 +95,7 @@ def test_every_slot_is_either_offered_or_has_its_reasons(mixed_diary):
 
     shown = explain(
         organisation=mixed_diary.organisation,
-        requester=Requester(),
+        requester=BookingParty(),
         first=first,
         last=last,
         now=timezone.now(),

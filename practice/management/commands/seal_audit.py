@@ -36,7 +36,7 @@ class Command(BaseCommand):
         if loop is not None:
             self.go_on(loop)
             return
-        self.take_in()
+        self.import_spooled()
         sealed = sealing.seal_everything(now=timezone.now())
         sealing.publish(sealing.heads())
         events, trails = sum(sealed.values()), len(sealed)
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         due = time.monotonic()
         while not stop.is_set():
             try:
-                self.take_in()
+                self.import_spooled()
                 sealing.seal_everything(now=timezone.now())
                 if time.monotonic() >= due:
                     published = self.publish(published)
@@ -62,10 +62,10 @@ class Command(BaseCommand):
             stop.wait(seconds)
         self.publish(published)
 
-    def take_in(self) -> None:
+    def import_spooled(self) -> None:
         """Take in what was kept aside. If that fails it stays there, and sealing goes on."""
         try:
-            taken = spool.take_in(now=timezone.now())
+            taken = spool.import_spooled(now=timezone.now())
         except (DatabaseError, OSError) as error:
             self.stderr.write(f"what was kept aside is not taken in yet: {error}")
         else:

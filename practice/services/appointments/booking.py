@@ -15,11 +15,11 @@ from django.db.models import DateTimeField, F, QuerySet
 from practice import clock
 from practice.db.prepared import (
     Numbers,
-    Parameter,
     PreparedInsert,
     PreparedUpdate,
+    QueryParameter,
 )
-from practice.db.transactions import all_or_nothing
+from practice.db.transactions import atomic_service
 from practice.exceptions import (
     AppointmentInPast,
     BookedPatientNotFound,
@@ -49,7 +49,7 @@ from practice.models import (
     Slot,
 )
 from practice.reads import bookability
-from practice.reads.bookability import Reason, Requester
+from practice.reads.bookability import BookingParty, Reason
 from practice.reads.directory import locations, practitioners
 from practice.reads.patients import VERIFIED, patient_by_id
 from practice.services import locks
@@ -75,15 +75,15 @@ class BookingOrganisation:
     json: str
 
     @property
-    def requester(self) -> Requester:
+    def requester(self) -> BookingParty:
         """Whom the restrictions are checked against (AVAIL-071)."""
-        return Requester(frozenset({self.ods_code}), self.organisation_types)
+        return BookingParty(frozenset({self.ods_code}), self.organisation_types)
 
 
 # ---------------------------------------------------------------- booking
 
 
-@all_or_nothing
+@atomic_service
 def book_appointment(
     *,
     organisation: Organisation,
@@ -203,7 +203,7 @@ MARK_BUSY = PreparedUpdate(
     lambda: Slot.objects.filter(pk__among=Numbers("ids")),
     status=Slot.Status.BUSY,
     version=F("version") + 1,
-    updated_at=Parameter("now", DateTimeField()),
+    updated_at=QueryParameter("now", DateTimeField()),
 )
 
 
@@ -297,7 +297,7 @@ def check_session(schedule: Schedule, *, location: int | None, practitioner: int
 
 
 def check_offered(
-    slots: list[Slot], *, organisation: Organisation, requester: Requester, now: datetime
+    slots: list[Slot], *, organisation: Organisation, requester: BookingParty, now: datetime
 ) -> AccessProfile | None:
     """Raise NotOffered or SlotNotFree; return the access profile that the booking counts against.
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import F
 
 from practice.db.prepared import Number, Prepared
-from practice.db.transactions import all_or_nothing
+from practice.db.transactions import atomic_service
 from practice.exceptions import (
     AppointmentCancelled,
     AppointmentInPast,
@@ -76,7 +76,7 @@ def appointment_for_change(
     return appointment
 
 
-@all_or_nothing
+@atomic_service
 def amend_appointment(
     *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
 ) -> Appointment:
@@ -99,7 +99,7 @@ def amend_appointment(
     return appointment
 
 
-@all_or_nothing
+@atomic_service
 def cancel_appointment(
     *, appointment: Appointment, reason: str, actor: Actor, now: datetime
 ) -> Appointment:

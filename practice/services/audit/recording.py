@@ -68,7 +68,7 @@ def record(*, organisation: Organisation | None, **facts: Unpack[Facts]) -> None
 EVENTS = PreparedInsert(AuditEvent)
 
 
-def keep_aside(*, ods_code: str, **facts: Unpack[Facts]) -> None:
+def spool_event(*, ods_code: str, **facts: Unpack[Facts]) -> None:
     """Keep what the trail cannot take while the database is away, until it can (AUD-002).
 
     With all that ``record`` is told, but the ODS code from the address in the practice's place. The

@@ -143,7 +143,7 @@ def _write(file: FileIO, text: bytes) -> None:
 # ---------------------------------------------------------------- taking in
 
 
-def take_in(*, now: datetime) -> int:
+def import_spooled(*, now: datetime) -> int:
     """Move what is kept into the trail, all or nothing; return how many events that were.
 
     Nothing when another process of this machine is at it. Raises DatabaseError, having changed

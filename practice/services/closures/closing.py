@@ -34,7 +34,7 @@ from practice.services.generation.plans import (
     Skipped,
     WeekPlan,
 )
-from practice.services.generation.runs import apply_week, plan_again_when_the_diary_moves
+from practice.services.generation.runs import apply_week, retry_on_conflict
 from practice.services.locks import lock_practice, lock_slots_of_days
 
 
@@ -87,9 +87,9 @@ def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None =
     """
     _check(closure)
 
-    def do(hold_still: bool) -> Plan:
+    def do(lock_slots_first: bool) -> Plan:
         lock_practice(closure.organisation)
-        if hold_still:
+        if lock_slots_first:
             lock_slots_of_days(closure.organisation, *days_met(closure))
         plan = plan_closing(closure, now=now)
         if digest is not None and plan.digest != digest:
@@ -101,7 +101,7 @@ def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None =
         record_closure("closure.create", closure, plan, actor, now)
         return plan
 
-    return plan_again_when_the_diary_moves(do)
+    return retry_on_conflict(do)
 
 
 # ---------------------------------------------------------------- which sessions a closure meets

@@ -41,7 +41,7 @@ class Outcome:
     failed: list[tuple[Appointment, str]] = field(default_factory=list)
 
 
-def carry_out(
+def apply_decisions(
     *,
     closure: Closure,
     decisions: Mapping[int, Decision],
@@ -62,7 +62,7 @@ def carry_out(
         decision = decisions[appointment.pk]
         try:
             with transaction.atomic():
-                changed = _carry_out(
+                changed = _apply_decision(
                     appointment, decision, reason=reason, actor=actor, now=now, booked_by=booked_by
                 )
                 _to_be_told(changed, closure)
@@ -76,7 +76,7 @@ def carry_out(
     return outcome
 
 
-def _carry_out(
+def _apply_decision(
     appointment: Appointment,
     decision: Decision,
     *,

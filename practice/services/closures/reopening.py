@@ -26,14 +26,14 @@ from practice.services.generation.planner import (
 )
 from practice.services.generation.plans import (
     Action,
-    Held,
+    HeldAppointment,
     Plan,
     SessionPlan,
     Skipped,
     SlotChange,
     SlotRow,
 )
-from practice.services.generation.runs import generate, plan_again_when_the_diary_moves
+from practice.services.generation.runs import generate, retry_on_conflict
 from practice.services.locks import lock_practice, lock_slots_of_days
 
 
@@ -46,12 +46,12 @@ def reopen(
     ahead as the diary reaches; beyond that there is nothing to do. Raises NotFound.
     """
 
-    def do(hold_still: bool) -> Closure:
+    def do(lock_slots_first: bool) -> Closure:
         lock_practice(organisation)
         closure = Closure.objects.filter(organisation=organisation, pk=closure_id).first()
         if closure is None:
             raise NotFound("There is no such closure at this practice.")
-        if hold_still:
+        if lock_slots_first:
             lock_slots_of_days(organisation, *days_met(closure))
         plan = plan_reopening(closure, now)
         record_closure("closure.delete", closure, plan, actor, now)
@@ -59,7 +59,7 @@ def reopen(
         apply_plan(plan, actor, now)
         return closure
 
-    closure = plan_again_when_the_diary_moves(do)
+    closure = retry_on_conflict(do)
     reach = (
         Schedule.objects.filter(organisation=organisation, template__isnull=False)
         .order_by("-date")
@@ -101,7 +101,7 @@ def plan_reopening(closure: Closure, now: datetime) -> Plan:
             runs_on_bank_holidays=runs_on_bank_holidays(schedule),
         )
 
-        def opens(item: SlotRow | Held, closed: list[Closed] = closed) -> bool:
+        def opens(item: SlotRow | HeldAppointment, closed: list[Closed] = closed) -> bool:
             return (
                 item.start < last
                 and first < item.end

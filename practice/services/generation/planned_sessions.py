@@ -39,7 +39,7 @@ class PlannedSlot(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sitting:
+class PlannedSession:
     """One session as its template has it on one day; ``notes`` say what could not be made of it."""
 
     start: int
@@ -63,7 +63,9 @@ def runs_on(template: SessionTemplate, day: date) -> bool:
     return (day - first_monday).days // 7 % template.every_n_weeks == 0
 
 
-def sitting(template: SessionTemplate, blocks: Sequence[TemplateBlock], day: date) -> Sitting:
+def planned_session(
+    template: SessionTemplate, blocks: Sequence[TemplateBlock], day: date
+) -> PlannedSession:
     """Fill a day with a template's blocks, which follow each other by position.
 
     A block that ends at or before its own start, or starts before the one before it ended, belongs
@@ -94,7 +96,7 @@ def sitting(template: SessionTemplate, blocks: Sequence[TemplateBlock], day: dat
         raise ValueError("The clocks go forward then: the whole session lies in the missing hour.")
     if not slots:
         raise ValueError(" ".join(notes) or "The template has breaks only.")
-    return Sitting(begins, ends, tuple(slots), tuple(notes))
+    return PlannedSession(begins, ends, tuple(slots), tuple(notes))
 
 
 def _cut(

@@ -36,15 +36,15 @@ from practice.models import (
 from practice.services.generation.bank_holidays import unseeded
 from practice.services.generation.planned_sessions import (
     DAY,
+    PlannedSession,
     PlannedSlot,
-    Sitting,
     SlotKind,
+    planned_session,
     runs_on,
-    sitting,
 )
 from practice.services.generation.plans import (
     Action,
-    Held,
+    HeldAppointment,
     Plan,
     Scope,
     SessionPlan,
@@ -233,7 +233,7 @@ class Week:
             self._skip(day, name, f"{of.location} is closed.")
             return None
         try:
-            whole = sitting(template, list(template.blocks.all()), day)
+            whole = planned_session(template, list(template.blocks.all()), day)
         except ValueError as error:
             self._skip(day, name, str(error))
             return None
@@ -399,8 +399,8 @@ class Week:
         if action in (Action.CREATE, Action.RESTORE) and not (slots.create or slots.restore):
             return
         covered = Covered(wanted.slots)
-        orphan: list[Held] = []
-        unorphan: list[Held] = []
+        orphan: list[HeldAppointment] = []
+        unorphan: list[HeldAppointment] = []
         for appointment in held:
             if appointment.extra:
                 stands = not any(
@@ -467,7 +467,7 @@ LIVE = Q(appointment_slots__released=False)
 
 def slots_and_bookings(
     schedule_ids: Collection[int], now: datetime
-) -> tuple[dict[int, list[SlotRow]], dict[int, list[Held]]]:
+) -> tuple[dict[int, list[SlotRow]], dict[int, list[HeldAppointment]]]:
     """Return, by session, its slots that are not over at ``now``, and its live appointments.
 
     Appointments that have begun are left out. One statement, so that no booking or cancellation
@@ -475,7 +475,7 @@ def slots_and_bookings(
     by the plan, and stay on offer for good. Later ones are noticed when the plan is applied.
     """
     slots: dict[int, list[SlotRow]] = defaultdict(list)
-    held: dict[int, dict[int, Held]] = defaultdict(dict)
+    held: dict[int, dict[int, HeldAppointment]] = defaultdict(dict)
     rows = (
         Slot.objects.filter(schedule__in=schedule_ids, end__gt=now)
         .annotate(live=FilteredRelation("appointment_slots", condition=LIVE))
@@ -506,14 +506,15 @@ def slots_and_bookings(
         if appointment is not None and start >= first:
             # Of several slots the first counts: one of the session's own, if there is one.
             held[schedule].setdefault(
-                appointment, Held(appointment, patient, start, end, orphaned, slot.overbooked)
+                appointment,
+                HeldAppointment(appointment, patient, start, end, orphaned, slot.overbooked),
             )
     return slots, defaultdict(
         list, {schedule: sorted(found.values(), key=_by_start) for schedule, found in held.items()}
     )
 
 
-def _by_start(appointment: Held) -> tuple[int, int]:
+def _by_start(appointment: HeldAppointment) -> tuple[int, int]:
     return appointment.start, appointment.id
 
 
@@ -554,7 +555,7 @@ def closures_of(
 
 
 def _without_closed(
-    whole: Sitting, closures: list[Closed]
+    whole: PlannedSession, closures: list[Closed]
 ) -> tuple[list[PlannedSlot], Counter[str]]:
     """Return the slots that no closure overlaps, and how many each closure took."""
     if not closures:

@@ -63,7 +63,7 @@ class SlotRow(NamedTuple):
         return self.changed_by_hand or not self.is_free
 
 
-class Held(NamedTuple):
+class HeldAppointment(NamedTuple):
     """A live appointment of a session; ``extra``: in slots beside the session's own only."""
 
     id: int
@@ -123,8 +123,8 @@ class SessionPlan:
     restore: tuple[SlotChange, ...] = ()
     withdraw: tuple[SlotRow, ...] = ()
     slots_left: int = 0
-    orphan: tuple[Held, ...] = ()
-    unorphan: tuple[Held, ...] = ()
+    orphan: tuple[HeldAppointment, ...] = ()
+    unorphan: tuple[HeldAppointment, ...] = ()
 
     @property
     def changes_something(self) -> bool:

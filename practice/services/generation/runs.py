@@ -50,7 +50,7 @@ LONGEST_RUN = timedelta(hours=1)
 ATTEMPTS = 5
 
 
-class DiaryMoved(Exception):
+class DiaryConflict(Exception):
     """Something was booked or changed between reading and locking: plan the week again."""
 
 
@@ -196,9 +196,9 @@ def _do_week(
 ) -> WeekPlan:
     """Plan and apply one week under the practice's lock."""
 
-    def do(hold_still: bool) -> WeekPlan:
+    def do(lock_slots_first: bool) -> WeekPlan:
         lock_practice(scope.organisation)
-        if hold_still:
+        if lock_slots_first:
             lock_slots_of_days(scope.organisation, first, last)
         week = Week(scope, first, last).plan()
         if digest is not None and week.digest != digest:
@@ -206,10 +206,10 @@ def _do_week(
         apply_week(week, organisation=scope.organisation, actor=actor, now=now)
         return week
 
-    return plan_again_when_the_diary_moves(do)
+    return retry_on_conflict(do)
 
 
-def plan_again_when_the_diary_moves(do: Callable[[bool], Result]) -> Result:
+def retry_on_conflict(do: Callable[[bool], Result]) -> Result:
     """Plan and apply in one transaction; all of it again, when a booking came in between.
 
     At first nobody who books waits for the plan to be made. ``do`` is told when that has failed:
@@ -221,7 +221,7 @@ def plan_again_when_the_diary_moves(do: Callable[[bool], Result]) -> Result:
         try:
             with transaction.atomic():
                 return do(attempt > 1)
-        except (DiaryMoved, IntegrityError, OperationalError) as error:
+        except (DiaryConflict, IntegrityError, OperationalError) as error:
             if attempt == ATTEMPTS:
                 raise
             logger.info("planning again: %s", error)
@@ -234,7 +234,7 @@ def plan_again_when_the_diary_moves(do: Callable[[bool], Result]) -> Result:
 def apply_week(week: WeekPlan, *, organisation: Organisation, actor: Actor, now: datetime) -> None:
     """Do what a plan says, in the caller's transaction and under the practice's lock.
 
-    The number of statements does not grow with the number of slots. Raises DiaryMoved when a slot
+    The number of statements does not grow with the number of slots. Raises DiaryConflict when a slot
     is no longer as the plan saw it.
     """
     _lock_slots(week)
@@ -271,9 +271,9 @@ def _lock_slots(week: WeekPlan) -> None:
         for pk, *state in current:
             row = seen.pop(pk)
             if state != [row.version, row.status, row.withdrawn, row.changed_by_hand]:
-                raise DiaryMoved(f"slot {pk} has changed")
+                raise DiaryConflict(f"slot {pk} has changed")
     if seen:
-        raise DiaryMoved("a slot has gone")
+        raise DiaryConflict("a slot has gone")
 
 
 def _lock_appointments(week: WeekPlan) -> None:
@@ -295,7 +295,7 @@ def _lock_appointments(week: WeekPlan) -> None:
         .values_list("pk", "orphaned", "status")
     ):
         if pk in seen and (orphaned != seen[pk] or status == Appointment.Status.CANCELLED):
-            raise DiaryMoved(f"appointment {pk} has changed")
+            raise DiaryConflict(f"appointment {pk} has changed")
 
 
 def _change_sessions(week: WeekPlan, now: datetime) -> None:
