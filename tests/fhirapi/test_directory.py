@@ -10,8 +10,8 @@ from tests.consumer import Consumer, as_dict
 from tests.factories import make_location, make_organisation, make_practitioner
 from tests.fhirapi.answers import resources
 from tests.fhirapi.test_search_free_slots import EVERYTHING, query, slot_on
+from tests.practice.admin.test_directory import save
 from tests.practice.admin_world import superuser
-from tests.practice.test_admin_directory import save
 
 
 def shown(consumer: Consumer, kind: str) -> list[dict]:

@@ -234,8 +234,8 @@ def retry_on_conflict(do: Callable[[bool], Result]) -> Result:
 def apply_week(week: WeekPlan, *, organisation: Organisation, actor: Actor, now: datetime) -> None:
     """Do what a plan says, in the caller's transaction and under the practice's lock.
 
-    The number of statements does not grow with the number of slots. Raises DiaryConflict when a slot
-    is no longer as the plan saw it.
+    The number of statements does not grow with the number of slots. Raises DiaryConflict when a
+    slot is no longer as the plan saw it.
     """
     _lock_slots(week)
     _lock_appointments(week)
