@@ -55,7 +55,7 @@ test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
 	@echo '== on SQLite'
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	@echo '== on PostgreSQL'
-	$(BIN)/python -m tests.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
+	$(BIN)/python -m workbench.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqlite3

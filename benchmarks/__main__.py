@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import chart, results
-from tests import postgresql
+from workbench import postgresql
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 BOTH = (POSTGRESQL, SQLITE)

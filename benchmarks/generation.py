@@ -27,7 +27,7 @@ from benchmarks import results, stack  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Slot  # noqa: E402
 from practice.services.generation.runs import generate  # noqa: E402
-from tests.factories import make_actor, make_practitioner, make_template  # noqa: E402
+from workbench.factories import make_actor, make_practitioner, make_template  # noqa: E402
 
 HOLDERS = 12
 SESSIONS = (("Morning", time(8, 30), time(12, 30)), ("Afternoon", time(13, 30), time(17, 30)))

@@ -32,7 +32,7 @@ from fhirapi.filters import SlotFilter  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Patient, Slot  # noqa: E402
 from practice.services.appointments.booking import book_appointment  # noqa: E402
-from tests.factories import make_actor, make_booking_organisation  # noqa: E402
+from workbench.factories import make_actor, make_booking_organisation  # noqa: E402
 
 LADDER = {"postgresql": (1, 20, 200, 1000), "sqlite": (1, 20, 200)}
 HOLDERS, DAYS, PATIENTS, BOOKED_EVERY = 6, 28, 200, 3

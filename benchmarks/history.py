@@ -41,10 +41,10 @@ from practice.reads.utilisation import utilisation  # noqa: E402
 from practice.services.archiving import NEAREST_DAYS  # noqa: E402
 from practice.services.audit import sealing  # noqa: E402
 from practice.services.generation import runs  # noqa: E402
-from tests.bodies import appointment_body  # noqa: E402
-from tests.consumer import Consumer  # noqa: E402
-from tests.factories import make_actor, make_practitioner, make_template  # noqa: E402
-from tests.staff import RECEPTIONIST, make_staff  # noqa: E402
+from workbench.bodies import appointment_body  # noqa: E402
+from workbench.consumer import Consumer  # noqa: E402
+from workbench.factories import make_actor, make_practitioner, make_template  # noqa: E402
+from workbench.staff import RECEPTIONIST, make_staff  # noqa: E402
 
 AHEAD = 56  # days of diary to come
 BOOKED_IN_TEN = 8

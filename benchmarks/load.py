@@ -37,6 +37,7 @@ from benchmarks.driving import (
     wait_until_served,
 )
 from benchmarks.stack import ROOT, TUNED, is_sound, processor_seconds
+from workbench import nginx
 
 CONSUMERS = 50  # organisations that ask
 COMMANDS = {"book", "amend", "cancel"}
@@ -364,25 +365,24 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
     import django
 
     django.setup()
-    from tests import test_transport as transport
-    from tests.chaos.cluster import cluster
+    from workbench.cluster import cluster
 
     with contextlib.ExitStack() as running, log.open("wb") as output:
         database = running.enter_context(cluster(settings=TUNED))
         folder = Path(database.home)
         os.chmod(folder, 0o755)  # nginx's user passes through to the socket
-        upstream = f"unix:{folder}/web.sock" if transport.NGINX else "127.0.0.1:0"
-        port = transport.free_port()
+        upstream = f"unix:{folder}/web.sock" if nginx.NGINX else "127.0.0.1:0"
+        port = nginx.free_port()
         environment = {
             **os.environ,
             "DATABASE_URL": database.url,
             "AUDIT_SPOOL": str(folder / "audit"),
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DJANGO_SECRET_KEY": "for-load-tests-only-" + "x" * 50,
-            "DJANGO_ALLOWED_HOSTS": f"{transport.FHIR},127.0.0.1",
-            "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "1" if transport.NGINX else "0",
+            "DJANGO_ALLOWED_HOSTS": f"{nginx.FHIR},127.0.0.1",
+            "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "1" if nginx.NGINX else "0",
         }
-        bind = upstream if transport.NGINX else f"127.0.0.1:{port}"
+        bind = upstream if nginx.NGINX else f"127.0.0.1:{port}"
         os.environ.update(environment)
 
         def start(*arguments: str) -> subprocess.Popen[bytes]:
@@ -411,7 +411,7 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
         assert database.process is not None
         pids = {"web": web.pid, "PostgreSQL": database.process.pid}
         pids["sealing"] = start("manage.py", "seal_audit", "--loop").pid
-        if transport.NGINX is None:
+        if nginx.NGINX is None:
             shout("nginx is MISSING: gunicorn is asked directly, without TLS")
             wait_until_served(("127.0.0.1", port))
             yield Stack(database.url, "127.0.0.1", port, None, web, pids)
@@ -422,11 +422,11 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
                 raise SystemExit(f"gunicorn did not start: {log.read_text()[-2000:]}")
             time.sleep(0.1)
         # One address sends everything here, so nginx's limit for each is out of the way.
-        transport.MAIN = transport.MAIN.replace("connections 256", "connections 2048")
-        front = running.enter_context(transport.nginx(upstream, requests_per_second=5000))
-        tls = transport.context(front.authority, front.valid)
+        nginx.MAIN = nginx.MAIN.replace("connections 256", "connections 2048")
+        front = running.enter_context(nginx.nginx(upstream, requests_per_second=5000))
+        tls = nginx.context(front.authority, front.valid)
         pids["nginx"] = front.process.pid
-        yield Stack(database.url, transport.FHIR, front.tls_port, tls, web, pids)
+        yield Stack(database.url, nginx.FHIR, front.tls_port, tls, web, pids)
 
 
 def shout(words: str) -> None:

@@ -26,7 +26,7 @@ from benchmarks import results, world  # noqa: E402
 from benchmarks.measuring import take_turns  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Patient, Schedule  # noqa: E402
-from tests.practice.admin_world import signed_in  # noqa: E402
+from workbench.staff import signed_in  # noqa: E402
 
 HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
 

@@ -109,8 +109,8 @@ def running(
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[Any]:
-    """A ``tests.chaos.cluster.Cluster``: ``url``, ``process`` and a connection with ``connect``."""
-    from tests.chaos.cluster import cluster
+    """A ``workbench.cluster.Cluster``: ``url``, ``process`` and a connection with ``connect``."""
+    from workbench.cluster import cluster
 
     with cluster(settings=TUNED) as database:
         yield database

@@ -22,7 +22,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from tests.factories import new_nhs_number
+from workbench.factories import new_nhs_number
 
 SESSIONS = ((time(8, 30), 18), (time(14, 0), 18))  # when they begin, and how many slots
 SLOT_TYPES = ("Routine", "Urgent", "Review")

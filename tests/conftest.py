@@ -14,11 +14,12 @@ from psycopg_pool import PoolTimeout
 from fhirapi import directory
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
-from tests import append_only, factories
-from tests.consumer import Consumer
+from tests import append_only
 from tests.national_record import NationalRecord
 from tests.shared import GPCONNECT, MISSING
-from tests.staff import make_roles
+from workbench import factories
+from workbench.consumer import Consumer
+from workbench.staff import make_roles
 
 
 def pytest_report_header():
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(items):
     """Tests marked ``postgresql`` are skipped, and say so, when the run is on another database."""
     if connection.vendor == "postgresql":
         return
-    reason = "needs PostgreSQL: make test, or python -m tests.postgresql -- pytest"
+    reason = "needs PostgreSQL: make test, or python -m workbench.postgresql -- pytest"
     for item in items:
         if item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.skip(reason=reason))

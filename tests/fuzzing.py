@@ -17,7 +17,7 @@ from lxml import etree
 
 from fhirapi import renderers, ssp
 from fhirapi.ssp import Interaction
-from tests.consumer import encode_part, make_token
+from workbench.consumer import encode_part, make_token
 
 Chance = random.Random
 

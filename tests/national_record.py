@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from practice.models import Patient
-from tests.factories import new_nhs_number
+from workbench.factories import new_nhs_number
 
 
 class NationalRecord:

@@ -1,6 +1,6 @@
 """The project's settings, as the tests see them: the real ones, whatever the shell says.
 
-Only ``DATABASE_URL`` is taken from the environment: ``tests.postgresql`` sets it. Without it the
+Only ``DATABASE_URL`` is taken from the environment: ``workbench.postgresql`` sets it. Without it,
 tests use SQLite in a file of this process, because in memory WAL and locking are not the real
 ones, and a path shared by two runs would let one remove the other's database.
 """

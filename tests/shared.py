@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from workbench.paths import ROOT
+
 GPCONNECT = Path(os.environ.get("GPCONNECT_SHARED") or ROOT.parent / "shared") / "gpconnect"
 
 MISSING = f"SKIPPED: no published specification data in {GPCONNECT} (set GPCONNECT_SHARED)"

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.shared import ROOT
+from workbench.paths import ROOT
 
 LOG = (ROOT / "docs" / "clinical-safety.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (H\d\d) (.*?)(?=^## |\Z)", LOG, flags=re.MULTILINE | re.DOTALL))

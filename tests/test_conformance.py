@@ -12,10 +12,11 @@ from django.utils import timezone
 from fhirapi import ssp
 from practice import clock
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
-from tests import factories, profiles
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import ABSENT, as_dict, read_back
+from tests import profiles
 from tests.shared import needs_shared
+from workbench import factories
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import ABSENT, as_dict, read_back
 
 pytestmark = [pytest.mark.django_db, needs_shared]
 

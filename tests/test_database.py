@@ -13,15 +13,15 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.sqlite3 import base as sqlite3
 
 from config.sqlite.base import Queue
-from tests import postgresql
+from workbench import postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(*command, **options):
-    """Run ``python -m tests.postgresql`` and give what it printed and its exit code."""
+    """Run ``python -m workbench.postgresql`` and give what it printed and its exit code."""
     return subprocess.run(
-        [sys.executable, "-m", "tests.postgresql", *command],
+        [sys.executable, "-m", "workbench.postgresql", *command],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -199,7 +199,7 @@ def test_the_server_ends_when_its_runner_is_terminated(tmp_path):
         f"pathlib.Path({str(told)!r}).write_text(os.environ['DATABASE_URL'])\n"
         "time.sleep(60)"
     )
-    command = [sys.executable, "-m", "tests.postgresql", "--", sys.executable, "-c", script]
+    command = [sys.executable, "-m", "workbench.postgresql", "--", sys.executable, "-c", script]
     runner = subprocess.Popen(command, cwd=ROOT)
     deadline = time.monotonic() + 60
     while not (told.exists() and told.read_text()) and time.monotonic() < deadline:
@@ -217,7 +217,7 @@ def test_the_server_ends_when_its_runner_is_terminated(tmp_path):
 def test_missing_binaries_are_said_aloud(monkeypatch, capsys, arguments, code):
     """A run without PostgreSQL must not look like a run with it."""
     monkeypatch.setattr(postgresql, "binaries", lambda: None)
-    monkeypatch.setattr(sys, "argv", ["tests.postgresql", *arguments, "--", "false"])
+    monkeypatch.setattr(sys, "argv", ["workbench.postgresql", *arguments, "--", "false"])
 
     assert postgresql.main() == code
 

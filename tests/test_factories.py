@@ -6,8 +6,9 @@ import pytest
 
 from practice import nhs_number
 from practice.models import Appointment, Organisation
-from tests import factories, profiles
+from tests import profiles
 from tests.shared import needs_shared
+from workbench import factories
 
 
 @pytest.mark.django_db

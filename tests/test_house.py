@@ -14,7 +14,7 @@ from django.urls import URLResolver
 from fhirapi import errors, ssp, urls
 from fhirapi.views import GPConnectView
 from practice import exceptions
-from tests.shared import ROOT
+from workbench.paths import ROOT
 
 PACKAGES = ("config", "practice", "fhirapi")
 README = (ROOT / "README.md").read_text(encoding="utf-8")

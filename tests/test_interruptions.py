@@ -28,8 +28,8 @@ from practice.services.appointments import attendance, changing
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.closures import closing
 from practice.services.generation.runs import generate
-from tests.factories import make_actor, make_appointment, make_practitioner, make_template
-from tests.servers import in_its_own_connection
+from workbench.factories import make_actor, make_appointment, make_practitioner, make_template
+from workbench.servers import in_its_own_connection
 
 pytestmark = [pytest.mark.race, pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

@@ -19,12 +19,12 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from tests.bodies import cancelled
 from tests.chaos.broken import Broken, assert_clean, wait_for
-from tests.chaos.cluster import cluster
-from tests.consumer import as_dict
-from tests.postgresql import MISSING, binaries, unprivileged
-from tests.shared import ROOT
+from workbench.bodies import cancelled
+from workbench.cluster import cluster
+from workbench.consumer import as_dict
+from workbench.paths import ROOT
+from workbench.postgresql import MISSING, binaries, unprivileged
 
 # Debian keeps it where the PATH of ordinary users does not lead.
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

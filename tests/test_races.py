@@ -27,10 +27,10 @@ from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisati
 from practice.reads import diary_check
 from practice.services import locks
 from practice.services.generation.runs import generate
-from tests import servers
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import Consumer, as_dict
-from tests.factories import (
+from workbench import servers
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import Consumer, as_dict
+from workbench.factories import (
     make_access_profile,
     make_actor,
     make_appointment,

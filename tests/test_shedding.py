@@ -8,7 +8,8 @@ from http.server import ThreadingHTTPServer
 import pytest
 from fhir.resources.STU3.operationoutcome import OperationOutcome
 
-from tests.test_transport import METADATA, Echo, ask, needs_nginx, nginx
+from tests.test_transport import METADATA, Echo, ask, needs_nginx
+from workbench.nginx import nginx
 
 pytestmark = [needs_nginx, pytest.mark.req("SEC-022")]
 

@@ -28,11 +28,12 @@ from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_USER_ID
 from practice.models import Organisation
 from practice.site.people import PATHS, only_own
 from practice.staff.urls import urlpatterns as staff_pages
-from tests.bodies import appointment_body, cancelled, registration_body
-from tests.consumer import Consumer, as_dict
-from tests.factories import make_organisation, make_slot, new_nhs_number
-from tests.practice.admin_world import form_data, make_one_of_each, signed_in
-from tests.shared import ROOT
+from tests.practice.admin_world import form_data, make_one_of_each
+from workbench.bodies import appointment_body, cancelled, registration_body
+from workbench.consumer import Consumer, as_dict
+from workbench.factories import make_organisation, make_slot, new_nhs_number
+from workbench.paths import ROOT
+from workbench.staff import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("SEC-027", "GEN-008", "SEC-024")]
 

@@ -8,10 +8,8 @@ import configparser
 import contextlib
 import http.client
 import json
-import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -32,18 +30,16 @@ from fhir.resources.STU3.operationoutcome import OperationOutcome
 from deploy.nginx.render import render
 from fhirapi import errors
 from practice.models import AuditEvent
-from tests import servers
-from tests.authority import Authority
-from tests.consumer import Consumer, spine_code
-from tests.postgresql import unprivileged
-from tests.shared import ROOT
+from workbench import servers
+from workbench.authority import Authority
+from workbench.consumer import Consumer, spine_code
+from workbench.nginx import FHIR, NGINX, PROXY, STAFF, context, free_port, nginx
+from workbench.paths import ROOT
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 MISSING = "nginx is not installed: the transport tests were SKIPPED (apt-get install nginx-light)"
 
 needs_nginx = pytest.mark.skipif(NGINX is None, reason=MISSING)
 
-PROXY, FHIR, STAFF = "proxy.spine.example", "fhir.book.example", "staff.book.example"
 METADATA = "/A20047/STU3/1/gpconnect/metadata"
 
 # Those of the four families that go with an RSA certificate, in the order of OpenSSL 3.0.
@@ -110,121 +106,6 @@ def echo():
         server.server_close()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@dataclass
-class Transport:
-    """A running nginx, and what a client needs in order to talk to it."""
-
-    folder: Path
-    authority: Authority
-    tls_port: int
-    plain_port: int
-    process: subprocess.Popen
-    valid: object
-
-    def reload(self):
-        self.process.send_signal(signal.SIGHUP)
-        time.sleep(0.5)
-
-
-MAIN = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log info;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/appointments.conf;
-}}
-"""
-
-
-@contextlib.contextmanager
-def nginx(upstream, *, requests_per_second=1000, crl_days=(-1, 7)):
-    """Run nginx in front of ``upstream``, with an authority and certificates of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="transport-"))
-    process = None
-    try:
-        authority = Authority(folder, "Sub authority", below=Authority(folder, "Root authority"))
-        server = {"purpose": ExtendedKeyUsageOID.SERVER_AUTH}
-        for name in (FHIR, STAFF):
-            authority.issue(name, names=[name], file=name, **server)
-        (folder / "ca.pem").write_bytes(authority.pem)
-        (folder / "crl.pem").write_bytes(authority.revocations(days=crl_days))
-        tls_port, plain_port = free_port(), free_port()
-        values = {
-            "FHIR_NAME": FHIR,
-            "FHIR_CERTIFICATE": f"{folder}/{FHIR}.pem",
-            "FHIR_KEY": f"{folder}/{FHIR}.key",
-            "STAFF_NAME": STAFF,
-            "STAFF_CERTIFICATE": f"{folder}/{STAFF}.pem",
-            "STAFF_KEY": f"{folder}/{STAFF}.key",
-            "CLIENT_CA": f"{folder}/ca.pem",
-            "CLIENT_CRL": f"{folder}/crl.pem",
-            "DH_GROUP": f"{folder}/group.pem",
-            "PROXY_FQDN": PROXY,
-            "UPSTREAM": upstream,
-            "TLS_LISTEN": f"127.0.0.1:{tls_port}",
-            "PLAIN_LISTEN": f"127.0.0.1:{plain_port}",
-            "LOG_FOLDER": str(folder),
-            "FHIR_REQUESTS_PER_SECOND": str(requests_per_second),
-        }
-        # The configuration as it is; only the group lies where an unprivileged process may read it.
-        shutil.copy(ROOT / "deploy" / "nginx" / "ffdhe3072.pem", folder / "group.pem")
-        (folder / "appointments.conf").write_text(render(values))
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
-        child = unprivileged()
-        if child:
-            for path in (folder, *folder.iterdir()):
-                os.chown(path, child["user"], child["group"])
-        output = (folder / "output").open("w+")
-        process = subprocess.Popen(
-            [NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            **child,
-        )
-        wait_for(process, tls_port, folder)
-        yield Transport(
-            folder, authority, tls_port, plain_port, process, authority.issue(PROXY, file="valid")
-        )
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait(30)
-            output.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def wait_for(process, port, folder):
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = "".join(
-                    path.read_text()
-                    for path in (folder / "output", folder / "error.log")
-                    if path.exists()
-                )
-                raise AssertionError(f"nginx did not start:\n{said}") from None
-            time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def transport():
     if NGINX is None:
@@ -258,20 +139,6 @@ class Answer:
     def header(self, name):
         """All values of a header that reached the upstream."""
         return [value for key, value in self.reached["headers"] if key.lower() == name.lower()]
-
-
-def context(authority=None, certificate=None, *, version=None, ciphers=None):
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if authority:
-        made.load_verify_locations(cadata=authority.pem.decode())
-    if certificate:
-        made.load_cert_chain(certificate.chain, certificate.key)
-    if version:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            made.minimum_version = made.maximum_version = version
-    made.set_ciphers(f"{ciphers or 'DEFAULT'}:@SECLEVEL=0")
-    return made
 
 
 def ask(

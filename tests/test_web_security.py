@@ -20,10 +20,9 @@ from unfold.sites import UnfoldAdminSite
 from practice.models import AuditEvent
 from practice.services import second_factor
 from practice.staff import sign_in
-from tests.factories import make_organisation
-from tests.practice.admin_world import make_user, signed_in
-from tests.shared import ROOT
-from tests.staff import ADMINISTRATOR, RECEPTIONIST
+from workbench.factories import make_organisation
+from workbench.paths import ROOT
+from workbench.staff import ADMINISTRATOR, RECEPTIONIST, make_user, signed_in
 
 PASSWORD = "correct horse battery staple"
 LOGIN = "/admin/login/"

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.shared import GPCONNECT, MISSING, ROOT
+from tests.shared import GPCONNECT, MISSING
+from workbench.paths import ROOT
 
 # The groups whose every SHALL has a test, as far as a test can hold it.
 ALL_SHALL = {

@@ -6,14 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from practice.models import Appointment, Slot
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_patient,
     make_practitioner,
     make_schedule,
     make_slots,
 )
-from tests.staff import make_staff
+from workbench.staff import make_staff
 
 WIDE, NARROW = 1400, 390
 

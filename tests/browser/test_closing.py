@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from practice.models import Appointment, Closure, ContactAttempt
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_patient,
     make_practitioner,
@@ -14,7 +14,7 @@ from tests.factories import (
     make_slots,
     tomorrow,
 )
-from tests.staff import MANAGER, make_staff
+from workbench.staff import MANAGER, make_staff
 
 WIDE, NARROW = 1400, 390
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from practice import clock
 from practice.models import Appointment, Slot
-from tests.factories import (
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_patient,
@@ -17,7 +17,7 @@ from tests.factories import (
     make_schedule,
     make_slots,
 )
-from tests.staff import make_staff
+from workbench.staff import make_staff
 
 WIDE, NARROW = 1400, 390
 

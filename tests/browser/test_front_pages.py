@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import CalendarFeed
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_organisation,
@@ -15,7 +15,7 @@ from tests.factories import (
     make_schedule,
     make_slots,
 )
-from tests.staff import MANAGER, make_staff
+from workbench.staff import MANAGER, make_staff
 
 PAGES = [
     "/admin/",

@@ -8,8 +8,8 @@ from django.urls import NoReverseMatch, reverse
 from django_otp.oath import totp
 
 from practice.staff.urls import urlpatterns as staff_pages
-from tests.practice.admin_world import LISTS, make_one_of_each, make_user, signed_in
-from tests.staff import RECEPTIONIST
+from tests.practice.admin_world import LISTS, make_one_of_each
+from workbench.staff import RECEPTIONIST, make_user, signed_in
 
 PASSWORD = "correct horse battery staple"
 

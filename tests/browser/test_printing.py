@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 
 from practice import nhs_number
 from practice.models import Appointment, Closure
-from tests.factories import make_appointment, make_patient, make_schedule, make_slots, tomorrow
-from tests.staff import MANAGER, make_staff
+from workbench.factories import make_appointment, make_patient, make_schedule, make_slots, tomorrow
+from workbench.staff import MANAGER, make_staff
 
 TELEPHONE = "0113 496 0005"
 TIME_OF_PRINTING = re.compile(r"Printed \w{3} \d{1,2} \w{3} \d{4}, \d{2}:\d{2}")

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from practice import clock
 from practice.models import Schedule, SessionTemplate, Slot
-from tests.factories import make_appointment, make_closure, make_template
-from tests.staff import MANAGER, make_staff
+from workbench.factories import make_appointment, make_closure, make_template
+from workbench.staff import MANAGER, make_staff
 
 NEW = "/admin/templates/new/"
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from practice.models import Closure
 from practice.services.closures import closing
-from tests.factories import (
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_patient,
@@ -23,7 +23,7 @@ from tests.factories import (
     make_template,
     tomorrow,
 )
-from tests.staff import MANAGER, make_staff
+from workbench.staff import MANAGER, make_staff
 
 WIDE, NARROW = 1400, 390
 

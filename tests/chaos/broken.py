@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from fhir.resources.STU3.operationoutcome import OperationOutcome
 
-from tests import servers
-from tests.bodies import appointment_body
 from tests.chaos import world as worlds
 from tests.chaos.clock import Clock
-from tests.chaos.cluster import Cluster
-from tests.consumer import Consumer
-from tests.postgresql import binaries
-from tests.shared import ROOT
+from workbench import servers
+from workbench.bodies import appointment_body
+from workbench.cluster import Cluster
+from workbench.consumer import Consumer
+from workbench.paths import ROOT
+from workbench.postgresql import binaries
 
 CHAOS = [
     pytest.mark.chaos,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.chaos.broken import Broken
-from tests.chaos.cluster import cluster
+from workbench.cluster import cluster
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.bodies import cancelled
 from tests.chaos.broken import CHAOS, Broken, Load, answered, wait_for
 from tests.chaos.clock import Clock
-from tests.chaos.cluster import cluster
-from tests.consumer import as_dict, diagnostics
+from workbench.bodies import cancelled
+from workbench.cluster import cluster
+from workbench.consumer import as_dict, diagnostics
 
 pytestmark = CHAOS
 

@@ -26,7 +26,7 @@ from tests.chaos.broken import (
     try_to,
     wait_for,
 )
-from tests.chaos.cluster import cluster
+from workbench.cluster import cluster
 
 pytestmark = CHAOS
 

@@ -23,7 +23,7 @@ def make(slots: int, night: date | None = None) -> dict[str, Any]:
     django.setup()
     from django.core.management import call_command
 
-    from tests import factories
+    from workbench import factories
 
     call_command("migrate", verbosity=0)
     organisation = factories.make_organisation()
@@ -57,7 +57,7 @@ def make(slots: int, night: date | None = None) -> dict[str, Any]:
 
 
 def read(told: str) -> SimpleNamespace:
-    """The world as ``make`` told of it, in the shapes that tests.bodies and Consumer read."""
+    """The world as ``make`` told of it, in the shapes that workbench.bodies and Consumer read."""
     found = json.loads(told)
     slots = [
         SimpleNamespace(

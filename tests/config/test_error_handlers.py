@@ -8,8 +8,8 @@ from django.http import Http404
 from django.test import Client
 
 from practice.db import availability
-from tests.consumer import spine_code
-from tests.staff import RECEPTIONIST, make_staff
+from workbench.consumer import spine_code
+from workbench.staff import RECEPTIONIST, make_staff
 
 
 def answer(request, fault):

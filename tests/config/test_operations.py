@@ -18,11 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from config import logs, metrics
 from practice.models import AuditEvent, GenerationRun
 from practice.services.audit import recording, sealing
-from tests.bodies import appointment_body
-from tests.consumer import Consumer
-from tests.factories import make_actor, make_appointment, make_slot, make_slots
-from tests.servers import NetworkClient, at_once, gunicorn
-from tests.shared import ROOT
+from workbench.bodies import appointment_body
+from workbench.consumer import Consumer
+from workbench.factories import make_actor, make_appointment, make_slot, make_slots
+from workbench.paths import ROOT
+from workbench.servers import NetworkClient, at_once, gunicorn
 
 NHS_NUMBER = "9476719931"
 

@@ -22,14 +22,14 @@ from fhirapi import ssp
 from practice.db.replicas import current, from_replica
 from practice.models import Organisation, Slot
 from tests.chaos.broken import Broken, answered, wait_for
-from tests.chaos.cluster import Cluster, cluster
-from tests.consumer import as_dict, spine_code
-from tests.factories import make_slot
-from tests.postgresql import MISSING, binaries
-from tests.servers import Address, NetworkClient
-from tests.shared import ROOT
-from tests.staff import make_staff
 from tests.test_house import routes
+from workbench.cluster import Cluster, cluster
+from workbench.consumer import as_dict, spine_code
+from workbench.factories import make_slot
+from workbench.paths import ROOT
+from workbench.postgresql import MISSING, binaries
+from workbench.servers import Address, NetworkClient
+from workbench.staff import make_staff
 
 # ---------------------------------------------------------------- what may be stale
 
@@ -389,7 +389,7 @@ def test_the_reader_may_read_what_it_is_asked_and_nothing_of_people(pair):
     organisation = pair.world.organisation
     code = (
         "from django.test import Client;from practice.models import Location, Organisation;"
-        "from tests.factories import make_practitioner;from tests.staff import make_staff;"
+        "from workbench.factories import make_practitioner;from workbench.staff import make_staff;"
         "here = Organisation.objects.get(); client = Client();"
         "client.force_login(make_staff(here));"
         "someone = make_practitioner(here);"

@@ -14,8 +14,8 @@ from demo import consumer
 from practice import clock
 from practice.models import Appointment, Organisation, Slot
 from tests import profiles
-from tests.consumer import as_dict
 from tests.shared import needs_shared
+from workbench.consumer import as_dict
 
 ANY_PORT = 0
 

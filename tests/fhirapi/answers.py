@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from tests import profiles
-from tests.consumer import as_dict, read_back
+from workbench.consumer import as_dict, read_back
 
 
 def in_both_formats(send: Callable[..., HttpResponse]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from practice.models import (
     Slot,
 )
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
-from tests.consumer import as_dict, diagnostics, read_back, spine_code
-from tests.factories import make_actor
 from tests.shared import GPCONNECT
+from workbench.consumer import as_dict, diagnostics, read_back, spine_code
+from workbench.factories import make_actor
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

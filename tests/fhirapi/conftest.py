@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.bodies import appointment_body, booking_organisation
-from tests.factories import make_location, make_patient, make_practitioner, make_slots
 from tests.fhirapi.appointments import appointment_in
+from workbench.bodies import appointment_body, booking_organisation
+from workbench.factories import make_location, make_patient, make_practitioner, make_slots
 
 IDENTIFIERS = [
     {"system": "https://x.example/id", "value": "1"},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fhirapi.resources import appointment, organization
-from tests.bodies import organisation_type, participant
+from workbench.bodies import organisation_type, participant
 
 Change = Callable[[dict[str, Any]], Any]  # of a body, in place
 

@@ -9,9 +9,9 @@ from practice import clock
 from practice.models import Appointment, Organisation
 from practice.services.appointments import changing
 from practice.services.audit.recording import Actor
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import as_dict, spine_code
-from tests.factories import make_access_profile, make_appointment, make_patient, make_slots
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import as_dict, spine_code
+from workbench.factories import make_access_profile, make_appointment, make_patient, make_slots
 
 pytestmark = pytest.mark.django_db
 

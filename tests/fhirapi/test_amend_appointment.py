@@ -10,17 +10,6 @@ from django.utils.http import parse_http_date
 from fhirapi import ssp
 from fhirapi.resources import appointment
 from practice.models import Appointment, AuditEvent, Organisation, Patient, Slot
-from tests.bodies import (
-    appointment_body,
-    cancelled,
-)
-from tests.consumer import Consumer, as_dict, read_back
-from tests.factories import (
-    make_access_profile,
-    make_appointment,
-    make_organisation,
-    make_slot,
-)
 from tests.fhirapi.answers import violations
 from tests.fhirapi.appointments import (
     appointment_in,
@@ -42,6 +31,9 @@ from tests.fhirapi.echoes import (
     without_derived,
 )
 from tests.shared import needs_shared
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import Consumer, as_dict, read_back
+from workbench.factories import make_access_profile, make_appointment, make_organisation, make_slot
 
 pytestmark = pytest.mark.django_db
 

@@ -17,20 +17,6 @@ from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Patient, Schedule, Slot
 from practice.services import diary as diary_services
 from tests import profiles
-from tests.bodies import appointment_body, booking_organisation, organisation_type, participant
-from tests.consumer import as_dict, read_back
-from tests.factories import (
-    make_access_profile,
-    make_actor,
-    make_appointment,
-    make_location,
-    make_organisation,
-    make_patient,
-    make_practitioner,
-    make_schedule,
-    make_slot,
-    make_slots,
-)
 from tests.fhirapi.answers import violations
 from tests.fhirapi.appointments import (
     actors,
@@ -44,6 +30,20 @@ from tests.fhirapi.appointments import (
     status_of,
 )
 from tests.shared import needs_shared
+from workbench.bodies import appointment_body, booking_organisation, organisation_type, participant
+from workbench.consumer import as_dict, read_back
+from workbench.factories import (
+    make_access_profile,
+    make_actor,
+    make_appointment,
+    make_location,
+    make_organisation,
+    make_patient,
+    make_practitioner,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -12,16 +12,6 @@ from fhirapi import ssp
 from fhirapi.resources import appointment
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Patient, Slot
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import Consumer, as_dict, read_back
-from tests.factories import (
-    make_access_profile,
-    make_appointment,
-    make_organisation,
-    make_schedule,
-    make_slot,
-    make_slots,
-)
 from tests.fhirapi.answers import resources, violations
 from tests.fhirapi.appointments import (
     answer,
@@ -36,6 +26,16 @@ from tests.fhirapi.appointments import (
 )
 from tests.fhirapi.echoes import DIFFERENT, SAME, Change, having, without_derived
 from tests.shared import needs_shared
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import Consumer, as_dict, read_back
+from workbench.factories import (
+    make_access_profile,
+    make_appointment,
+    make_organisation,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
 
 pytestmark = pytest.mark.django_db
 

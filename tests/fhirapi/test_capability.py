@@ -7,9 +7,9 @@ import pytest
 
 from fhirapi import ssp
 from fhirapi.filters import SEARCHES
-from tests.consumer import ABSENT, as_dict, read_back, spine_code
 from tests.fhirapi.answers import in_both_formats
-from tests.shared import ROOT
+from workbench.consumer import ABSENT, as_dict, read_back, spine_code
+from workbench.paths import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -6,12 +6,12 @@ import pytest
 from fhirapi.directory import Kept
 from fhirapi.resources.common import SDS_ROLE_PROFILE_ID
 from practice.models import PractitionerRole
-from tests.consumer import Consumer, as_dict
-from tests.factories import make_location, make_organisation, make_practitioner
 from tests.fhirapi.answers import resources
 from tests.fhirapi.test_search_free_slots import EVERYTHING, query, slot_on
 from tests.practice.admin.test_directory import save
-from tests.practice.admin_world import superuser
+from workbench.consumer import Consumer, as_dict
+from workbench.factories import make_location, make_organisation, make_practitioner
+from workbench.staff import superuser
 
 
 def shown(consumer: Consumer, kind: str) -> list[dict]:

@@ -16,8 +16,8 @@ from fhirapi import errors, renderers
 from fhirapi.errors import FHIRError, SpineError
 from practice import exceptions as refusals
 from tests import profiles
-from tests.consumer import as_dict, diagnostics, issues, read_back, spine_code
 from tests.shared import GPCONNECT, needs_shared
+from workbench.consumer import as_dict, diagnostics, issues, read_back, spine_code
 
 ALL = {name: value for name, value in vars(errors).items() if isinstance(value, SpineError)}
 # Not in the required code list, so not valid against the profile: DEC-002, DEC-003.

@@ -11,7 +11,7 @@ from fhirapi.filters import SEARCHES, SlotFilter, read_date, read_moment
 from fhirapi.resources.common import ODS_CODE
 from practice import terminology
 from practice.reads.bookability import BookingParty
-from tests.consumer import ABSENT
+from workbench.consumer import ABSENT
 
 ORGANISATION_TYPE = terminology.value_set("organisation_type").system
 

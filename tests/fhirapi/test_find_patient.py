@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from practice.models import AuditEvent, Patient
-from tests.consumer import as_dict, diagnostics, spine_code
-from tests.factories import make_location, make_organisation, make_patient, new_nhs_number
 from tests.fhirapi.answers import in_both_formats, resources, violations
 from tests.shared import needs_shared
+from workbench.consumer import as_dict, diagnostics, spine_code
+from workbench.factories import make_location, make_organisation, make_patient, new_nhs_number
 
 pytestmark = pytest.mark.django_db
 

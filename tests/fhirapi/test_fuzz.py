@@ -35,9 +35,10 @@ from practice.models import (
     Slot,
 )
 from tests import fuzzing
-from tests.bodies import appointment_body, cancelled, registration_body
-from tests.consumer import ASID, TYPES, as_dict, issues, make_claims, make_token
-from tests.factories import (
+from tests.fuzzing import Case
+from workbench.bodies import appointment_body, cancelled, registration_body
+from workbench.consumer import ASID, TYPES, as_dict, issues, make_claims, make_token
+from workbench.factories import (
     make_appointment,
     make_location,
     make_organisation,
@@ -47,7 +48,6 @@ from tests.factories import (
     make_slots,
     tomorrow,
 )
-from tests.fuzzing import Case
 
 pytestmark = [
     pytest.mark.django_db,

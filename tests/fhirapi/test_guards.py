@@ -7,9 +7,9 @@ from fhirapi import guards, ssp, views
 from practice.db import availability
 from practice.models import Appointment, AuditEvent
 from practice.services.audit import spool
-from tests.bodies import appointment_body
-from tests.consumer import Consumer, issues, make_claims, spine_code
-from tests.factories import make_organisation, make_slot
+from workbench.bodies import appointment_body
+from workbench.consumer import Consumer, issues, make_claims, spine_code
+from workbench.factories import make_organisation, make_slot
 
 VERIFIED = {"X-Client-Verify": "SUCCESS"}
 

@@ -8,7 +8,8 @@ import pytest
 
 from fhirapi import jwt, ssp
 from fhirapi.errors import FHIRError
-from tests.consumer import (
+from tests.shared import GPCONNECT, needs_shared
+from workbench.consumer import (
     ABSENT,
     Consumer,
     diagnostics,
@@ -18,7 +19,6 @@ from tests.consumer import (
     make_token,
     spine_code,
 )
-from tests.shared import GPCONNECT, needs_shared
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ISSUED = int(NOW.timestamp())

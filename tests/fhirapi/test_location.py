@@ -6,10 +6,10 @@ import pytest
 
 from fhirapi import ssp
 from practice import clock
-from tests.consumer import as_dict, spine_code
-from tests.factories import make_location, make_organisation, make_schedule, make_slot
 from tests.fhirapi.answers import in_both_formats, resources, violations
 from tests.shared import needs_shared
+from workbench.consumer import as_dict, spine_code
+from workbench.factories import make_location, make_organisation, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db
 

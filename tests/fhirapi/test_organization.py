@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from tests.consumer import as_dict, spine_code
-from tests.factories import make_location, make_organisation
 from tests.fhirapi.answers import in_both_formats, resources, violations
 from tests.shared import needs_shared
+from workbench.consumer import as_dict, spine_code
+from workbench.factories import make_location, make_organisation
 
 pytestmark = pytest.mark.django_db
 

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from practice.models import Practitioner
-from tests.consumer import as_dict, spine_code
-from tests.factories import make_organisation, make_practitioner, make_schedule
 from tests.fhirapi.answers import in_both_formats, resources, violations
 from tests.shared import needs_shared
+from workbench.consumer import as_dict, spine_code
+from workbench.factories import make_organisation, make_practitioner, make_schedule
 
 pytestmark = pytest.mark.django_db
 

@@ -10,18 +10,6 @@ from fhirapi.resources.common import uk_time
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Patient, Slot
 from practice.services import diary as diary_services
-from tests.consumer import Consumer, as_dict, diagnostics, read_back
-from tests.factories import (
-    make_access_profile,
-    make_actor,
-    make_appointment,
-    make_location,
-    make_organisation,
-    make_practitioner,
-    make_schedule,
-    make_slot,
-    make_slots,
-)
 from tests.fhirapi.answers import in_both_formats, violations
 from tests.fhirapi.appointments import (
     actors,
@@ -34,6 +22,18 @@ from tests.fhirapi.appointments import (
     extension,
 )
 from tests.shared import needs_shared
+from workbench.consumer import Consumer, as_dict, diagnostics, read_back
+from workbench.factories import (
+    make_access_profile,
+    make_actor,
+    make_appointment,
+    make_location,
+    make_organisation,
+    make_practitioner,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 
 from practice import terminology
-from tests.consumer import as_dict, diagnostics, spine_code
-from tests.factories import make_location, make_organisation, make_patient
 from tests.fhirapi.answers import in_both_formats
+from workbench.consumer import as_dict, diagnostics, spine_code
+from workbench.factories import make_location, make_organisation, make_patient
 
 pytestmark = pytest.mark.django_db
 

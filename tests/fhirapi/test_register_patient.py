@@ -13,11 +13,11 @@ from django.utils import timezone
 from fhirapi import renderers
 from practice import clock
 from practice.models import AuditEvent, Patient
-from tests.bodies import appointment_body, registration_body
-from tests.consumer import Consumer, as_dict, diagnostics, read_back, spine_code
-from tests.factories import make_patient, make_slot, new_nhs_number
 from tests.fhirapi.answers import resources, violations
 from tests.shared import GPCONNECT, needs_shared
+from workbench.bodies import appointment_body, registration_body
+from workbench.consumer import Consumer, as_dict, diagnostics, read_back, spine_code
+from workbench.factories import make_patient, make_slot, new_nhs_number
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,11 @@ from fhirapi.resources.common import uk_time
 from practice import clock
 from practice.models import Appointment, AuditEvent, Patient
 from practice.services.appointments import attendance
-from tests.consumer import Consumer, as_dict, read_back
-from tests.factories import (
+from tests.fhirapi.answers import in_both_formats, resources, violations
+from tests.fhirapi.appointments import answer, assert_refused, cancel, diary, example
+from tests.shared import needs_shared
+from workbench.consumer import Consumer, as_dict, read_back
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_organisation,
@@ -20,9 +23,6 @@ from tests.factories import (
     make_slot,
     make_slots,
 )
-from tests.fhirapi.answers import in_both_formats, resources, violations
-from tests.fhirapi.appointments import answer, assert_refused, cancel, diary, example
-from tests.shared import needs_shared
 
 pytestmark = pytest.mark.django_db
 
@@ -140,7 +140,7 @@ def test_a_range_of_days_to_come_is_searched(consumer, practice, query):
 def test_today_is_londons(consumer, practice, monkeypatch, now, today):
     """In summer London's day begins an hour before the server's."""
     monkeypatch.setattr("fhirapi.views.timezone.now", lambda: now)
-    monkeypatch.setattr("tests.consumer.timezone.now", lambda: now)
+    monkeypatch.setattr("workbench.consumer.timezone.now", lambda: now)
     yesterday = today - timedelta(days=1)
 
     accepted = consumer.retrieve(practice.patient.pk, f"{today}", f"{today}")

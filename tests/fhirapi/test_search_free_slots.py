@@ -17,9 +17,11 @@ from fhirapi.resources.common import ODS_CODE
 from practice import clock, terminology
 from practice.models import Appointment
 from tests import profiles
-from tests.bodies import appointment_body
-from tests.consumer import ABSENT, Consumer, as_dict, diagnostics, issues, read_back, spine_code
-from tests.factories import (
+from tests.fhirapi.answers import in_both_formats, resources, violations
+from tests.shared import needs_shared
+from workbench.bodies import appointment_body
+from workbench.consumer import ABSENT, Consumer, as_dict, diagnostics, issues, read_back, spine_code
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_booking_organisation,
@@ -30,8 +32,7 @@ from tests.factories import (
     make_slot,
     make_slots,
 )
-from tests.fhirapi.answers import in_both_formats, resources, violations
-from tests.shared import ROOT, needs_shared
+from workbench.paths import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,9 @@ from fhirapi import ssp
 from fhirapi.errors import FHIRError
 from fhirapi.ssp import INTERACTIONS
 from practice.models import AuditEvent
-from tests.consumer import ABSENT, Consumer, diagnostics, spine_code
-from tests.factories import make_organisation
 from tests.shared import GPCONNECT, needs_shared
+from workbench.consumer import ABSENT, Consumer, diagnostics, spine_code
+from workbench.factories import make_organisation
 
 ASID = "200000000116"
 HEADERS = {

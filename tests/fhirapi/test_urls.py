@@ -5,7 +5,7 @@ from django.urls import resolve, reverse
 
 from fhirapi import ssp
 from fhirapi.views import NotImplementedView
-from tests.consumer import ABSENT, spine_code
+from workbench.consumer import ABSENT, spine_code
 
 BASE = "/A00001/STU3/1/gpconnect"
 

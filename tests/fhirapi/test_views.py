@@ -15,7 +15,8 @@ from fhirapi import ssp
 from practice.exceptions import SlotNotFree
 from practice.models import AuditEvent, Location
 from practice.services.audit import recording
-from tests.consumer import (
+from tests.fhirapi import echo
+from workbench.consumer import (
     ABSENT,
     Consumer,
     as_dict,
@@ -25,8 +26,7 @@ from tests.consumer import (
     read_back,
     spine_code,
 )
-from tests.factories import make_organisation
-from tests.fhirapi import echo
+from workbench.factories import make_organisation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.fhirapi.echo")]
 

@@ -11,10 +11,10 @@ from django.utils import timezone
 from fhirapi.resources import appointment
 from practice import clock
 from practice.models import Appointment, Patient
-from tests.bodies import appointment_body, cancelled, registration_body
-from tests.consumer import as_dict, spine_code
-from tests.factories import make_appointment, make_patient, make_slots
 from tests.fhirapi.answers import resources
+from workbench.bodies import appointment_body, cancelled, registration_body
+from workbench.consumer import as_dict, spine_code
+from workbench.factories import make_appointment, make_patient, make_slots
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import as_dict, read_back, spine_code
-from tests.factories import make_slots
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import as_dict, read_back, spine_code
+from workbench.factories import make_slots
 
 
 def search_query() -> dict:

@@ -4,14 +4,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.test import Client
 from django.utils import timezone
 
 from practice.models import AuditEvent, GenerationRun, Organisation
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
-from tests import factories
+from workbench import factories
+from workbench.staff import make_user
 
 User = get_user_model()
 STAFF = Actor(door=AuditEvent.Door.STAFF, user_id="test", name="Test", role="unknown")
@@ -33,29 +32,6 @@ LISTS = [
     "auth_user",
     "auth_group",
 ]
-
-
-def make_user(*organisations: Organisation, role: str = "", **overrides: Any) -> Any:
-    """Make somebody who may sign in, with a role, working at these practices."""
-    fields = {"username": f"user{factories.number()}", "is_staff": True}
-    user = User.objects.create_user(**{**fields, **overrides})
-    if role:
-        user.groups.add(Group.objects.get(name=role))
-    for organisation in organisations:
-        user.memberships.create(organisation=organisation)
-    return user
-
-
-def signed_in(*organisations: Organisation, role: str = "", **overrides: Any) -> Client:
-    """Return a browser in which such a person has signed in; ``client.user`` is that person."""
-    client = Client()
-    client.user = make_user(*organisations, role=role, **overrides)  # type: ignore[attr-defined]
-    client.force_login(client.user)
-    return client
-
-
-def superuser() -> Client:
-    return signed_in(is_superuser=True)
 
 
 def make_one_of_each(organisation: Organisation) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from practice import clock
 from practice.management.commands import generate_slots
 from practice.models import AuditEvent, GenerationRun, Organisation, Schedule, Slot
-from tests.factories import make_closure, make_organisation, make_template, tomorrow
+from workbench.factories import make_closure, make_organisation, make_template, tomorrow
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, Schedule, Slot
-from tests import factories
-from tests.practice.admin_world import form_data, last_event, new_events, signed_in, words
+from tests.practice.admin_world import form_data, last_event, new_events, words
+from workbench import factories
+from workbench.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 

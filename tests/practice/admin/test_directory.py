@@ -7,16 +7,9 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from practice.models import AccessProfile, Location, Organisation, Patient, Practitioner
-from tests import factories
-from tests.practice.admin_world import (
-    form_data,
-    last_event,
-    make_user,
-    new_events,
-    signed_in,
-    superuser,
-    words,
-)
+from tests.practice.admin_world import form_data, last_event, new_events, words
+from workbench import factories
+from workbench.staff import make_user, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 

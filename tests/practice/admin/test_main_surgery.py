@@ -4,8 +4,8 @@ import pytest
 from django.urls import reverse
 
 from practice.models import Organisation
-from tests.factories import make_location
-from tests.staff import MANAGER, make_staff
+from workbench.factories import make_location
+from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
 

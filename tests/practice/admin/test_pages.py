@@ -12,8 +12,9 @@ from django.urls import NoReverseMatch, reverse
 
 from practice import nhs_number
 from practice.models import Organisation
-from tests import factories
-from tests.practice.admin_world import LISTS, make_one_of_each, signed_in, superuser, words
+from tests.practice.admin_world import LISTS, make_one_of_each, words
+from workbench import factories
+from workbench.staff import signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,9 @@ import pytest
 from django.urls import reverse
 
 from practice.models import AuditEvent
-from tests import factories
-from tests.practice.admin_world import form_data, make_one_of_each, signed_in
+from tests.practice.admin_world import form_data, make_one_of_each
+from workbench import factories
+from workbench.staff import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("AUD-001", "AUD-007")]
 

@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 
 from practice.models import Closure, GenerationRun, SessionTemplate, Slot
-from tests import factories
-from tests.practice.admin_world import form_data, last_event, new_events, signed_in, words
+from tests.practice.admin_world import form_data, last_event, new_events, words
+from workbench import factories
+from workbench.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from practice.db.expressions import Epoch
 from practice.db.prepared import Numbers, Prepared, PreparedInsert, PreparedUpdate, QueryParameter
 from practice.models import AppointmentSlot, AuditEvent, Slot
-from tests.factories import make_access_profile, make_appointment, make_slots
+from workbench.factories import make_access_profile, make_appointment, make_slots
 
 pytestmark = pytest.mark.django_db
 

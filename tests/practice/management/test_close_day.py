@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent
 from practice.services.appointments import attendance
-from tests.factories import make_appointment, make_organisation, make_schedule, make_slot
+from workbench.factories import make_appointment, make_organisation, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db
 

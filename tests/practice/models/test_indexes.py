@@ -25,7 +25,7 @@ from practice.models import (
 )
 from practice.reads import bookability
 from practice.reads.appointments import patient_appointments
-from tests.factories import make_access_profile
+from workbench.factories import make_access_profile
 
 NOW = datetime.now(UTC)
 FIRST = clock.today(NOW) + timedelta(days=1)

@@ -25,7 +25,7 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_closure,

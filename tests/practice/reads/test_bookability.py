@@ -14,7 +14,7 @@ from practice.models import AccessProfile, Slot
 from practice.reads import bookability
 from practice.reads.bookability import ANYBODY, BookingParty, OfferedRows, Reason, Refusal
 from practice.services.appointments.changing import cancel_appointment
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_actor,
     make_appointment,

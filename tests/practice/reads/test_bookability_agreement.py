@@ -19,7 +19,7 @@ from practice.models import AccessProfile, Appointment, AppointmentSlot, Organis
 from practice.reads import bookability
 from practice.reads.bookability import BookingParty, OfferedRows, Reason
 from practice.services.appointments.booking import check_offered
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_location,
     make_organisation,

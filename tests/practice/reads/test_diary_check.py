@@ -17,9 +17,9 @@ from practice.services.appointments.rescheduling import move_appointment
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
 from tests.append_only import unprotected
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import as_dict
-from tests.factories import (
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import as_dict
+from workbench.factories import (
     make_appointment,
     make_organisation,
     make_patient,

@@ -10,7 +10,7 @@ from django.utils import timezone
 from practice import clock
 from practice.models import Appointment, Slot
 from practice.reads.utilisation import Use, median, utilisation
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_booking_organisation,
     make_organisation,
@@ -18,7 +18,7 @@ from tests.factories import (
     make_schedule,
     make_slots,
 )
-from tests.staff import RECEPTIONIST, make_staff
+from workbench.staff import RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 

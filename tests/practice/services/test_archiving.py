@@ -24,7 +24,7 @@ from practice.reads import diary_check
 from practice.reads.utilisation import utilisation
 from practice.services import archiving
 from practice.services.appointments import attendance, changing
-from tests.factories import (
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_organisation,
@@ -32,9 +32,9 @@ from tests.factories import (
     make_slots,
     make_template,
 )
-from tests.servers import database_url
-from tests.shared import ROOT
-from tests.staff import RECEPTIONIST, make_staff
+from workbench.paths import ROOT
+from workbench.servers import database_url
+from workbench.staff import RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 

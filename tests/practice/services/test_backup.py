@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent, AuditSeal, Slot
 from practice.services.audit import sealing
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import as_dict
-from tests.factories import make_appointment, make_slots
-from tests.servers import database_url
-from tests.shared import ROOT
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import as_dict
+from workbench.factories import make_appointment, make_slots
+from workbench.paths import ROOT
+from workbench.servers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

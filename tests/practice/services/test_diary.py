@@ -17,7 +17,7 @@ from practice.exceptions import (
 from practice.models import AuditEvent, Location, Schedule, Slot
 from practice.services import diary
 from practice.services.audit.recording import Actor
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_location,

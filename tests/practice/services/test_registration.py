@@ -14,7 +14,7 @@ from practice.exceptions import (
 )
 from practice.models import AuditEvent, Patient
 from practice.services.registration import register_patient, verify_patient
-from tests.factories import make_actor, make_organisation, make_patient
+from workbench.factories import make_actor, make_organisation, make_patient
 
 NOW = datetime(2026, 6, 1, 22, 30, tzinfo=UTC)  # 23:30 in London, still the first of June
 TODAY = date(2026, 6, 1)

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from practice import clock
-from tests.factories import (
+from tests.practice.admin_world import words
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_organisation,
@@ -15,8 +16,7 @@ from tests.factories import (
     make_slots,
     make_template,
 )
-from tests.practice.admin_world import words
-from tests.staff import MANAGER, RECEPTIONIST, make_staff
+from workbench.staff import MANAGER, RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 

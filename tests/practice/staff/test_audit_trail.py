@@ -13,8 +13,9 @@ from practice.models import AuditEvent
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
 from practice.staff import audit_trail
-from tests import factories
-from tests.practice.admin_world import signed_in, words
+from tests.practice.admin_world import words
+from workbench import factories
+from workbench.staff import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("AUD-014")]
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice import clock, nhs_number
 from practice.models import Appointment, AuditEvent, Slot
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_organisation,
     make_patient,
@@ -17,7 +17,7 @@ from tests.factories import (
     make_slot,
     make_slots,
 )
-from tests.staff import MANAGER, make_staff
+from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
 

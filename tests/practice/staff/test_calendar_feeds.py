@@ -11,7 +11,7 @@ from django.utils import timezone
 from practice import clock
 from practice.models import AuditEvent, CalendarFeed
 from practice.services import calendar_feeds
-from tests.factories import (
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_organisation,
@@ -21,7 +21,7 @@ from tests.factories import (
     make_slots,
     tomorrow,
 )
-from tests.staff import AUDITOR, MANAGER, RECEPTIONIST, make_staff
+from workbench.staff import AUDITOR, MANAGER, RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 

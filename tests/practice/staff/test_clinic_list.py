@@ -5,14 +5,14 @@ from django.contrib.auth.models import User
 
 from practice import nhs_number
 from practice.models import AuditEvent
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_organisation,
     make_patient,
     make_schedule,
     make_slots,
 )
-from tests.staff import make_staff
+from workbench.staff import make_staff
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, Closure, ContactAttempt, Slot
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_organisation,
     make_patient,
@@ -17,7 +17,7 @@ from tests.factories import (
     make_slots,
     tomorrow,
 )
-from tests.staff import MANAGER, make_staff
+from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from practice import clock
 from practice.models import Appointment, AuditEvent, Slot
 from practice.services.appointments import changing
 from practice.staff.diary_layout import LANES, LONGEST_AXIS, Scale, lanes_of, wall_time
-from tests.factories import (
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_location,
@@ -22,7 +22,7 @@ from tests.factories import (
     make_slot,
     make_slots,
 )
-from tests.staff import AUDITOR, make_staff
+from workbench.staff import AUDITOR, make_staff
 
 THURSDAY = date(2026, 11, 19)
 MORNING = datetime(2026, 11, 19, 9, 0, tzinfo=UTC)

@@ -9,7 +9,8 @@ from django.utils import timezone
 from practice import clock
 from practice.models import Appointment, AuditEvent, GenerationRun
 from practice.services.appointments import attendance
-from tests.factories import (
+from tests.practice.admin_world import words
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_booking_organisation,
@@ -19,8 +20,7 @@ from tests.factories import (
     make_schedule,
     make_slots,
 )
-from tests.practice.admin_world import make_user, signed_in, superuser, words
-from tests.staff import RECEPTIONIST, make_staff
+from workbench.staff import RECEPTIONIST, make_staff, make_user, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 

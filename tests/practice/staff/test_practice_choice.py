@@ -4,16 +4,9 @@ import pytest
 from django.urls import reverse
 
 from practice.staff.urls import urlpatterns as staff_pages
-from tests.factories import make_location, make_organisation
-from tests.practice.admin_world import (
-    LISTS,
-    form_data,
-    make_one_of_each,
-    make_user,
-    signed_in,
-    superuser,
-    words,
-)
+from tests.practice.admin_world import LISTS, form_data, make_one_of_each, words
+from workbench.factories import make_location, make_organisation
+from workbench.staff import make_user, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 

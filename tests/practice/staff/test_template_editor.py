@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, GenerationRun, SessionTemplate, Slot
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_closure,
@@ -19,7 +19,7 @@ from tests.factories import (
     make_practitioner,
     make_template,
 )
-from tests.staff import MANAGER, RECEPTIONIST, make_staff
+from workbench.staff import MANAGER, RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 

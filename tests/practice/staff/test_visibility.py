@@ -9,8 +9,8 @@ from django.utils import timezone
 from practice import clock
 from practice.reads.bookability import BookingParty, Reason
 from practice.staff.visibility import explain
-from tests.consumer import as_dict
-from tests.factories import (
+from workbench.consumer import as_dict
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_organisation,
@@ -19,7 +19,7 @@ from tests.factories import (
     make_slot,
     make_slots,
 )
-from tests.staff import MANAGER, make_staff
+from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from practice.exceptions import ChangeRefused, VersionConflict
 from practice.models import Appointment, AuditEvent
 from practice.services.appointments import attendance
 from practice.services.audit.recording import Actor
-from tests.factories import make_appointment, make_patient, make_slot
+from workbench.factories import make_appointment, make_patient, make_slot
 
 RECEPTION = Actor(door="staff", user_id="reception", name="Rita Reception", role="Receptionist")
 

@@ -35,7 +35,7 @@ from practice.exceptions import (
 )
 from practice.models import AccessProfile, Appointment, AppointmentSlot, AuditEvent, Patient, Slot
 from practice.services.appointments import changing
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_actor,
     make_appointment,

@@ -7,7 +7,7 @@ from practice.exceptions import SlotNotFree
 from practice.models import AuditEvent, Slot
 from practice.services.appointments import rescheduling
 from practice.services.audit.recording import Actor
-from tests.factories import make_appointment, make_patient, make_slot, make_slots
+from workbench.factories import make_appointment, make_patient, make_slot, make_slots
 
 RECEPTION = Actor(door="staff", user_id="reception", name="Rita Reception", role="Receptionist")
 

@@ -15,10 +15,10 @@ from practice.models import Appointment, AuditEvent
 from practice.services import enablement
 from practice.services.audit import recording, sealing
 from practice.services.audit.recording import Actor, storable
-from tests import factories
-from tests.bodies import appointment_body, cancelled
-from tests.consumer import as_dict, make_claims
-from tests.factories import (
+from workbench import factories
+from workbench.bodies import appointment_body, cancelled
+from workbench.consumer import as_dict, make_claims
+from workbench.factories import (
     make_actor,
     make_appointment,
     make_organisation,

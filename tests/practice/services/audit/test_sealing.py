@@ -17,9 +17,9 @@ from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 from practice.services.audit import recording, sealing
 from practice.services.audit.sealing import Kind
 from tests.append_only import unprotected
-from tests.factories import make_actor, make_organisation
-from tests.servers import database_url
-from tests.shared import ROOT
+from workbench.factories import make_actor, make_organisation
+from workbench.paths import ROOT
+from workbench.servers import database_url
 
 
 def record(organisation, number=1, **overrides):

@@ -15,8 +15,8 @@ from django.utils import timezone
 from practice.models import AuditEvent
 from practice.services.audit import recording, sealing
 from practice.services.audit import spool as audit_spool
-from tests.factories import make_actor, make_organisation
-from tests.shared import ROOT
+from workbench.factories import make_actor, make_organisation
+from workbench.paths import ROOT
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from practice.services import diary
 from practice.services.audit.recording import Actor
 from practice.services.closures import closing, reopening
 from practice.services.generation import runs
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_location,
     make_organisation,

@@ -31,7 +31,7 @@ from practice.services.closures import closing, reopening
 from practice.services.generation import runs
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.generation.slot_differences import Covered
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_location,
     make_organisation,

@@ -17,15 +17,15 @@ from practice.models import Appointment, Schedule, Slot, TemplateBlock
 from practice.services import diary
 from practice.services.audit.recording import Actor
 from practice.services.generation import runs
-from tests.factories import (
+from workbench.factories import (
     make_appointment,
     make_organisation,
     make_patient,
     make_practitioner,
     make_template,
 )
-from tests.servers import database_url
-from tests.shared import ROOT
+from workbench.paths import ROOT
+from workbench.servers import database_url
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 

@@ -23,7 +23,7 @@ from practice.services.appointments import changing
 from practice.services.audit.recording import Actor
 from practice.services.generation import bulk, runs
 from practice.services.generation.bank_holidays import seed_bank_holidays
-from tests.factories import (
+from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_closure,

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection, connections
 
-from tests.shared import ROOT
+from workbench.paths import ROOT
 
 ENOUGH_SECONDS = 60  # for anything here; nothing comes near it unless it hangs
 
@@ -32,7 +32,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Answer:
-    """As much of Django's response as the readers of tests.consumer need."""
+    """As much of Django's response as the readers of workbench.consumer need."""
 
     status_code: int
     headers: Mapping[str, str]

@@ -1,6 +1,6 @@
 """A PostgreSQL server of the test's own, that may be stopped, killed, filled up and started again.
 
-Unlike that of tests.postgresql it keeps its promises over a crash: fsync and all that are on.
+Unlike that of workbench.postgresql it keeps its promises over a crash: fsync and all that are on.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from tests.postgresql import binaries, unprivileged, wait_until_ready
+from workbench.postgresql import binaries, unprivileged, wait_until_ready
 
 
 class Cluster:

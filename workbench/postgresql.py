@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server around one command: ``python -m tests.postgresql -- pytest``.
+"""A throw-away PostgreSQL server around one command: ``python -m workbench.postgresql -- pytest``.
 
 The server is made from the binaries on the machine (those in PATH, or Debian's), listens on a
 Unix socket in a temporary folder only, and is stopped and removed when the command ends, however
@@ -128,7 +128,7 @@ def run(command: list[str], url: str) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.postgresql", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m workbench.postgresql", description=__doc__)
     parser.add_argument("--required", action="store_true", help="fail when there are no binaries")
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
