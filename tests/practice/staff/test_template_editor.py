@@ -94,7 +94,7 @@ def blocks_of(page) -> list[str]:
 def timeline(page) -> list[str]:
     return [
         f"{clock.local(each.start):%H:%M} {each.words or 'Break'}"
-        for each in page.context["outlook"].stretches
+        for each in page.context["outlook"].timeline
     ]
 
 
