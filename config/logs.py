@@ -1,4 +1,4 @@
-"""Log lines, for people or as JSON; never with an NHS number in them (DESIGN, "Trust").
+"""Log lines, for people or as JSON; never with an NHS number in them.
 
 DJANGO_LOG_FORMAT chooses. Within a request every line says which one it belongs to: the middleware
 of config.observation puts that into ``context``.

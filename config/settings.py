@@ -201,7 +201,8 @@ def database(url: str) -> dict[str, Any]:
     """Turn a database URL into Django's settings, with what this project relies on.
 
     SQLite: a queue for writers instead of "database is locked" (config.sqlite, IMMEDIATE, WAL).
-    PostgreSQL: a pool, because a new connection costs more than most requests (TRIAL.md).
+    PostgreSQL: a pool, because a new connection costs more than most requests
+    (docs/techniques.md, "The server").
     """
     settings: dict[str, Any] = dict(dj_database_url.parse(url))
     if settings["ENGINE"] == "django.db.backends.sqlite3":

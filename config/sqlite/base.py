@@ -2,9 +2,10 @@
 
 SQLite has one writer at a time. Its busy handler lets the others sleep and try again, each for a
 little longer, so that under load the one who has waited longest is the least likely to be next: 50
-rivals for one slot then wait for seconds, and some would be told "database is locked" (TRIAL.md,
-D). So a transaction takes its turn before ``BEGIN IMMEDIATE``: first among the threads of this
-process, in order of arrival, then among processes, by a lock on a file beside the database.
+rivals for one slot then wait for seconds, and some would be told "database is locked"
+(docs/techniques.md, "Many bookers, one slot"). So a transaction takes its turn before
+``BEGIN IMMEDIATE``: first among the threads of this process, in order of arrival, then among
+processes, by a lock on a file beside the database.
 
 It holds for what begins with ``transaction.atomic``. A single statement outside is left to the busy
 handler; so is another program, such as the sqlite3 shell, that has the database open.

@@ -260,7 +260,7 @@ def _written(compiler: Any) -> tuple[str, Sequence[Any]]:
     """The statement, with what never changes written into it on PostgreSQL, and its parameters.
 
     There a plan that is kept for all values could not use an index for ``status = 'free'`` alone if
-    the status were one of them (TRIAL.md, G).
+    the status were one of them (docs/techniques.md, "Indexes of the search").
     """
     sql, parameters = compiler.as_sql()
     if compiler.connection.vendor != "postgresql":

@@ -1,7 +1,7 @@
 """On PostgreSQL, let the database refuse two sessions of one holder at one time.
 
 An exclusion constraint on sessions, not on slots: on slots it makes bulk writes three times as slow
-(TRIAL.md, E). SQLite has none; there the services check it under the write lock.
+(docs/techniques.md, "Writing very many slots"). SQLite has none; there the services check it under the write lock.
 """
 
 from django.db import migrations

@@ -1,7 +1,8 @@
 """Writing very many slots at once: the one place that passes the ORM by, for its speed.
 
-A model instance costs more than the row it writes: for a year of slots 13 s instead of 3 (TRIAL.md,
-E). Both databases get the same columns in the same order, so that they cannot differ.
+A model instance costs more than the row it writes: for a year of slots 13 s instead of 3
+(docs/techniques.md, "Writing very many slots"). Both databases get the same columns in the same
+order, so that they cannot differ.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

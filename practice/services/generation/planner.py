@@ -10,7 +10,7 @@ generation can plan a week, apply it and forget it. The rules:
 - No two sessions of one holder overlap, at whichever practice.
 - What lies before ``now`` is left as it was.
 
-Source: DESIGN, "Generating slots"; AVAIL-081, AVAIL-083.
+Source: AVAIL-081, AVAIL-083.
 """
 
 from collections import Counter, defaultdict

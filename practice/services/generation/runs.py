@@ -69,7 +69,7 @@ def generate(
 
     ``template_ids`` limits it to these templates' sessions; ``progress`` is told the number of days
     each time some are done. Returns the run with its numbers; one that fails is marked so, and what
-    went wrong is raised. Source: DESIGN, "Generating slots".
+    went wrong is raised.
     """
     ids = None if template_ids is None else frozenset(template_ids)
     scope = Scope(organisation, from_date, to_date, now, ids)
