@@ -1,12 +1,11 @@
 """The promises of the house, kept for code that is not yet written.
 
-Which way the doors open, what no room may hold, and that the README tells the truth.
+Which way the doors open, what no room may hold. tests/test_documents.py holds the documents.
 """
 
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 from django.urls import URLResolver
@@ -17,7 +16,6 @@ from practice import exceptions
 from workbench.paths import ROOT
 
 PACKAGES = ("config", "practice", "fhirapi")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def sources():
@@ -217,59 +215,7 @@ def test_every_refusal_of_the_practice_has_a_spine_code(refusal):
     assert "__init__" in vars(refusal) or str(raised) == refusal.__doc__.strip()
 
 
-# ---------------------------------------------------------------- the README tells the truth
-
-
-def section(title):
-    """The text of one section of the README, up to the next of the same rank."""
-    found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
-    assert found, f"the README has no section {title}"
-    return found.group(1)
-
-
-def first_column(title):
-    """What stands in code style in the first column of a section's tables."""
-    rows = [line for line in section(title).splitlines() if line.startswith("| `")]
-    return {re.match(r"\| `([^`]+)`", row).group(1) for row in rows}
-
-
-def test_configuration_lists_every_variable_and_no_other():
-    readers = (ROOT / "config" / "settings.py", ROOT / "gunicorn.conf.py")
-    text = "\n".join(path.read_text(encoding="utf-8") for path in readers)
-    read = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", text))
-
-    assert first_column("Configuration") == read
-
-
-def test_packages_lists_every_requirement_and_no_other():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    required = {re.split(r"[\[=]", line)[0] for line in lines if line and line[0] != "#"}
-
-    assert first_column("Packages") == required
-    assert [line for line in lines if line and line[0] != "#" and "==" not in line] == []
-
-
-def test_interactions_lists_the_table_that_requests_are_checked_against():
-    listed = {
-        tuple(cell.strip().strip("`") for cell in line.split("|")[1:4])
-        for line in section("Interactions").splitlines()
-        if line.startswith("| `")
-    }
-
-    assert listed == {(each.verb, each.path, each.id) for each in ssp.INTERACTIONS}
-
-
-def test_commands_lists_every_management_command_and_no_other():
-    ours = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
-
-    assert {each.split()[0] for each in first_column("Commands")} == ours
-
-
-def test_make_words_are_those_of_the_makefile():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)) - {"help"}
-
-    assert {each.removeprefix("make ") for each in first_column("Daily work")} == targets
+# ---------------------------------------------------------------- one way to serve
 
 
 def test_make_serve_and_production_start_the_server_with_the_same_words():
@@ -281,9 +227,3 @@ def test_make_serve_and_production_start_the_server_with_the_same_words():
     ]
 
     assert commands == [[("-m gunicorn config.wsgi", "")]] * 2
-
-
-def test_files_named_in_the_readme_exist():
-    named = re.findall(r"\]\((?!http|#)([^)]+)\)", README)
-
-    assert [name for name in named if not (ROOT / Path(name)).exists()] == []

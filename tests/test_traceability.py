@@ -1,11 +1,15 @@
 """The report of which requirements have tests can be believed."""
 
+import json
+import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import pytest
 
 from tests import traceability
-from tests.shared import needs_shared
+from tests.shared import GPCONNECT, needs_shared
+from workbench.paths import ROOT
 
 
 @dataclass
@@ -37,9 +41,9 @@ def test_tests_are_found_by_the_ids_in_their_marks():
 
 def test_the_report_counts_by_group_and_lists_what_has_no_test():
     requirements = [
-        {"id": "GEN-001", "group": "GEN", "strength": "SHALL", "text": "One"},
-        {"id": "GEN-002", "group": "GEN", "strength": "MAY", "text": "Two"},
-        {"id": "PERF-001", "group": "PERF", "strength": "SHALL", "text": "Three"},
+        traceability.Requirement("GEN-001", "SHALL", "One"),
+        traceability.Requirement("GEN-002", "MAY", "Two"),
+        traceability.Requirement("PERF-001", "SHALL", "Three"),
     ]
 
     lines = [" ".join(line.split()) for line in traceability.report(requirements, ["GEN-001"])]
@@ -54,10 +58,44 @@ def test_the_report_counts_by_group_and_lists_what_has_no_test():
     ]
 
 
-@needs_shared
 def test_every_mark_names_a_requirement_that_exists(request):
     """Every mark of this very run, which is the whole suite in continuous integration."""
-    _, known = traceability.catalogue()
+    known = traceability.catalogue().texts
     found = traceability.places(request.session.items)
 
     assert {identifier: at for identifier, at in found.items() if identifier not in known} == {}
+
+
+def test_the_index_counts_what_the_tables_hold():
+    """So that a row that the reader does not recognise is noticed."""
+    index = (ROOT / "docs" / "requirements" / "README.md").read_text(encoding="utf-8")
+    counted = {
+        group: tuple(map(int, numbers.split("|")))
+        for group, numbers in re.findall(
+            r"^\| ([A-Z]+) \| \[\w+\.md\].+ \| (\d+ \| \d+ \| \d+ \| \d+) \|$", index, re.MULTILINE
+        )
+    }
+
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in traceability.catalogue().requirements:
+        found[each.group][each.strength] += 1
+
+    assert counted == {
+        group: (count.total(), count["SHALL"], count["SHOULD"], count["MAY"])
+        for group, count in found.items()
+    }
+
+
+@needs_shared
+def test_the_texts_are_those_of_the_published_catalogue():
+    """docs/requirements and docs/decisions.md are a copy: what is mended is mended in both."""
+    index = json.loads((GPCONNECT / "requirements" / "index.json").read_text(encoding="utf-8"))
+    ours = traceability.catalogue()
+
+    assert [each._asdict() for each in ours.requirements] == [
+        {"id": each["id"], "strength": each["strength"], "text": each["text"].replace("`../", "`")}
+        for each in index["requirements"]
+    ]
+    assert {each["id"]: each["choice"] for each in index["decisions"]} == {
+        identifier: text for identifier, text in ours.texts.items() if identifier.startswith("DEC-")
+    }

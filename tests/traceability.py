@@ -2,21 +2,21 @@
 
 Collects the tests, without running them, and reads the ids in their marks, such as
 ``@pytest.mark.req("BOOK-063")``, those of modules, classes and single parameters included. An id
-that the published catalogue lacks is an error: exit code 1. A skipped test counts; the test report
+that docs/requirements lacks is an error: exit code 1. A skipped test counts; the test report
 says what was skipped.
 """
 
 import contextlib
 import io
-import json
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.shared import GPCONNECT, MISSING
 from workbench.paths import ROOT
 
 # The groups whose every SHALL has a test, as far as a test can hold it.
@@ -57,27 +57,61 @@ def collect() -> dict[str, list[str]]:
     return collector.places
 
 
-def catalogue() -> tuple[list[dict[str, str]], set[str]]:
-    """The requirements, and all ids that a mark may name: those, decisions and staff stories."""
-    folder = GPCONNECT / "requirements"
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    stories = re.findall(r"STAFF-\d+", (folder / "staff_user_stories.md").read_text("utf-8"))
-    return index["requirements"], {
-        *(each["id"] for each in index["requirements"] + index["decisions"]),
-        *stories,
-    }
+class Requirement(NamedTuple):
+    """A row of the catalogue: what must, should or may be done."""
+
+    id: str
+    strength: str
+    text: str
+
+    @property
+    def group(self) -> str:
+        return self.id.partition("-")[0]
 
 
-def report(requirements: list[dict[str, str]], tested: Iterable[str]) -> Iterator[str]:
+class Catalogue(NamedTuple):
+    """What docs/requirements and docs/decisions.md say."""
+
+    requirements: list[Requirement]
+    # The first words of every id that may be cited: requirements, decisions, stories of staff.
+    texts: dict[str, str]
+
+
+def rows(path: Path) -> Iterator[list[str]]:
+    """The rows of a document's tables that begin with an id, as cells."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if re.match(r"\| [A-Z]+-\d+ \|", line):
+            cells = re.split(r"(?<!\\)\|", line)[1:-1]
+            yield [cell.strip().replace("\\|", "|") for cell in cells]
+
+
+def catalogue() -> Catalogue:
+    """The requirements, in the order of their index, and the text of every id."""
+    folder = ROOT / "docs" / "requirements"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    files = re.findall(r"^\| [A-Z]+ \| \[\w+\.md\]\((\w+\.md)\)", index, re.MULTILINE)
+    requirements = [
+        Requirement(identifier, strength, words)
+        for name in files
+        for identifier, strength, words, *_ in rows(folder / name)
+    ]
+    stories = [folder / "staff_user_stories.md", folder / "beyond_1_2_7.md"]
+    texts = {each.id: each.text for each in requirements}
+    texts |= {cells[0]: cells[2] for path in stories for cells in rows(path)}
+    texts |= {cells[0]: cells[3] for cells in rows(ROOT / "docs" / "decisions.md")}
+    return Catalogue(requirements, texts)
+
+
+def report(requirements: Iterable[Requirement], tested: Iterable[str]) -> Iterator[str]:
     """The lines of the report: a table of groups, then the ids without a test."""
     tested = set(tested)
-    groups: dict[str, list[dict[str, str]]] = defaultdict(list)
+    groups: dict[str, list[Requirement]] = defaultdict(list)
     for requirement in requirements:
-        groups[requirement["group"]].append(requirement)
+        groups[requirement.group].append(requirement)
     yield f"{'group':6} {'ids':>9} {'SHALL':>9}  of which with tests"
     for group, members in groups.items():
-        shall = [each["id"] for each in members if each["strength"] == "SHALL"]
-        with_test = sum(each["id"] in tested for each in members)
+        shall = [each.id for each in members if each.strength == "SHALL"]
+        with_test = sum(each.id in tested for each in members)
         shall_with_test = sum(identifier in tested for identifier in shall)
         wanted = "" if group in ALL_SHALL else "  (not required of this group)"
         yield (
@@ -85,11 +119,11 @@ def report(requirements: list[dict[str, str]], tested: Iterable[str]) -> Iterato
             f"{f'{shall_with_test}/{len(shall)}':>9}{wanted}"
         )
     for group, members in groups.items():
-        missing = [each for each in members if each["id"] not in tested]
+        missing = [each for each in members if each.id not in tested]
         if missing:
             yield f"\n{group}: {len(missing)} without a test"
         for each in missing:
-            yield f"  {each['id']:10} {each['strength']:6} {shortened(each['text'])}"
+            yield f"  {each.id:10} {each.strength:6} {shortened(each.text)}"
 
 
 def shortened(text: str, width: int = 110) -> str:
@@ -97,15 +131,15 @@ def shortened(text: str, width: int = 110) -> str:
 
 
 def main() -> int:
-    if not GPCONNECT.is_dir():
-        print(MISSING)
-        return 0
     requirements, known = catalogue()
     found = collect()
     print("\n".join(report(requirements, found)))
     unknown = {identifier: tests for identifier, tests in found.items() if identifier not in known}
     for identifier, tests in unknown.items():
-        print(f"\nERROR: {identifier} is not in the catalogue: {', '.join(tests)}", file=sys.stderr)
+        print(
+            f"\nERROR: {identifier} is not in docs/requirements: {', '.join(tests)}",
+            file=sys.stderr,
+        )
     return 1 if unknown else 0
 
 
