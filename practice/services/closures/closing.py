@@ -16,7 +16,7 @@ from practice.exceptions import (
     PlanChanged,
     PractitionerNotFound,
 )
-from practice.models import Closure, Schedule
+from practice.models import Appointment, Closure, Schedule
 from practice.reads import directory
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
@@ -82,6 +82,7 @@ def plan_closing(closure: Closure, *, now: datetime) -> Plan:
 def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None = None) -> Plan:
     """Save a new closure and do what ``plan_closing`` says; return what was done.
 
+    Whoever it orphans is on its call list from then on: still to be told, because of this closure.
     ``digest`` is that of the impact that was shown. Raises PlanChanged when it is no longer that,
     DiaryRefused, LocationNotFound, PractitionerNotFound; then nothing has changed.
     """
@@ -98,6 +99,7 @@ def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None =
         closure._state.adding = True
         closure.save()
         apply_plan(plan, actor, now)
+        _put_on_call_list(plan, closure)
         record_closure("closure.create", closure, plan, actor, now)
         return plan
 
@@ -174,6 +176,13 @@ def as_plan(
 def apply_plan(plan: Plan, actor: Actor, now: datetime) -> None:
     for week in plan.weeks:
         apply_week(week, organisation=plan.scope.organisation, actor=actor, now=now)
+
+
+def _put_on_call_list(plan: Plan, closure: Closure) -> None:
+    """Mark whom the closure has just orphaned: their rows are locked since ``apply_plan``."""
+    ids = [held.id for session in plan.sessions for held in session.orphan]
+    if ids:
+        Appointment.objects.filter(pk__in=ids).update(to_be_told=True, affected_by=closure)
 
 
 def record_closure(event: str, closure: Closure, plan: Plan, actor: Actor, now: datetime) -> None:

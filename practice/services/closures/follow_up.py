@@ -50,10 +50,10 @@ def apply_decisions(
     now: datetime,
     booked_by: User | None = None,
 ) -> Outcome:
-    """Do for each appointment that a closure met what was decided; without a word it is left.
+    """Do for each appointment that a closure orphaned what was decided; without a word it is left.
 
     ``reason`` is the cancellation reason, which other organisations can read. Everybody concerned
-    is marked as still to be told.
+    stays on the call list that closing has put them on; of a move, the new appointment does.
     """
     outcome = Outcome()
     organisation = closure.organisation
@@ -65,10 +65,10 @@ def apply_decisions(
                 changed = _apply_decision(
                     appointment, decision, reason=reason, actor=actor, now=now, booked_by=booked_by
                 )
-                _to_be_told(changed, closure)
+                if changed.pk != appointment.pk:
+                    _hand_on_call(appointment, changed, closure)
         except PracticeError as refusal:
             outcome.failed.append((appointment, str(refusal)))
-            _to_be_told(appointment, closure)
             continue
         {"move": outcome.moved, "cancel": outcome.cancelled}.get(
             decision.what, outcome.left
@@ -105,8 +105,10 @@ def _apply_decision(
     return appointment
 
 
-def _to_be_told(appointment: Appointment, closure: Closure) -> None:
-    Appointment.objects.filter(pk=appointment.pk).update(to_be_told=True, affected_by=closure)
+def _hand_on_call(old: Appointment, new: Appointment, closure: Closure) -> None:
+    """Let the call list name the new appointment in place of the one that was moved."""
+    Appointment.objects.filter(pk=old.pk).update(to_be_told=False, affected_by=None)
+    Appointment.objects.filter(pk=new.pk).update(to_be_told=True, affected_by=closure)
 
 
 # ---------------------------------------------------------------- another time for each

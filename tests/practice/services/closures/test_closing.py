@@ -102,6 +102,33 @@ def test_the_impact_is_shown_and_nothing_written(practice, generated, django_ass
     assert shown.counts["sessions_withdrawn"] == 0
 
 
+def test_whoever_is_orphaned_is_on_the_closures_call_list(practice, generated):
+    """F2: whoever calls the service, the list of whom to telephone is filled."""
+    met = make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
+    untouched = make_appointment(
+        make_slots(1, make_schedule(start=at("14:00"), end=at("15:00"))), now=NOW
+    )
+
+    close(practice, end_time=time(12))
+
+    for appointment in (met, untouched):
+        appointment.refresh_from_db()
+    assert (met.to_be_told, met.affected_by) == (True, Closure.objects.get(kind="closed"))
+    assert (untouched.to_be_told, untouched.affected_by) == (False, None)
+
+
+def test_who_was_orphaned_before_keeps_the_closure_that_did_it(practice, generated):
+    met = make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
+    close(practice, end_time=time(12))
+    first = Closure.objects.get(kind="closed")
+    Appointment.objects.update(to_be_told=False)
+
+    close(practice, kind="training")
+
+    met.refresh_from_db()
+    assert (met.to_be_told, met.affected_by) == (False, first)
+
+
 def test_closing_does_what_the_impact_showed(practice, generated):
     appointment = make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
     shown = closing.plan_closing(closure(practice), now=NOW)
