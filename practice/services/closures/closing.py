@@ -1,8 +1,8 @@
-"""Closing and reopening: what it means for the diary that has been generated already.
+"""Closing a time: what it would do to the diary as it stands, and doing exactly that.
 
-A closure is a person's word about a time, newer than what was changed by hand before: it withdraws
-hand-made free slots too, which generation by itself never does. Bookings are orphaned, not moved;
-what to do about each is for people to decide.
+A person closes a time after what was changed by hand before: so a closure withdraws free slots made
+by hand too, which generation by itself never does. Bookings are orphaned, not moved; people decide
+what becomes of each.
 """
 
 from datetime import date, datetime, timedelta
@@ -59,7 +59,7 @@ def plan_closing(closure: Closure, *, now: datetime) -> Plan:
             for row in rows
             if row.is_free and moment(row.start) >= now and row.start < last and first < row.end
         ]
-        stranded = [h for h in held[schedule.pk] if h.start < last and first < h.end]
+        met = [h for h in held[schedule.pk] if h.start < last and first < h.end]
         # Blocked slots alone keep no session.
         kept = [row for row in rows if row not in going and (row.is_free or row.is_booked)]
         ends = not kept and schedule.start >= now
@@ -73,7 +73,7 @@ def plan_closing(closure: Closure, *, now: datetime) -> Plan:
                 values_of(schedule),
                 withdraw=tuple(going),
                 slots_left=len(rows) - len(going),
-                orphan=tuple(h for h in stranded if not h.orphaned),
+                orphan=tuple(h for h in met if not h.orphaned),
             )
         )
     return as_plan(closure, sessions, [], now)

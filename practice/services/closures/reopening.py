@@ -75,8 +75,10 @@ def reopen(
 
 
 def plan_reopening(closure: Closure, now: datetime) -> Plan:
-    """Plan the return of hand-made sessions and extra slots, where nothing else is closed."""
-    first, last = (seconds(at) for at in closure.period)
+    """Plan the return of hand-made sessions and extra slots, where nothing else is closed.
+
+    What templates made is not in it: generating brings that back.
+    """
     others = list(
         Closure.objects.filter(
             organisation=closure.organisation,
@@ -85,14 +87,26 @@ def plan_reopening(closure: Closure, now: datetime) -> Plan:
         ).exclude(pk=closure.pk)
     )
     schedules = [schedule for schedule in sessions_met(closure) if is_met(closure, schedule)]
-    ids = [schedule.pk for schedule in schedules]
-    slots, held = slots_and_bookings(ids, now)
+    slots, held = slots_and_bookings([schedule.pk for schedule in schedules], now)
     sessions, skipped = [], []
     for schedule in schedules:
         if schedule.withdrawn and not schedule.withdrawn_by_plan:
             continue
-        by_hand = schedule.template_id is None
-        closed = closures_of(
+        reopened = ReopenedTime(closure, others, schedule)
+        try:
+            sessions.append(_plan_session(reopened, slots[schedule.pk], held[schedule.pk], now=now))
+        except HolderElsewhere as error:
+            skipped.append(Skipped(schedule.date, title(schedule), str(error)))
+    return as_plan(closure, sessions, skipped, now)
+
+
+class ReopenedTime:
+    """The part of a session that one closure has closed and no other closure does."""
+
+    def __init__(self, closure: Closure, others: list[Closure], schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.first, self.last = (seconds(at) for at in closure.period)
+        self.still_closed: list[Closed] = closures_of(
             others,
             start=seconds(schedule.start),
             end=seconds(schedule.end),
@@ -101,40 +115,41 @@ def plan_reopening(closure: Closure, now: datetime) -> Plan:
             runs_on_bank_holidays=runs_on_bank_holidays(schedule),
         )
 
-        def opens(item: SlotRow | HeldAppointment, closed: list[Closed] = closed) -> bool:
-            return (
-                item.start < last
-                and first < item.end
-                and not any(start < item.end and item.start < end for start, end, _ in closed)
+    def has(self, item: SlotRow | HeldAppointment) -> bool:
+        """Whether a slot or an appointment lies in it."""
+        return (
+            item.start < self.last
+            and self.first < item.end
+            and not any(
+                start < item.end and item.start < end for start, end, _ in self.still_closed
             )
+        )
 
-        returning = tuple(
-            SlotChange(row, None)
-            for row in slots[schedule.pk]
-            if row.withdrawn and row.withdrawn_by_plan and moment(row.start) >= now
-            if (by_hand or row.overbooked) and opens(row)
-        )
-        rebooked = tuple(
-            h for h in held[schedule.pk] if h.orphaned and (by_hand or h.extra) and opens(h)
-        )
-        action = Action.LEAVE
-        if schedule.withdrawn and by_hand and returning:
-            try:
-                check_holder_is_free(schedule.session_holder, schedule.start, schedule.end)
-            except HolderElsewhere as error:
-                skipped.append(Skipped(schedule.date, title(schedule), str(error)))
-                continue
-            action = Action.RESTORE
-        sessions.append(
-            SessionPlan(
-                title(schedule),
-                schedule.date,
-                action,
-                schedule.template_id,
-                schedule.pk,
-                values_of(schedule),
-                restore=returning,
-                unorphan=rebooked,
-            )
-        )
-    return as_plan(closure, sessions, skipped, now)
+
+def _plan_session(
+    reopened: ReopenedTime, slots: list[SlotRow], held: list[HeldAppointment], *, now: datetime
+) -> SessionPlan:
+    """Plan what comes back of one session. Raises HolderElsewhere when the session cannot."""
+    schedule = reopened.schedule
+    by_hand = schedule.template_id is None
+    returning = tuple(
+        SlotChange(row, None)
+        for row in slots
+        if row.withdrawn and row.withdrawn_by_plan and moment(row.start) >= now
+        if (by_hand or row.overbooked) and reopened.has(row)
+    )
+    fits_again = tuple(h for h in held if h.orphaned and (by_hand or h.extra) and reopened.has(h))
+    action = Action.LEAVE
+    if schedule.withdrawn and by_hand and returning:
+        check_holder_is_free(schedule.session_holder, schedule.start, schedule.end)
+        action = Action.RESTORE
+    return SessionPlan(
+        title(schedule),
+        schedule.date,
+        action,
+        schedule.template_id,
+        schedule.pk,
+        values_of(schedule),
+        restore=returning,
+        unorphan=fits_again,
+    )
