@@ -22,7 +22,7 @@ from practice.services import second_factor
 from practice.staff import sign_in
 from workbench.factories import make_organisation
 from workbench.paths import ROOT
-from workbench.staff import ADMINISTRATOR, RECEPTIONIST, make_user, signed_in
+from workbench.staff import ADMINISTRATOR, RECEPTIONIST, make_staff, signed_in
 
 PASSWORD = "correct horse battery staple"
 LOGIN = "/admin/login/"
@@ -71,7 +71,7 @@ def test_what_is_no_page_allows_a_browser_nothing(path):
 @pytest.mark.django_db
 @pytest.mark.req("SEC-021")
 def test_cookies_are_for_this_site_and_out_of_reach_of_scripts():
-    make_user(username="jo", password=PASSWORD)
+    make_staff(role="", username="jo", password=PASSWORD)
     client = Client()
     client.get(LOGIN, secure=True)
 
@@ -117,7 +117,7 @@ def throttled(settings):
 
 @pytest.fixture
 def jo(practice):
-    return make_user(practice.organisation, role=RECEPTIONIST, username="jo", password=PASSWORD)
+    return make_staff(practice.organisation, role=RECEPTIONIST, username="jo", password=PASSWORD)
 
 
 @pytest.mark.usefixtures("throttled")

@@ -26,35 +26,30 @@ def make_roles() -> None:
         Group.objects.create(name=name).permissions.set(allowed)
 
 
-def make_staff(*organisations: Organisation, role: str = RECEPTIONIST, **fields) -> User:
-    """Make a member of staff of these practices, in one of the four roles."""
-    user = User.objects.create_user(
-        f"{role.split()[-1].lower()}{number()}", is_staff=True, **fields
-    )
-    user.groups.add(Group.objects.get(name=role))
-    for organisation in organisations:
-        Membership.objects.create(user=user, organisation=organisation)
-    return user
-
-
-def make_user(*organisations: Organisation, role: str = "", **overrides: Any) -> Any:
-    """Make somebody who may sign in, with a role, working at these practices."""
-    fields = {"username": f"user{number()}", "is_staff": True}
-    user = User.objects.create_user(**{**fields, **overrides})
+def make_staff(*practices: Organisation, role: str = RECEPTIONIST, **overrides: Any) -> User:
+    """Make somebody who may sign in and works at these practices; ``role=""`` for no role."""
+    name = f"{(role or 'user').split()[-1].lower()}{number()}"
+    user = User.objects.create_user(**{"username": name, "is_staff": True, **overrides})
     if role:
         user.groups.add(Group.objects.get(name=role))
-    for organisation in organisations:
-        user.memberships.create(organisation=organisation)
+    for practice in practices:
+        Membership.objects.create(user=user, organisation=practice)
     return user
 
 
-def signed_in(*organisations: Organisation, role: str = "", **overrides: Any) -> Client:
-    """Return a browser in which such a person has signed in; ``client.user`` is that person."""
-    client = Client()
-    client.user = make_user(*organisations, role=role, **overrides)  # type: ignore[attr-defined]
-    client.force_login(client.user)
-    return client
+class StaffClient(Client):
+    """A browser in which ``user`` has signed in."""
+
+    def __init__(self, user: User) -> None:
+        super().__init__()
+        self.user = user
+        self.force_login(user)
 
 
-def superuser() -> Client:
+def signed_in(*practices: Organisation, role: str = "", **overrides: Any) -> StaffClient:
+    """Return a browser in which such a person has signed in."""
+    return StaffClient(make_staff(*practices, role=role, **overrides))
+
+
+def superuser() -> StaffClient:
     return signed_in(is_superuser=True)

@@ -9,7 +9,7 @@ from django_otp.oath import totp
 
 from practice.staff.urls import urlpatterns as staff_pages
 from tests.practice.admin_world import LISTS, make_one_of_each
-from workbench.staff import RECEPTIONIST, make_user, signed_in
+from workbench.staff import RECEPTIONIST, make_staff, signed_in
 
 PASSWORD = "correct horse battery staple"
 
@@ -97,7 +97,7 @@ def test_the_site_works_under_its_policy(watched, practice):
 def test_a_person_signs_in_with_a_second_factor(watched, practice, settings):
     """Password, set-up with the key that is shown, recovery codes, and on to the page wanted."""
     settings.STAFF_SECOND_FACTOR_REQUIRED = True
-    make_user(practice.organisation, role=RECEPTIONIST, username="jo", password=PASSWORD)
+    make_staff(practice.organisation, role=RECEPTIONIST, username="jo", password=PASSWORD)
     page = watched()
 
     page.goto("/admin/practice/patient/")

@@ -10,7 +10,7 @@ from practice.models import AuditEvent, GenerationRun, Organisation
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
 from workbench import factories
-from workbench.staff import make_user
+from workbench.staff import make_staff
 
 User = get_user_model()
 STAFF = Actor(door=AuditEvent.Door.STAFF, user_id="test", name="Test", role="unknown")
@@ -57,7 +57,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
     recording.record(
         organisation=organisation, actor=STAFF, event="test", outcome="ok", now=timezone.now()
     )
-    user = make_user(organisation, role="Receptionist")
+    user = make_staff(organisation, role="Receptionist")
     return {
         "practice_accessprofile": profile,
         "practice_appointment": appointment,

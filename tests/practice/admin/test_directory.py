@@ -9,7 +9,7 @@ from django.urls import reverse
 from practice.models import AccessProfile, Location, Organisation, Patient, Practitioner
 from tests.practice.admin_world import form_data, last_event, new_events, words
 from workbench import factories
-from workbench.staff import make_user, signed_in, superuser
+from workbench.staff import make_staff, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -431,7 +431,7 @@ def test_an_administrator_adds_a_receptionist_to_the_own_practice(practice):
 
 
 def test_an_administrator_cannot_make_a_superuser(practice):
-    somebody = make_user(practice.organisation)
+    somebody = make_staff(practice.organisation, role="")
     client = signed_in(practice.organisation, role="Practice administrator")
 
     save(client, somebody, is_superuser="on", user_permissions=["1"])
@@ -444,9 +444,9 @@ def test_an_administrator_cannot_make_a_superuser(practice):
 @pytest.mark.parametrize("who", ["superuser", "works elsewhere too"])
 def test_an_account_that_opens_more_than_the_own_practice_cannot_be_changed(practice, who):
     if who == "superuser":
-        other = make_user(practice.organisation, is_superuser=True)
+        other = make_staff(practice.organisation, role="", is_superuser=True)
     else:
-        other = make_user(practice.organisation, factories.make_organisation())
+        other = make_staff(practice.organisation, factories.make_organisation(), role="")
     client = signed_in(practice.organisation, role="Practice administrator")
     password = other.password
 
@@ -463,7 +463,7 @@ def test_an_account_that_opens_more_than_the_own_practice_cannot_be_changed(prac
 
 
 def test_a_new_password_is_audited_but_not_what_it_is(practice):
-    somebody = make_user(practice.organisation)
+    somebody = make_staff(practice.organisation, role="")
     client = signed_in(practice.organisation, role="Practice administrator")
     before = last_event()
 

@@ -20,7 +20,7 @@ from workbench.factories import (
     make_schedule,
     make_slots,
 )
-from workbench.staff import RECEPTIONIST, make_staff, make_user, signed_in, superuser
+from workbench.staff import RECEPTIONIST, make_staff, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +145,7 @@ def run(practice, hours_ago, **overrides):
 
 def test_the_next_generation_is_expected_when_the_last_one_came_by_itself(practice, receptionist):
     run(practice, 9)  # at 01:47
-    by_hand = run(practice, 1, started_by=make_user(practice.organisation))
+    by_hand = run(practice, 1, started_by=make_staff(practice.organisation, role=""))
 
     runs = receptionist.get(PAGE).context["runs"]
 

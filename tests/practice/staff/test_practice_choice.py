@@ -6,7 +6,7 @@ from django.urls import reverse
 from practice.staff.urls import urlpatterns as staff_pages
 from tests.practice.admin_world import LISTS, form_data, make_one_of_each, words
 from workbench.factories import make_location, make_organisation
-from workbench.staff import make_user, signed_in, superuser
+from workbench.staff import make_staff, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -190,7 +190,7 @@ def test_a_colleague_of_both_practices_can_still_be_managed(first, second):
     """Working in one of them, an administrator of both has not lost the right over the other."""
     client = signed_in(first, second, role="Practice administrator")
     client.post(CHOOSE, {"practice": first.pk})
-    colleague = make_user(first, second)
+    colleague = make_staff(first, second, role="")
 
     answer = client.get(reverse("admin:auth_user_change", args=[colleague.pk]))
 
