@@ -95,14 +95,14 @@ def book_a_share(*, organisation: Organisation, now: datetime) -> int:
 def free_slots(organisation: Organisation, today: date) -> list[Slot]:
     """What can be booked from today on, in order of time."""
     return list(
-        Slot.objects.filter(
+        Slot.objects.in_diary()
+        .free()
+        .filter(
             organisation=organisation,
-            status=Slot.Status.FREE,
-            withdrawn=False,
-            schedule__withdrawn=False,
             start__gte=clock.day_start(today),
             start__lt=clock.day_end(today + timedelta(days=SHARES[-1][0])),
-        ).order_by("start", "pk")
+        )
+        .order_by("start", "pk")
     )
 
 

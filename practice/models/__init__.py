@@ -2,8 +2,14 @@
 
 from practice.models.access import AccessProfile
 from practice.models.audit import AuditEvent, AuditHead, AuditSeal, AuditWaiting
-from practice.models.booking import Appointment, AppointmentSlot, ContactAttempt
-from practice.models.diary import Schedule, Slot
+from practice.models.booking import (
+    Appointment,
+    AppointmentQuerySet,
+    AppointmentSlot,
+    AppointmentSlotQuerySet,
+    ContactAttempt,
+)
+from practice.models.diary import Schedule, ScheduleQuerySet, Slot, SlotQuerySet
 from practice.models.directory import (
     CalendarFeed,
     Location,
@@ -23,7 +29,9 @@ from practice.models.templates import Closure, GenerationRun, SessionTemplate, T
 __all__ = [
     "AccessProfile",
     "Appointment",
+    "AppointmentQuerySet",
     "AppointmentSlot",
+    "AppointmentSlotQuerySet",
     "AuditEvent",
     "AuditHead",
     "AuditSeal",
@@ -44,7 +52,9 @@ __all__ = [
     "Practitioner",
     "PractitionerRole",
     "Schedule",
+    "ScheduleQuerySet",
     "SessionTemplate",
     "Slot",
+    "SlotQuerySet",
     "TemplateBlock",
 ]

@@ -1,15 +1,54 @@
 """What has been taken: appointments and the slots they hold."""
 
+from datetime import date
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from practice import terminology
+from practice import clock, terminology
 from practice.models.access import AccessProfile
 from practice.models.common import Versioned
 from practice.models.diary import Schedule, Slot
 from practice.models.directory import Location, Organisation, Patient
 from practice.models.templates import Closure
+
+
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    """What appointments are called when they are asked for."""
+
+    def live(self) -> Self:
+        """Appointments that stand, or stood: neither cancelled nor entered in error."""
+        return self.exclude(status__in=Appointment.GONE)
+
+    def gone(self) -> Self:
+        """Appointments that hold no slot any more: cancelled, or entered in error."""
+        return self.filter(status__in=Appointment.GONE)
+
+    def valid(self) -> Self:
+        """Appointments that were not entered in error; cancelled ones too."""
+        return self.exclude(status=Appointment.Status.ENTERED_IN_ERROR)
+
+    def booked(self) -> Self:
+        """Appointments that nobody has arrived for, nor missed, nor cancelled."""
+        return self.filter(status=Appointment.Status.BOOKED)
+
+    def orphaned(self) -> Self:
+        """Appointments whose session is no longer planned."""
+        return self.filter(orphaned=True)
+
+    def to_be_told(self) -> Self:
+        """Appointments whose patients do not know yet what has become of them."""
+        return self.filter(to_be_told=True)
+
+    def on_worklist(self) -> Self:
+        """Appointments that wait for a person; the index ``appointment_on_worklist`` holds them."""
+        return self.filter(Q(orphaned=True) | Q(to_be_told=True))
+
+    def on_days(self, first: date, last: date) -> Self:
+        """Appointments that start on a London day from the first to the last."""
+        return self.filter(start__gte=clock.day_start(first), start__lt=clock.day_end(last))
 
 
 class Appointment(Versioned):
@@ -31,6 +70,8 @@ class Appointment(Versioned):
         CANCELLED = "cancelled", "Cancelled"
         NO_SHOW = "noshow", "Did not attend"
         ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
+
+    GONE = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
     class Door(models.TextChoices):
         STAFF = "staff", "Practice staff"
@@ -125,6 +166,8 @@ class Appointment(Versioned):
         related_name="moved_to",
     )
 
+    objects = AppointmentQuerySet.as_manager()
+
     class Meta:
         ordering = ["start", "id"]
         constraints = [
@@ -179,6 +222,14 @@ class Appointment(Versioned):
         return f"{self.patient}, {self.slot_type}"
 
 
+class AppointmentSlotQuerySet(models.QuerySet["AppointmentSlot"]):
+    """What the links between appointments and slots are called when they are asked for."""
+
+    def held(self) -> Self:
+        """Links of live appointments: their slots are taken."""
+        return self.filter(released=False)
+
+
 class AppointmentSlot(models.Model):
     """An appointment holds a slot, or held it: ``released`` once the appointment was cancelled.
 
@@ -193,6 +244,8 @@ class AppointmentSlot(models.Model):
     )
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="appointment_slots")
     released = models.BooleanField(default=False)
+
+    objects = AppointmentSlotQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -1,5 +1,8 @@
 """Which time is on offer: sessions on their dates, and the slots in them."""
 
+from datetime import date, datetime
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -8,6 +11,14 @@ from practice.models.access import AccessProfile
 from practice.models.common import OfferLimits, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
 from practice.models.templates import SessionTemplate
+
+
+class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    """What sessions are called when they are asked for."""
+
+    def taking_place(self) -> Self:
+        """Sessions that have not been withdrawn."""
+        return self.filter(withdrawn=False)
 
 
 class Schedule(Versioned, OfferLimits):
@@ -72,6 +83,8 @@ class Schedule(Versioned, OfferLimits):
         default=False, help_text="Generating again leaves whose, where and for whom as they are."
     )
 
+    objects = ScheduleQuerySet.as_manager()
+
     class Meta:
         ordering = ["start", "id"]
         verbose_name = "session"
@@ -93,6 +106,34 @@ class Schedule(Versioned, OfferLimits):
 
     def __str__(self) -> str:
         return f"{self.session_name or 'Session'}, {self.date:%a %d %b %Y}"
+
+
+class SlotQuerySet(models.QuerySet["Slot"]):
+    """What slots are called when they are asked for."""
+
+    def in_diary(self) -> Self:
+        """Slots that are not withdrawn, in sessions that take place."""
+        return self.filter(withdrawn=False, schedule__withdrawn=False)
+
+    def valid(self) -> Self:
+        """Slots that were not entered in error."""
+        return self.exclude(status=Slot.Status.ENTERED_IN_ERROR)
+
+    def free(self) -> Self:
+        """Slots that nobody has and nobody blocked."""
+        return self.filter(status=Slot.Status.FREE)
+
+    def coming(self, now: datetime) -> Self:
+        """Slots that have not begun."""
+        return self.filter(start__gt=now)
+
+    def not_over(self, now: datetime) -> Self:
+        """Slots that have not ended: staff may still book them."""
+        return self.filter(end__gt=now)
+
+    def on_days(self, first: date, last: date) -> Self:
+        """Slots that start on a London day from the first to the last."""
+        return self.filter(start__gte=clock.day_start(first), start__lt=clock.day_end(last))
 
 
 class Slot(Versioned, OfferLimits):
@@ -148,6 +189,8 @@ class Slot(Versioned, OfferLimits):
     changed_by_hand = models.BooleanField(
         default=False, help_text="Generating again leaves the slot as it is."
     )
+
+    objects = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ["start", "id"]

@@ -105,8 +105,8 @@ def usage(profiles: Iterable[AccessProfile], now: datetime) -> Usage:
     if not limited:
         return counted
     rows = (
-        AppointmentSlot.objects.filter(
-            released=False,
+        AppointmentSlot.objects.held()
+        .filter(
             appointment__access_profile__in=limited,
             slot__schedule__date__gte=week_of(clock.today(now)) - timedelta(days=7),
         )
@@ -324,13 +324,9 @@ PARAMETERS: dict[str, Any] = {
 def _offered(values: Mapping[str, Any], offsets: Offsets) -> QuerySet[Slot]:
     """The query, of values or of PARAMETERS that stand for them."""
     return (
-        Slot.objects.filter(
-            organisation=values["organisation"],
-            status=Slot.Status.FREE,
-            gp_connect_bookable=True,
-            withdrawn=False,
-            schedule__withdrawn=False,
-        )
+        Slot.objects.filter(organisation=values["organisation"], gp_connect_bookable=True)
+        .free()
+        .in_diary()
         .exclude(schedule__practitioner_role="")
         .exclude(delivery_channel="")
         .alias(

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import (
     Count,
@@ -41,7 +41,7 @@ from practice.models import (
 from practice.reads import monitoring
 from practice.reads.monitoring import DiaryEnd
 
-GONE = (Appointment.Status.CANCELLED, Appointment.Status.ENTERED_IN_ERROR)
+Records = TypeVar("Records", bound=QuerySet[Any])
 EXAMPLES = 10  # records of one kind that a report names
 PAGE = 2000  # appointments compared with the trail at a time
 
@@ -87,10 +87,9 @@ class Scope:
     organisation: Organisation | None
     now: datetime
 
-    def of(self, records: Any, path: str = "organisation") -> QuerySet[Any]:
-        """All records of a model, or those of the practice."""
-        found: QuerySet[Any] = records.objects.all()
-        return found.filter(**{path: self.organisation.pk}) if self.organisation else found
+    def of(self, records: Records, path: str = "organisation") -> Records:
+        """These records of all practices, or those of the practice."""
+        return records.filter(**{path: self.organisation.pk}) if self.organisation else records
 
 
 Check = Callable[[Scope], Iterable[Found]]
@@ -130,38 +129,38 @@ def _rows(kind: str, rows: QuerySet[Any], path: str = "organisation_id") -> Iter
 
 # ---------------------------------------------------------------- slots and their appointments
 
-HELD = AppointmentSlot.objects.filter(released=False)
+HELD = AppointmentSlot.objects.held()
 
 
 def busy_without_appointment(scope: Scope) -> Iterator[Found]:
-    busy = scope.of(Slot).filter(status=Slot.Status.BUSY)
+    busy = scope.of(Slot.objects.all()).filter(status=Slot.Status.BUSY)
     return _rows("Slot", busy.filter(~Exists(HELD.filter(slot=OuterRef("pk")))))
 
 
 def held_but_not_busy(scope: Scope) -> Iterator[Found]:
-    other = scope.of(Slot).exclude(status=Slot.Status.BUSY)
+    other = scope.of(Slot.objects.all()).exclude(status=Slot.Status.BUSY)
     return _rows("Slot", other.filter(Exists(HELD.filter(slot=OuterRef("pk")))))
 
 
 def held_twice(scope: Scope) -> Iterator[Found]:
-    held = scope.of(AppointmentSlot, "slot__organisation").filter(released=False)
+    held = scope.of(AppointmentSlot.objects.held(), "slot__organisation")
     counted = held.values("slot_id", "slot__organisation_id").annotate(number=Count("pk"))
     for row in counted.filter(number__gt=1).order_by("slot_id"):
         yield Found(row["slot__organisation_id"], f"Slot/{row['slot_id']}", f"{row['number']} ×")
 
 
 def live_without_slots(scope: Scope) -> Iterator[Found]:
-    live = scope.of(Appointment).exclude(status__in=GONE)
+    live = scope.of(Appointment.objects.live())
     return _rows("Appointment", live.filter(~Exists(HELD.filter(appointment=OuterRef("pk")))))
 
 
 def cancelled_with_slots(scope: Scope) -> Iterator[Found]:
-    gone = scope.of(Appointment).filter(status__in=GONE)
+    gone = scope.of(Appointment.objects.gone())
     return _rows("Appointment", gone.filter(Exists(HELD.filter(appointment=OuterRef("pk")))))
 
 
 def slots_of_another_session(scope: Scope) -> Iterator[Found]:
-    links = scope.of(AppointmentSlot, "appointment__organisation")
+    links = scope.of(AppointmentSlot.objects.all(), "appointment__organisation")
     other = links.exclude(slot__schedule=F("appointment__schedule")).order_by("appointment")
     rows = other.values_list("appointment_id", "appointment__organisation_id").distinct()
     for pk, organisation_id in rows:
@@ -169,7 +168,7 @@ def slots_of_another_session(scope: Scope) -> Iterator[Found]:
 
 
 def slots_not_adjacent(scope: Scope) -> Iterator[Found]:
-    held = scope.of(AppointmentSlot, "appointment__organisation").filter(released=False)
+    held = scope.of(AppointmentSlot.objects.held(), "appointment__organisation")
     before = Window(
         Lag("slot__end"), partition_by=F("appointment_id"), order_by=["slot__start", "slot_id"]
     )
@@ -182,7 +181,7 @@ def slots_not_adjacent(scope: Scope) -> Iterator[Found]:
 
 
 def times_not_those_of_its_slots(scope: Scope) -> Iterator[Found]:
-    live = scope.of(Appointment).filter(appointment_slots__released=False)
+    live = scope.of(Appointment.objects.all()).filter(appointment_slots__released=False)
     times = live.annotate(
         first=Min("appointment_slots__slot__start"), last=Max("appointment_slots__slot__end")
     )
@@ -191,7 +190,9 @@ def times_not_those_of_its_slots(scope: Scope) -> Iterator[Found]:
 
 def booked_though_withdrawn(scope: Scope) -> Iterator[Found]:
     held = Exists(HELD.filter(slot=OuterRef("pk")))
-    booked = scope.of(Slot).filter(Q(status=Slot.Status.BUSY) | Q(held), withdrawn=True)
+    booked = scope.of(Slot.objects.all()).filter(
+        Q(status=Slot.Status.BUSY) | Q(held), withdrawn=True
+    )
     return _rows("Slot", booked)
 
 
@@ -209,18 +210,17 @@ def _end_before(partition: str) -> Window:
 
 
 def holder_in_two_sessions(scope: Scope) -> Iterator[Found]:
-    standing = Schedule.objects.filter(session_holder__isnull=False, withdrawn=False)
+    held = Schedule.objects.taking_place().filter(session_holder__isnull=False)
     if scope.organisation:
-        holders = scope.of(Schedule).values("session_holder")
-        standing = standing.filter(session_holder__in=holders)
-    clashing = standing.annotate(end_before=_end_before("session_holder_id"))
+        holders = scope.of(Schedule.objects.all()).values("session_holder")
+        held = held.filter(session_holder__in=holders)
+    clashing = held.annotate(end_before=_end_before("session_holder_id"))
     return _rows("Schedule", clashing.filter(end_before__gt=F("start")))
 
 
 def slots_overlap(scope: Scope) -> Iterator[Found]:
-    own = scope.of(Slot).filter(withdrawn=False, overbooked=False)
-    standing = own.exclude(status=Slot.Status.ENTERED_IN_ERROR)
-    clashing = standing.annotate(end_before=_end_before("schedule_id"))
+    planned = scope.of(Slot.objects.valid()).filter(withdrawn=False, overbooked=False)
+    clashing = planned.annotate(end_before=_end_before("schedule_id"))
     return _rows("Slot", clashing.filter(end_before__gt=F("start")))
 
 
@@ -232,22 +232,21 @@ def of_another_practice(scope: Scope) -> Iterator[Found]:
         (Slot, ("schedule",)),
     ):
         for path in paths:
-            strangers = scope.of(model).exclude(**{f"{path}__organisation_id": own})
+            strangers = scope.of(model._default_manager.all()).exclude(
+                **{f"{path}__organisation_id": own}
+            )
             for found in _rows(model.__name__, strangers):
                 yield Found(found.organisation_id, found.record, f"its {path}")
 
 
 def orphaned_wrongly(scope: Scope) -> Iterator[Found]:
     """Only a live appointment is an orphan; one still to come in a withdrawn session always is."""
-    gone = scope.of(Appointment).filter(orphaned=True, status__in=GONE)
+    gone = scope.of(Appointment.objects.orphaned().gone())
     yield from (Found(f.organisation_id, f.record, "not live") for f in _rows("Appointment", gone))
-    stranded = scope.of(Appointment).filter(
-        orphaned=False,
-        schedule__withdrawn=True,
-        end__gt=scope.now,
-        status=Appointment.Status.BOOKED,
+    unmarked = scope.of(Appointment.objects.booked()).filter(
+        orphaned=False, schedule__withdrawn=True, end__gt=scope.now
     )
-    for found in _rows("Appointment", stranded):
+    for found in _rows("Appointment", unmarked):
         yield Found(found.organisation_id, found.record, "its session is withdrawn")
 
 
@@ -272,16 +271,18 @@ def version_too_low(scope: Scope) -> Iterator[Found]:
         (Patient, "organisation_id"),
         (Schedule, "organisation_id"),
     ):
-        yield from _rows(model.__name__, scope.of(model, path).filter(version__lt=1), path)
+        yield from _rows(
+            model.__name__, scope.of(model._default_manager.all(), path).filter(version__lt=1), path
+        )
     if scope.organisation is None:
         for pk in Practitioner.objects.filter(version__lt=1).values_list("pk", flat=True):
             yield Found(None, f"Practitioner/{pk}")
-    changed = scope.of(Appointment).annotate(changes=_Length("provenance"))
+    changed = scope.of(Appointment.objects.all()).annotate(changes=_Length("provenance"))
     low = changed.filter(Q(version__lt=1) | Q(version__lt=F("changes")))
     yield from _rows("Appointment", low)
     # Each booking counted up the slot's version, and so did each cancellation.
     taken = (
-        scope.of(Slot)
+        scope.of(Slot.objects.all())
         .filter(appointment_slots__isnull=False)
         .annotate(
             changes=Count("appointment_slots")
@@ -289,7 +290,9 @@ def version_too_low(scope: Scope) -> Iterator[Found]:
         )
     )
     yield from _rows("Slot", taken.filter(version__lte=F("changes")))
-    yield from _rows("Slot", scope.of(Slot).filter(version__lt=1, appointment_slots__isnull=True))
+    yield from _rows(
+        "Slot", scope.of(Slot.objects.all()).filter(version__lt=1, appointment_slots__isnull=True)
+    )
 
 
 # ---------------------------------------------------------------- the trail explains each state
@@ -317,7 +320,7 @@ def action_of(event: str, outcome: str) -> str | None:
 
 def state_not_explained(scope: Scope) -> Iterator[Found]:
     """Each step that an appointment's provenance tells is in the trail, and leads to its status."""
-    for organisation in scope.of(Organisation, "pk").order_by("pk"):
+    for organisation in scope.of(Organisation.objects.all(), "pk").order_by("pk"):
         appointments = Appointment.objects.filter(organisation=organisation).order_by("pk")
         last = 0
         while ids := list(appointments.filter(pk__gt=last).values_list("pk", flat=True)[:PAGE]):
@@ -379,7 +382,7 @@ def _contradictions(
 
 def audited_but_gone(scope: Scope) -> Iterator[Found]:
     """An appointment whose booking is in the trail exists."""
-    booked = scope.of(AuditEvent).filter(
+    booked = scope.of(AuditEvent.objects.all()).filter(
         Q(event="appointment.booked", outcome="ok")
         | Q(event__contains=":create:appointment-", outcome__startswith="2")
     )
@@ -410,9 +413,7 @@ def never_seen_outside(scope: Scope) -> Iterator[Found]:
     def nearest(name: str) -> Coalesce:
         return Coalesce(name, f"schedule__{name}", f"organisation__{name}")
 
-    ahead = scope.of(Slot).filter(
-        start__gt=scope.now, gp_connect_bookable=True, withdrawn=False, schedule__withdrawn=False
-    )
+    ahead = scope.of(Slot.objects.in_diary().coming(scope.now)).filter(gp_connect_bookable=True)
     causes = {
         "GP Connect is switched off": Q(organisation__gp_connect_enabled=False),
         "appointment management is switched off": Q(
@@ -442,7 +443,8 @@ def never_seen_outside(scope: Scope) -> Iterator[Found]:
         .order_by("schedule_id")
     )
     for session in sessions:
-        why = [cause for number, cause in enumerate(causes) if session[f"cause_{number}"]]
+        found: dict[str, Any] = dict(session)
+        why = [cause for number, cause in enumerate(causes) if found[f"cause_{number}"]]
         yield Found(
             session["organisation_id"],
             f"Schedule/{session['schedule_id']}",

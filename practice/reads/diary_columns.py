@@ -183,14 +183,14 @@ def entries_of(
 ) -> tuple[dict[int, list[Entry]], dict[int, int]]:
     """Return the entries of each session by start, and how many were left out of each."""
     appointments = list(
-        Appointment.objects.filter(organisation=organisation, schedule__in=schedules)
-        .exclude(status=Appointment.Status.ENTERED_IN_ERROR)
+        Appointment.objects.valid()
+        .filter(organisation=organisation, schedule__in=schedules)
         .select_related("patient")
     )
     taken = set(
-        AppointmentSlot.objects.filter(
-            released=False, appointment__schedule__in=schedules
-        ).values_list("slot", flat=True)
+        AppointmentSlot.objects.held()
+        .filter(appointment__schedule__in=schedules)
+        .values_list("slot", flat=True)
     )
     by_session: dict[int, list[Entry]] = defaultdict(list)
     hidden: dict[int, int] = defaultdict(int)
@@ -199,8 +199,8 @@ def entries_of(
         for appointment in appointments
     ]
     at_home = {schedule.pk: schedule for schedule in schedules}
-    slots = Slot.objects.filter(organisation=organisation, schedule__in=schedules)
-    for slot in slots.exclude(status=Slot.Status.ENTERED_IN_ERROR):
+    slots = Slot.objects.valid().filter(organisation=organisation, schedule__in=schedules)
+    for slot in slots:
         if slot.pk not in taken:
             slot.schedule = at_home[slot.schedule_id]
             found.append((slot.schedule_id, entry_of_slot(slot, organisation, now=now)))

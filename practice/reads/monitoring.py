@@ -21,11 +21,9 @@ class DiaryEnd:
 
 def diary_ends(*, now: datetime, organisation: Organisation | None = None) -> list[DiaryEnd]:
     """Return where each practice's diary ends; practices that never had one are left out."""
-    standing = Slot.objects.filter(
-        organisation=OuterRef("pk"), withdrawn=False, schedule__withdrawn=False
-    )
+    in_diary = Slot.objects.in_diary().filter(organisation=OuterRef("pk"))
     practices = Organisation.objects.annotate(
-        last=Subquery(standing.order_by("-start").values("start")[:1])
+        last=Subquery(in_diary.order_by("-start").values("start")[:1])
     ).filter(last__isnull=False)
     if organisation is not None:
         practices = practices.filter(pk=organisation.pk)
@@ -43,15 +41,12 @@ def free_slots_by_day(*, now: datetime, days: int = 7) -> dict[int, int]:
     today = clock.today(now)
     last = today + timedelta(days=days - 1)
     counted = (
-        Slot.objects.filter(
-            # Named, so that the index of each practice's slots by start is used.
-            organisation__in=Organisation.objects.values("pk"),
-            status=Slot.Status.FREE,
-            withdrawn=False,
-            schedule__withdrawn=False,
-            start__gt=now,
-            start__lt=clock.day_end(last),
-        )
+        # The practices are named, so that the index of each one's slots by start is used.
+        Slot.objects.filter(organisation__in=Organisation.objects.values("pk"))
+        .in_diary()
+        .free()
+        .coming(now)
+        .filter(start__lt=clock.day_end(last))
         .annotate(day=TruncDate("start", tzinfo=clock.LONDON))
         .values_list("day")
         .annotate(free=Count("pk"))

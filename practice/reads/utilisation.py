@@ -132,13 +132,8 @@ def _cells(
     organisation: Organisation, span: tuple[datetime, datetime], now: datetime
 ) -> Iterator[Cell]:
     rows = (
-        Slot.objects.filter(
-            organisation=organisation,
-            start__gte=span[0],
-            start__lt=span[1],
-            withdrawn=False,
-            schedule__withdrawn=False,
-        )
+        Slot.objects.in_diary()
+        .filter(organisation=organisation, start__gte=span[0], start__lt=span[1])
         .exclude(status__in=NEVER_OFFERED)
         .alias(
             held=FilteredRelation(
@@ -180,8 +175,8 @@ def _cells(
 
 def _bookings(organisation: Organisation, span: tuple[datetime, datetime]) -> list[Bookings]:
     rows = (
-        Appointment.objects.filter(organisation=organisation, start__gte=span[0], start__lt=span[1])
-        .exclude(status=Appointment.Status.ENTERED_IN_ERROR)
+        Appointment.objects.valid()
+        .filter(organisation=organisation, start__gte=span[0], start__lt=span[1])
         .values_list(
             "booked_via",
             "booking_organisation_ods_code",

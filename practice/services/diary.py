@@ -511,7 +511,8 @@ def check_holder_is_free(
     if holder is None:
         return
     elsewhere = (
-        Schedule.objects.filter(session_holder=holder, withdrawn=False)
+        Schedule.objects.taking_place()
+        .filter(session_holder=holder)
         .filter(Q(start__lt=end) & Q(end__gt=start))
         .exclude(pk__in=[schedule_id] if schedule_id else [])
         .order_by("start")

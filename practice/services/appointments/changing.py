@@ -26,9 +26,9 @@ SLOTS_TO_LOCK = Prepared(
     lambda: (
         Slot.objects.filter(
             organisation=WHICH["organisation"],
-            pk__in=AppointmentSlot.objects.filter(
-                appointment=WHICH["appointment"], released=False
-            ).values("slot"),
+            pk__in=AppointmentSlot.objects.held()
+            .filter(appointment=WHICH["appointment"])
+            .values("slot"),
         )
         .select_for_update(no_key=True)
         .order_by("pk")
@@ -110,7 +110,7 @@ def cancel_appointment(
     """
     if not reason.strip():
         raise ReasonMissing
-    held = AppointmentSlot.objects.filter(appointment=appointment, released=False)
+    held = AppointmentSlot.objects.held().filter(appointment=appointment)
     slots = Slot.objects.filter(pk__in=held.values("slot"))
     if appointment.orphaned:
         slots.update(

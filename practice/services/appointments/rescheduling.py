@@ -35,7 +35,7 @@ def move_appointment(
     Old and new slots are locked together, in the one order, so that two moves into each other's
     slots queue. Raises what booking and cancelling raise; then nothing has changed.
     """
-    held = AppointmentSlot.objects.filter(appointment=appointment_id, released=False)
+    held = AppointmentSlot.objects.held().filter(appointment=appointment_id)
     every_slot = {*slot_ids, *held.values_list("slot", flat=True)}
     locks.lock_slots(organisation, every_slot)
     old = appointment_for_change(

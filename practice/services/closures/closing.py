@@ -7,8 +7,6 @@ what becomes of each.
 
 from datetime import date, datetime, timedelta
 
-from django.db.models import QuerySet
-
 from practice.clock import moment, seconds
 from practice.exceptions import (
     DiaryRefused,
@@ -16,7 +14,7 @@ from practice.exceptions import (
     PlanChanged,
     PractitionerNotFound,
 )
-from practice.models import Appointment, Closure, Schedule
+from practice.models import Appointment, Closure, Schedule, ScheduleQuerySet
 from practice.reads import directory
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
@@ -45,9 +43,7 @@ def plan_closing(closure: Closure, *, now: datetime) -> Plan:
     """
     first, last = (seconds(at) for at in closure.period)
     schedules = [
-        schedule
-        for schedule in sessions_met(closure).filter(withdrawn=False)
-        if is_met(closure, schedule)
+        schedule for schedule in sessions_met(closure).taking_place() if is_met(closure, schedule)
     ]
     ids = [schedule.pk for schedule in schedules]
     slots, held = slots_and_bookings(ids, now)
@@ -109,7 +105,7 @@ def close(closure: Closure, *, actor: Actor, now: datetime, digest: str | None =
 # ---------------------------------------------------------------- which sessions a closure meets
 
 
-def sessions_met(closure: Closure) -> QuerySet[Schedule]:
+def sessions_met(closure: Closure) -> ScheduleQuerySet:
     first, last = closure.period
     return (
         Schedule.objects.filter(organisation=closure.organisation_id, start__lt=last, end__gt=first)

@@ -127,11 +127,10 @@ def replacements(
     going = {row.id for session in plan.sessions for row in session.withdraw}
     free = [
         slot
-        for slot in Slot.objects.filter(
+        for slot in Slot.objects.in_diary()
+        .free()
+        .filter(
             organisation=closure.organisation,
-            status=Slot.Status.FREE,
-            withdrawn=False,
-            schedule__withdrawn=False,
             slot_type__in={appointment.slot_type for appointment in wanted},
             start__gt=max(first, now),
             start__lt=last + timedelta(days=DAYS_FOR_A_REPLACEMENT),

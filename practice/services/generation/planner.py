@@ -174,9 +174,9 @@ class Week:
             for holder, times in self.before.occupied_at_last.items():
                 self.occupied[holder] += times
         for holder, start, end, name, practice in (
-            Schedule.objects.filter(
+            Schedule.objects.taking_place()
+            .filter(
                 session_holder__in=holders,
-                withdrawn=False,
                 start__lt=moment(max(wanted.values.end for wanted in self.planned)),
                 end__gt=moment(min(wanted.values.start for wanted in self.planned)),
             )
