@@ -241,7 +241,7 @@ class ExtraSlot(StaffPage):
     """Overbook on purpose: an extra slot with a reason, which is never offered outside."""
 
     permission = "practice.add_appointment"
-    template = "staff/booking/extra.html"
+    template = "staff/extra_slot/page.html"
     title = "Add an extra slot"
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -165,7 +165,7 @@ class AppointmentDetail(Detail):
     permission = "practice.view_appointment"
     change = "practice.change_appointment"
     title = "Appointment"
-    part = "staff/diary/appointment.html"
+    part = "staff/appointment/part.html"
     what = "appointment"
 
     @property
@@ -344,7 +344,7 @@ class SlotDetail(Detail):
     permission = "practice.view_slot"
     change = "practice.change_slot"
     title = "Slot"
-    part = "staff/diary/slot.html"
+    part = "staff/slot/part.html"
     what = "slot"
 
     @property
