@@ -20,6 +20,7 @@ from django.db.models import F, Model, QuerySet
 from django.forms.models import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
@@ -430,3 +431,17 @@ class ReadOnlyAdmin(PracticeAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ListAdmin(PracticeAdmin):
+    """The list of what has pages of its own in practice.staff: rows and the Add button lead there.
+
+    The list alone has an address here; the pages bear Django's own names for the others, such as
+    ``practice_slot_change``, so that ``reverse`` and the list's links find them.
+    """
+
+    keeps_history = True
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return [path("", self.admin_site.admin_view(self.changelist_view), name=name)]

@@ -161,6 +161,12 @@ def only_own(queryset: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     return queryset.filter(**{f"{path}__in": person(request).practice_ids})
 
 
+def own_practice_of(model: type[Model], pk: int, request: HttpRequest) -> Organisation | None:
+    """Return the practice of a record, if that is one of the practices of the person who asks."""
+    own = only_own(model._default_manager.filter(pk=pk), request)
+    return Organisation.objects.filter(pk__in=own.values("organisation")).first()
+
+
 def practice_of(record: Any) -> Organisation | None:
     """Return the practice that a record belongs to; None where it may belong to several."""
     if isinstance(record, Organisation):

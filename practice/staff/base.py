@@ -5,12 +5,13 @@ time, the one that its reader chose (or the only one there is), and meets nothin
 """
 
 from datetime import date, datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.mixins import AccessMixin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,7 +22,9 @@ from django.views import View
 from practice import clock
 from practice.models import Organisation
 from practice.services.audit.recording import Actor
-from practice.site.people import actor_of, person
+from practice.site.people import actor_of, own_practice_of, person
+
+Found = TypeVar("Found")
 
 
 def current_practice(request: HttpRequest) -> Organisation | None:
@@ -49,12 +52,16 @@ class StaffPage(AccessMixin, View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not request.user.has_perm(self.permission):
             raise PermissionDenied
-        practice = current_practice(request)
+        practice = self.practice_asked_for(request, **kwargs)
         if practice is None:
             raise PermissionDenied("You work at no practice yet: ask for a membership.")
         self.practice, self.now = practice, timezone.now()
         self.actor = actor_of(request, practice)
         return super().dispatch(request, *args, **kwargs)
+
+    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
+        """Return the practice in which the page works."""
+        return current_practice(request)
 
     @property
     def reader(self) -> User:
@@ -101,3 +108,26 @@ class StaffPage(AccessMixin, View):
         wanted = self.request.POST.get("back") or self.request.GET.get("back") or ""
         safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
         return wanted if safe and wanted.startswith("/admin/") else default
+
+
+class RecordPage(StaffPage):
+    """A page about one record, whose id stands in the address as ``pk``.
+
+    It works in the practice of that record, which is one of its reader's: somebody who works at
+    two practices and has chosen neither opens the records of both from one list.
+    """
+
+    model: ClassVar[type[Model]]
+
+    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
+        if current_practice(request) is None:
+            return None
+        practice = own_practice_of(self.model, kwargs["pk"], request)
+        return found_or_404(practice)
+
+
+def found_or_404(record: Found | None) -> Found:
+    """Return what a question found at the practice, or answer 404."""
+    if record is None:
+        raise Http404("There is no such record at this practice.")
+    return record
