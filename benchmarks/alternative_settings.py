@@ -1,4 +1,4 @@
-"""The real settings, with the rivals' addresses beside the real ones; for benchmarks only."""
+"""The real settings, with the alternatives' addresses beside the real ones; for benchmarks only."""
 
 from config.settings import *  # noqa: F403
 

@@ -1,11 +1,12 @@
-"""Rivals of the search behind the same guards, negotiation and audit, and what costs nothing.
+"""Alternatives to the search behind the same guards, negotiation and audit, and what costs nothing.
 
-Only ``benchmarks.alternative_settings`` knows these addresses: /rivals/NAME/ODS CODE/Slot.
+Only ``benchmarks.alternative_settings`` knows these addresses: /alternatives/NAME/ODS CODE/Slot.
 """
 
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -34,11 +35,11 @@ def nothing(query: str, organisation: Organisation, now: datetime) -> bytes:
     return b'{"resourceType":"Bundle","type":"searchset"}'
 
 
-class RivalView(GPConnectView):
+class AlternativeView(GPConnectView):
     """A search that makes its Bundle in another way."""
 
     interactions = {"GET": ssp.SEARCH_SLOTS}
-    bundle: Callable[[str, Organisation, datetime], bytes]
+    bundle: ClassVar[Callable[[str, Organisation, datetime], bytes]]
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         SlotFilter(request.query_params).checked()
@@ -46,15 +47,15 @@ class RivalView(GPConnectView):
         return self.bundle_response(type(self).bundle(query, request.practice, request.now))
 
 
-class ByPostgreSQLView(RivalView):
+class ByPostgreSQLView(AlternativeView):
     bundle = by_postgresql
 
 
-class BySerializerView(RivalView):
+class BySerializerView(AlternativeView):
     bundle = by_serializer
 
 
-class GuardsView(RivalView):
+class GuardsView(AlternativeView):
     bundle = nothing
 
 
@@ -63,9 +64,9 @@ def empty(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("rivals/postgresql/<str:ods_code>/Slot", ByPostgreSQLView.as_view()),
-    path("rivals/serializer/<str:ods_code>/Slot", BySerializerView.as_view()),
-    path("rivals/guards/<str:ods_code>/Slot", GuardsView.as_view()),
-    path("rivals/empty", empty),
+    path("alternatives/postgresql/<str:ods_code>/Slot", ByPostgreSQLView.as_view()),
+    path("alternatives/serializer/<str:ods_code>/Slot", BySerializerView.as_view()),
+    path("alternatives/guards/<str:ods_code>/Slot", GuardsView.as_view()),
+    path("alternatives/empty", empty),
     path("", include("config.urls")),
 ]

@@ -95,7 +95,9 @@ def by_fhir_resources(query: str, organisation: Organisation, now: datetime) -> 
     times = UKTimes()
     resources = [slot.render(row, times) for row in rows]
     resources += included(rows, wanted, organisation)
-    bundle = Bundle(type="searchset", entry=[{"resource": each} for each in resources])
+    bundle = Bundle.model_validate(
+        {"type": "searchset", "entry": [{"resource": each} for each in resources]}
+    )
     return bundle.model_dump_json().encode()
 
 

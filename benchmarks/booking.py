@@ -71,10 +71,12 @@ def build(practices: int) -> list[Free]:
             clock.local(start).isoformat(),
             clock.local(end).isoformat(),
             organisation,
-            *others,
+            ods_code,
+            asid,
+            location,
             patients[organisation],
         )
-        for pk, start, end, organisation, *others in rows
+        for pk, start, end, organisation, ods_code, asid, location in rows
     ]
     random.shuffle(free)
     return free
@@ -228,13 +230,13 @@ def saturate(
     options: argparse.Namespace,
 ) -> dict[str, dict[int, Taken]]:
     """Rounds of ours and of the bare transaction with so many clients, in a random order."""
-    rivals = [(OURS, number) for number in clients]
+    alternatives = [(OURS, number) for number in clients]
     if bare:
-        rivals += [(BARE, number) for number in clients]
-    taken = {name: {number: Taken() for number in clients} for name, _ in rivals}
+        alternatives += [(BARE, number) for number in clients]
+    taken = {name: {number: Taken() for number in clients} for name, _ in alternatives}
     driving.closed(address, ask, clients=10, seconds=2)  # until code and caches are warm
     for _ in range(options.rounds):
-        for name, number in random.sample(rivals, len(rivals)):
+        for name, number in random.sample(alternatives, len(alternatives)):
             meter.start()
             if name == OURS:
                 found = driving.closed(address, ask, clients=number, seconds=options.seconds)

@@ -131,9 +131,10 @@ def growth(found: results.Figures) -> Panel:
 
 
 def requests(found: results.Figures) -> Panel:
-    rivals = found["one"]["rivals"]
+    alternatives = found["one"]["alternatives"]
     rows = [
-        (name, each["per_second"], f"{each['per_second']:.0f}") for name, each in rivals.items()
+        (name, each["per_second"], f"{each['per_second']:.0f}")
+        for name, each in alternatives.items()
     ]
     return bars(
         "Whole search requests of 300 slots, a second",

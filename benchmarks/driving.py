@@ -62,7 +62,7 @@ def percentile(values: Sequence[float], quantile: float) -> float:
 
 @dataclass
 class Taken:
-    """All rounds of one rival, and the processor time of each part for each answer."""
+    """All rounds of one alternative, and the processor time of each part for each answer."""
 
     rounds: list[Round] = field(default_factory=list)
     processor: list[dict[str, float]] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Taken:
         return statistics.median(sum(each.values()) for each in self.processor)
 
     def times_faster(self, than: "Taken") -> float:
-        """How much more it answered than a rival that took turns with it, round by round."""
+        """How much more it answered than an alternative that took turns with it, round by round."""
         pairs = zip(self.rounds, than.rounds, strict=True)
         return statistics.median(mine.throughput / other.throughput for mine, other in pairs)
 

@@ -37,7 +37,7 @@ from workbench.factories import make_actor, make_booking_organisation  # noqa: E
 LADDER = {"postgresql": (1, 20, 200, 1000), "sqlite": (1, 20, 200)}
 HOLDERS, DAYS, PATIENTS, BOOKED_EVERY = 6, 28, 200, 3
 SLOTS = 300
-RUN_UP = 2  # runs of each rival that take_turns does not count
+RUN_UP = 2  # runs of each alternative that take_turns does not count
 
 
 # ---------------------------------------------------------------- one database for each number
@@ -155,12 +155,14 @@ def bookings(practices: int, now: datetime, number: int) -> Callable[[], object]
     return run
 
 
-def compare(what: str, rivals: dict[str, Callable[[], object]], rounds: int) -> results.Figures:
+def compare(
+    what: str, alternatives: dict[str, Callable[[], object]], rounds: int
+) -> results.Figures:
     """Run the same thing on all databases in turn."""
-    times = take_turns(rivals, rounds=rounds)
+    times = take_turns(alternatives, rounds=rounds)
     print(f"{what}, by the number of practices:")
-    print("\n".join(table(times, against=next(iter(rivals)))), flush=True)
-    return figures(times, against=next(iter(rivals)))
+    print("\n".join(table(times, against=next(iter(alternatives)))), flush=True)
+    return figures(times, against=next(iter(alternatives)))
 
 
 def main() -> dict[str, Any]:

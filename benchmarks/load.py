@@ -129,7 +129,9 @@ class Consumers:
             name = "search"  # nobody has seen a slot there yet
         if name in {"read", "amend", "cancel"} and not practice.booked:
             name = "retrieve"
-        verb, path, body, memory, etag = "GET", "", None, None, ""
+        verb, path, etag = "GET", "", ""
+        body: Any = None
+        memory: Any = None
         if name == "search":
             days = chance.choices(list(DAYS_SEARCHED), list(DAYS_SEARCHED.values()))[0]
             first = date.today() + timedelta(days=1 + chance.randrange(14))

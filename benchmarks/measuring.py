@@ -1,4 +1,4 @@
-"""Times of rivals taken in turns, so that what slows the machine slows all of them alike."""
+"""Times of alternatives taken in turns, so that what slows the machine slows all of them alike."""
 
 import gc
 import random
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of every run of one rival, and those of processor time in this process.
+    """Milliseconds of every run of one alternative, and those of processor time in this process.
 
     The second say more where the machine is busy, but nothing of the database's share.
     """
@@ -31,32 +31,35 @@ class Times:
 
 
 def take_turns(
-    rivals: Mapping[str, Callable[[], object]], *, rounds: int, few: Mapping[str, int] | None = None
+    alternatives: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    few: Mapping[str, int] | None = None,
 ) -> dict[str, Times]:
-    """Run every rival once a round, in an order of its own each round.
+    """Run every alternative once a round, in an order of its own each round.
 
-    ``few`` gives slow rivals fewer rounds. Each runs twice before anything counts.
+    ``few`` gives slow alternatives fewer rounds. Each runs twice before anything counts.
     """
     few = few or {}
-    taken = {name: Times([], []) for name in rivals}
-    for rival in rivals.values():
-        rival()
-        rival()
+    taken = {name: Times([], []) for name in alternatives}
+    for alternative in alternatives.values():
+        alternative()
+        alternative()
     gc.collect()
     gc.freeze()
     for turn in range(rounds):
-        names = [name for name in rivals if turn < few.get(name, rounds)]
+        names = [name for name in alternatives if turn < few.get(name, rounds)]
         random.shuffle(names)
         for name in names:
             begun, used = perf_counter(), process_time()
-            rivals[name]()
+            alternatives[name]()
             taken[name].processor.append((process_time() - used) * 1000)
             taken[name].milliseconds.append((perf_counter() - begun) * 1000)
     return taken
 
 
 def table(times: Mapping[str, Times], *, against: str) -> list[str]:
-    """Lines that print medians, spreads and ratios to one of the rivals."""
+    """Lines that print medians, spreads and ratios to one of the alternatives."""
     base = times[against].median
     return [
         f"  {name:<34} {each.median:9.2f} ms ± {each.spread:6.2f}   {each.median / base:6.2f} x"

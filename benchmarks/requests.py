@@ -1,12 +1,13 @@
-"""Whole searches of 300 slots through the real server, against rivals behind the same guards.
+"""Whole searches of 300 slots through the real server, and alternatives behind the same guards.
 
 ``python -m benchmarks.requests [--seconds N] [--rounds N]``, on PostgreSQL only, a server of its
-own. Short rounds of all rivals in a random order, so that what slows the machine slows all alike;
-processor time for each request beside the throughput, since it hardly depends on what else runs.
+own. Short rounds of all alternatives in a random order, so that what slows the machine slows all
+alike; processor time for each request beside the throughput, since it hardly depends on what else
+runs.
 
 The first stage gives the web server's one process a core, and PostgreSQL and the generator the
 other; the second lets two processes run where they may. Sealing stands still meanwhile: which
-rival's events it would seal during which round is chance. It catches up at the end.
+alternative's events it would seal during which round is chance. It catches up at the end.
 """
 
 import argparse
@@ -29,14 +30,14 @@ HOLDERS = 12  # each with 27 slots on offer a day
 CLIENTS = 8
 OURS, PASSED_THROUGH = "ours, JSON", "PostgreSQL json_build_object"
 SERIALIZER = "DRF serializer"
-RIVALS = {  # where each is, and what it is asked for
+ALTERNATIVES = {  # where each is, and what it is asked for
     OURS: ("", JSON),
-    PASSED_THROUGH: ("/rivals/postgresql", JSON),
-    SERIALIZER: ("/rivals/serializer", JSON),
+    PASSED_THROUGH: ("/alternatives/postgresql", JSON),
+    SERIALIZER: ("/alternatives/serializer", JSON),
     "ours, XML": ("", XML),
-    f"{PASSED_THROUGH}, XML": ("/rivals/postgresql", XML),
-    "guards and audit, no search": ("/rivals/guards", JSON),
-    "empty view": ("/rivals/empty", JSON),
+    f"{PASSED_THROUGH}, XML": ("/alternatives/postgresql", XML),
+    "guards and audit, no search": ("/alternatives/guards", JSON),
+    "empty view": ("/alternatives/empty", JSON),
 }
 
 
@@ -50,15 +51,15 @@ def build() -> tuple[list[tuple[str, str]], date]:
     return [(each.ods_code, each.asid) for each in made], first
 
 
-def asking(rival: str, practices: list[tuple[str, str]], day: date, host: str) -> Ask:
-    """What makes the next request to a rival: many systems, all practices in turn."""
+def asking(alternative: str, practices: list[tuple[str, str]], day: date, host: str) -> Ask:
+    """What makes the next request to an alternative: many systems, all practices in turn."""
     systems, turn = Systems(host), itertools.cycle(practices)
-    place, accept = RIVALS[rival]
+    place, accept = ALTERNATIVES[alternative]
 
     def ask() -> bytes:
         ods_code, asid = next(turn)
         path = consumers.search(ods_code, day, day)
-        if rival == "empty view":
+        if alternative == "empty view":
             path = place
         elif place:
             path = path.replace(service_root(ods_code), f"{place}/{ods_code}")
@@ -69,13 +70,13 @@ def asking(rival: str, practices: list[tuple[str, str]], day: date, host: str) -
 
 
 def check_alike(address: Address, asks: Mapping[str, Ask]) -> int:
-    """That the rivals answer alike; how many resources each answer has."""
+    """That the alternatives answer alike; how many resources each answer has."""
     found = {}
-    for rival in (OURS, PASSED_THROUGH, SERIALIZER):
-        status, body = driving.answer(address, asks[rival]())
-        assert status == 200, (rival, status, body[:300])
+    for alternative in (OURS, PASSED_THROUGH, SERIALIZER):
+        status, body = driving.answer(address, asks[alternative]())
+        assert status == 200, (alternative, status, body[:300])
         entries = [each["resource"] for each in orjson.loads(body)["entry"]]
-        found[rival] = sorted((each["resourceType"], each["id"]) for each in entries)
+        found[alternative] = sorted((each["resourceType"], each["id"]) for each in entries)
     assert found[OURS] == found[PASSED_THROUGH] == found[SERIALIZER], "they answer differently"
     return len(found[OURS])
 
@@ -83,42 +84,42 @@ def check_alike(address: Address, asks: Mapping[str, Ask]) -> int:
 def saturate(
     address: Address, asks: Mapping[str, Ask], pids: dict[str, int], *, rounds: int, seconds: float
 ) -> dict[str, Taken]:
-    """A short round of each rival in turn, in a random order, as often as told."""
+    """A short round of each alternative in turn, in a random order, as often as told."""
     taken: dict[str, Taken] = defaultdict(Taken)
     meter = stack.Meter(pids)
     for ask in asks.values():
         driving.closed(address, ask, clients=CLIENTS, seconds=2)
     for _ in range(rounds):
-        for rival in random.sample(list(asks), len(asks)):
+        for alternative in random.sample(list(asks), len(asks)):
             meter.start()
-            found = driving.closed(address, asks[rival], clients=CLIENTS, seconds=seconds)
-            assert set(found.statuses) == {200}, (rival, found.statuses)
-            taken[rival].add(found, meter.milliseconds(len(found.answers)))
-    return {rival: taken[rival] for rival in asks}
+            found = driving.closed(address, asks[alternative], clients=CLIENTS, seconds=seconds)
+            assert set(found.statuses) == {200}, (alternative, found.statuses)
+            taken[alternative].add(found, meter.milliseconds(len(found.answers)))
+    return {alternative: taken[alternative] for alternative in asks}
 
 
 def tell(taken: Mapping[str, Taken]) -> dict[str, Any]:
-    """Print a table of the rivals; return it as figures."""
+    """Print a table of the alternatives; return it as figures."""
     ours = taken[OURS]
     parts = list(ours.processor[0])
     words = "".join(f"{part:>11}" for part in [*parts, "all"])
     print(f"  {'':<34}{'a second':>15}{'ours is':>9}{words} ms of processor{'ours is':>9}")
-    for rival, each in taken.items():
+    for alternative, each in taken.items():
         used = "".join(f"{each.milliseconds(part):11.2f}" for part in parts)
         print(
-            f"  {rival:<34}{each.throughput:7.0f} ± {each.spread:5.0f}"
+            f"  {alternative:<34}{each.throughput:7.0f} ± {each.spread:5.0f}"
             f"{ours.times_faster(each):7.2f} x{used}{each.all_milliseconds:11.2f}"
             f"{ours.times_cheaper(each):23.2f} x"
         )
     own = [round.own_share for each in taken.values() for round in each.rounds]
     print(f"  the generator used {statistics.median(own):.0%} of a core, at most {max(own):.0%}")
     return {
-        rival: {
+        alternative: {
             **each.figures(),
             "ours_is_faster": round(ours.times_faster(each), 3),
             "ours_is_cheaper": round(ours.times_cheaper(each), 3),
         }
-        for rival, each in taken.items()
+        for alternative, each in taken.items()
     }
 
 
@@ -130,11 +131,13 @@ def measure(
     *words: str,
     cores: set[int] | None = None,
 ) -> dict[str, Any]:
-    """All rivals at saturation, then ours at half of its own."""
+    """All alternatives at saturation, then ours at half of its own."""
     settings = "benchmarks.alternative_settings"
     with stack.web(database.url, *words, settings=settings, cores=cores) as (address, pid):
         host = f"{address[0]}:{address[1]}"
-        asks = {rival: asking(rival, practices, day, host) for rival in RIVALS}
+        asks = {
+            alternative: asking(alternative, practices, day, host) for alternative in ALTERNATIVES
+        }
         number = check_alike(address, asks)
         print(f"\n{' '.join(words)}{' on one core' if cores else ''}: {number} resources")
         pids = {"web": pid, "PostgreSQL": database.process.pid}
@@ -151,7 +154,7 @@ def measure(
     )
     refused = len(half.answers) - half.statuses[200]
     half_load = {"per_second": round(rate, 1), **quantiles, "refused": refused}
-    return {"rivals": figures, "half": half_load}
+    return {"alternatives": figures, "half": half_load}
 
 
 def main() -> dict[str, Any]:

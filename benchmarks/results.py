@@ -82,7 +82,7 @@ def _wanted(what: str, place: str, unit: str, **bound: float) -> Wanted:
     return Wanted(what, part, "postgresql", tuple(path), unit, **bound)
 
 
-WHOLE = "requests/one/rivals"
+WHOLE = "requests/one/alternatives"
 ACCEPTANCE = (
     _wanted("search, 1,000 slots, JSON", "search/1000/ours, JSON/ratio", "x", at_most=0.8),
     _wanted("search, 1,000 slots, XML", "search/1000/ours, XML/ratio", "x", at_most=2.5),

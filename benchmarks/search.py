@@ -59,10 +59,10 @@ def ours(query: str, organisation: Organisation, now: datetime) -> bytes:
 
 
 def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -> results.Figures:
-    """All rivals on one search of about ``size`` slots."""
+    """All alternatives on one search of about ``size`` slots."""
     query, found = query_for(size, organisation, now)
     arguments = (query, organisation, now)
-    rivals = {
+    alternatives = {
         "ours, JSON": lambda: ours(*arguments),
         "ours, XML": lambda: renderers.render(ours(*arguments), renderers.Format.XML),
         "DRF serializer": lambda: by_serializer(*arguments),
@@ -71,14 +71,17 @@ def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -
     against = "ours, JSON"
     if connection.vendor == "postgresql":
         statement, using = Statement.of(*arguments), passing_through()
-        rivals = {"PostgreSQL json_build_object": lambda: statement.bundle(using), **rivals}
+        alternatives = {
+            "PostgreSQL json_build_object": lambda: statement.bundle(using),
+            **alternatives,
+        }
         against = "PostgreSQL json_build_object"
         mine = orjson.loads(ours(*arguments))["entry"]
-        theirs = orjson.loads(rivals[against]())["entry"]
+        theirs = orjson.loads(alternatives[against]())["entry"]
         assert len(mine) == len(theirs), (len(mine), len(theirs))
         assert mine[:size] == theirs[:size], "the baseline builds something else"
     print(f"{found} entries ({connection.vendor}):")
-    times = take_turns(rivals, rounds=rounds, few={"fhir.resources": 3, "DRF serializer": 15})
+    times = take_turns(alternatives, rounds=rounds, few={"fhir.resources": 3, "DRF serializer": 15})
     print("\n".join(table(times, against=against)), flush=True)
     return figures(times, against=against)
 

@@ -48,9 +48,10 @@ def use(url: str) -> None:
 def leave_database() -> None:
     """Close what this process has open, so that nothing of it stands in anybody's way."""
     from django.db import connection
+    from django.db.backends.postgresql.base import DatabaseWrapper
 
     connection.close()
-    if connection.vendor == "postgresql":
+    if isinstance(connection, DatabaseWrapper):
         connection.close_pool()
 
 

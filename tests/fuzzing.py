@@ -123,6 +123,12 @@ def places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+KINDS_OF_SPOILING = (
+    *("value", "text", "delete", "type", "wrap", "double", "rename", "add", "deep", "long"),
+    *("reference", "control", "swap", "resource", "space"),
+)
+
+
 def spoil_tree(tree: Any, chance: Chance, others: dict[str, int]) -> tuple[Any, str]:
     """The tree with one thing changed, and what was done. ``others``: a neighbour's ids."""
     everywhere = places(tree)
@@ -133,9 +139,7 @@ def spoil_tree(tree: Any, chance: Chance, others: dict[str, int]) -> tuple[Any, 
     for step in path[:-1]:
         parent = parent[step]
     name, value = path[-1], parent[path[-1]]
-    kinds = ("value", "text", "delete", "type", "wrap", "double", "rename", "add", "deep", "long")
-    kinds += ("reference", "control", "swap", "resource", "space")
-    kind = chance.choice(kinds)
+    kind = chance.choice(KINDS_OF_SPOILING)
     if kind == "value":
         parent[name] = deepcopy(chance.choice(JUNK_VALUES))
     elif kind == "text":
@@ -399,8 +403,8 @@ def spoil_claims(case: Case, chance: Chance, others: dict[str, int]) -> str:
 def spoil_query(case: Case, chance: Chance) -> str:
     way = chance.choice(("remove", "double", "junk", "raw", "unknown", "many", "name", "format"))
     parameters = case.parameters
-    index = chance.randrange(len(parameters)) if parameters else None
-    if way == "unknown" or (index is None and way not in {"raw", "many", "format"}):
+    index = chance.randrange(len(parameters)) if parameters else 0
+    if way == "unknown" or (not parameters and way not in {"raw", "many", "format"}):
         parameters.append((chance.choice((*NAMES, "_sort", "_count", "_since")), "1"))
     elif way == "remove":
         parameters.pop(index)

@@ -582,7 +582,7 @@ def _references(value: Any) -> set[str]:
     return set().union(*map(_references, value)) if isinstance(value, list) else set()
 
 
-def _uses(value: dict[str, Any]) -> list[str]:
+def _uses(value: dict[str, Any]) -> list[str | None]:
     return [each.get("use") for each in _list(value) if isinstance(each, dict)]
 
 

@@ -9,8 +9,10 @@ import os
 import tempfile
 from pathlib import Path
 
-OURS = ("DATABASE_", "DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_", "METRICS_", "PROMETHEUS_")
-OURS += ("DIARY_", "AUDIT_")
+OURS = (
+    *("DATABASE_", "DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_", "METRICS_", "PROMETHEUS_"),
+    *("DIARY_", "AUDIT_"),
+)
 KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED", "DATABASE_URL"}
 for name in list(os.environ):
     if name.startswith(OURS) and name not in KEPT:

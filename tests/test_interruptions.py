@@ -101,8 +101,8 @@ class Morning:
         self.day = clock.today(timezone.now()) + timedelta(days=7)
         self.now = clock.instant(self.day, time(8))
         actor = make_actor(door="staff", organisation=organisation.ods_code)
-        self.who = {"actor": actor, "now": self.now}
-        self.given = {"organisation": organisation, **self.who}
+        self.who: dict[str, Any] = {"actor": actor, "now": self.now}
+        self.given: dict[str, Any] = {"organisation": organisation, **self.who}
         self.template = make_template(
             effective_from=self.day,
             effective_to=self.day,
@@ -119,7 +119,11 @@ class Morning:
         diary.block_slots(**self.given, slot_ids=[self.slots["blocked"]])
 
     def generate(self) -> None:
-        day = {"from_date": self.day, "to_date": self.day, "template_ids": [self.template.pk]}
+        day: dict[str, Any] = {
+            "from_date": self.day,
+            "to_date": self.day,
+            "template_ids": [self.template.pk],
+        }
         generate(**self.given, **day)
 
     def book(self, *names: str) -> Appointment:
@@ -134,8 +138,9 @@ class Morning:
     def amend(self) -> None:
         with transaction.atomic():
             held = self.locked()
-            texts = {"description": "Another reason", "comment": ""}
-            changing.amend_appointment(appointment=held, **texts, **self.who)
+            changing.amend_appointment(
+                appointment=held, description="Another reason", comment="", **self.who
+            )
 
     def locked(self) -> Appointment:
         return changing.appointment_for_change(**self.given, appointment_id=self.appointment.pk)

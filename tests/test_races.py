@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.http import HttpResponse
 from django.utils import timezone
 
 from practice import clock
@@ -75,13 +76,13 @@ def rivals(request, practice) -> Iterator[list[Consumer]]:
         client.close()
 
 
-def book(rival: Consumer, slots: Sequence[Slot], patient: Any) -> Callable[[], servers.Answer]:
+def book(rival: Consumer, slots: Sequence[Slot], patient: Any) -> Callable[[], HttpResponse]:
     body = appointment_body(slots=sorted(slots, key=lambda slot: slot.start), patient=patient)
     body["slot"] = [{"reference": f"Slot/{slot.pk}"} for slot in slots]
     return lambda: rival.book(body)
 
 
-def tally(answers: Sequence[servers.Answer]) -> dict[int, int]:
+def tally(answers: Sequence[HttpResponse]) -> dict[int, int]:
     """How many answers there are of each status; the words of a fault are shown at once."""
     faults = [each.content.decode() for each in answers if each.status_code >= 500]
     assert faults == []
@@ -197,7 +198,7 @@ def booked_by(rival: Consumer, patient: Any) -> dict[str, Any]:
 @pytest.mark.req("AMEND-013", "GEN-093", "GEN-102")
 @pytest.mark.parametrize("number", [2, SOME])
 def test_one_of_several_amendments_of_one_version_is_accepted(practice, rivals, number):
-    def amend(rival: Consumer, held: dict[str, Any], words: str) -> Callable[[], servers.Answer]:
+    def amend(rival: Consumer, held: dict[str, Any], words: str) -> Callable[[], HttpResponse]:
         body = {**held, "description": words}
         return lambda: rival.amend(held["id"], body, if_match='W/"1"')
 
@@ -216,7 +217,7 @@ def test_one_of_several_amendments_of_one_version_is_accepted(practice, rivals, 
     assert_sound(requests=ROUNDS // 2 * (1 + number))
 
 
-def cancel(rival: Consumer, held: dict[str, Any]) -> Callable[[], servers.Answer]:
+def cancel(rival: Consumer, held: dict[str, Any]) -> Callable[[], HttpResponse]:
     return lambda: rival.cancel(held["id"], cancelled(held), if_match='W/"1"')
 
 

@@ -151,7 +151,8 @@ def api_addresses() -> Iterator[tuple[str, str, ssp.Interaction]]:
     """Every path of an interaction that holds an id: path, the name of the id, the interaction."""
     for pattern in urls.interactions:
         for name in pattern.pattern.regex.groupindex:
-            for served in pattern.callback.view_class.interactions.values():
+            view: Any = pattern.callback
+            for served in view.view_class.interactions.values():
                 for interaction in served if isinstance(served, tuple) else (served,):
                     yield interaction.path, name, interaction
 
@@ -515,7 +516,7 @@ NAMES_IN_TEMPLATES = re.compile(r'\sname="(\w+)"')
 
 def parameters(view: Any) -> set[str]:
     """What a page may be asked with: the names that its module and its templates mention."""
-    module = inspect.getmodule(view)
+    module = sys.modules[view.__module__]
     found = set(NAMES_IN_SOURCE.findall(inspect.getsource(module)))
     for value in vars(module).values():
         found |= set(getattr(value, "base_fields", {}))

@@ -51,7 +51,7 @@ class Authority:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.revoked: list[int] = []
         issuer = below or self
-        self.certificate = (
+        self.certificate: x509.Certificate = (
             x509.CertificateBuilder()
             .subject_name(subject(name))
             .issuer_name(below.certificate.subject if below else subject(name))

@@ -26,15 +26,16 @@ class Cluster:
     def __init__(self, home: Path, data: Path, settings: Mapping[str, str]) -> None:
         self.home, self.data, self.settings = home, data, settings
         self.log = home / "log"
-        self.binaries = binaries()
-        assert self.binaries, "no PostgreSQL server binaries"
-        self.process: subprocess.Popen[bytes] | None = None
+        found = binaries()
+        assert found, "no PostgreSQL server binaries"
+        self.binaries = found
+        self.process: subprocess.Popen[Any] | None = None
         self.url = f"postgresql://postgres@{quote(str(home), safe='')}/postgres"
 
     def create(self) -> None:
         with self.log.open("ab") as output:
             subprocess.run(
-                [self.binaries / "initdb", "--pgdata", self.data / "data"]
+                [str(self.binaries / "initdb"), "--pgdata", str(self.data / "data")]
                 + ["--username", "postgres", "--auth", "trust", "--encoding", "UTF8"]
                 + ["--no-locale", "--wal-segsize", "1"],
                 cwd=self.home,
@@ -50,8 +51,8 @@ class Cluster:
         binaries = (self.binaries / "initdb").resolve().parent
         with self.log.open("ab") as output:
             subprocess.run(
-                [binaries / "pg_basebackup", "--pgdata", self.data / "data", "--no-sync"]
-                + ["--host", primary.home, "--username", "postgres"]
+                [str(binaries / "pg_basebackup"), "--pgdata", str(self.data / "data"), "--no-sync"]
+                + ["--host", str(primary.home), "--username", "postgres"]
                 + ["--checkpoint", "fast", "--write-recovery-conf"],
                 cwd=self.home,
                 stdout=output,
@@ -71,7 +72,8 @@ class Cluster:
         }
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [self.binaries / "postgres", "-D", self.data / "data", "-k", self.home]
+                [str(self.binaries / "postgres"), "-D", str(self.data / "data")]
+                + ["-k", str(self.home)]
                 + [f"--{name}={value}" for name, value in settings.items()],
                 cwd=self.home,
                 stdout=output,

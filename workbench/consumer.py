@@ -9,7 +9,7 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
@@ -89,6 +89,21 @@ def make_token(claims: Any, *, header: Any = ABSENT, signature: str = "") -> str
 # ---------------------------------------------------------------- the consumer
 
 
+class Sender(Protocol):
+    """Django's test client, or ``servers.NetworkClient``, which goes through a real server."""
+
+    def generic(
+        self,
+        verb: str,
+        path: str,
+        /,
+        *,
+        data: bytes,
+        content_type: str,
+        headers: Mapping[str, str],
+    ) -> Any: ...
+
+
 class Consumer:
     """Talks to one practice: ``consumer.read_patient(7, headers={"Ssp-To": ABSENT})``.
 
@@ -104,13 +119,13 @@ class Consumer:
         format: str = "json",
         headers: Mapping[str, Any] | None = None,
         claims: Mapping[str, Any] | None = None,
-        client: Client | None = None,
+        client: Sender | None = None,
     ) -> None:
         self.organisation = organisation
         self.format = format
         self.headers = dict(headers or {})
         self.claims = dict(claims or {})
-        self.client = client or Client()
+        self.client: Sender = client or Client()
 
     @property
     def base(self) -> str:

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -49,7 +50,7 @@ def binaries() -> Path | None:
     return None
 
 
-def unprivileged() -> dict:
+def unprivileged() -> dict[str, Any]:
     """The arguments that make a child of root run as someone else: PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return {}
@@ -73,7 +74,7 @@ def server(folder: Path) -> Iterator[str]:
         with log.open("wb") as output:
             options = {"cwd": home, "stdin": subprocess.DEVNULL, "stdout": output, **child}
             created = subprocess.run(
-                [folder / "initdb", "--pgdata", home / "data", "--username", "postgres"]
+                [str(folder / "initdb"), "--pgdata", str(home / "data"), "--username", "postgres"]
                 + ["--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync"],
                 stderr=output,
                 **options,

@@ -55,7 +55,7 @@ class NetworkClient:
     ) -> Answer:
         self.connection.request(verb, path, data, {**headers, "Content-Type": content_type})
         response = self.connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return Answer(response.status, dict(response.headers.items()), response.read())
 
     def close(self) -> None:
         self.connection.close()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -209,7 +210,7 @@ class Load:
         for slot in slots:
             while not self.ended.is_set():
                 self.note(lambda: self.broken.search(self.address))
-                answer = self.note(lambda slot=slot: self.broken.book(self.address, slot))
+                answer = self.note(partial(self.broken.book, self.address, slot))
                 if answered(answer) == 201:
                     self.booked.append(slot.pk)
                 if answered(answer) in {201, 409}:

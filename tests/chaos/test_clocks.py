@@ -33,8 +33,9 @@ OURS = {"application": "tests.chaos.wsgi"}
 @contextmanager
 def world_at(moment: datetime, say: Any, folder: Any, **filling: Any) -> Iterator[Broken]:
     with cluster() as database:
-        broken = Broken(database, say, clock=Clock(folder / "clock"))
-        broken.clock.set(moment)
+        clock = Clock(folder / "clock")
+        broken = Broken(database, say, clock=clock)
+        clock.set(moment)
         broken.fill(**filling)
         yield broken
 

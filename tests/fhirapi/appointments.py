@@ -57,7 +57,15 @@ def published(name: str, *, slot: Slot, patient: Patient, **overrides: Any) -> d
 
 def diary() -> dict[str, list[dict[str, Any]]]:
     """Everything that a refused request must leave as it is."""
-    kinds = (Appointment, AppointmentSlot, Slot, Schedule, Patient, Location, Practitioner)
+    kinds: tuple[Any, ...] = (
+        Appointment,
+        AppointmentSlot,
+        Slot,
+        Schedule,
+        Patient,
+        Location,
+        Practitioner,
+    )
     return {kind.__name__: list(kind.objects.order_by("pk").values()) for kind in kinds}
 
 

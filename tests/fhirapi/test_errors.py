@@ -3,6 +3,7 @@
 import json
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core import exceptions as django_errors
@@ -161,7 +162,7 @@ def test_a_refusal_of_the_practice_has_its_code(refusal, status, code):
     assert diagnostics(response) == str(refusal())
 
 
-def subclasses(parent: type) -> list[type]:
+def subclasses(parent: Any) -> list[Any]:
     return [kind for child in parent.__subclasses__() for kind in (child, *subclasses(child))]
 
 

@@ -34,7 +34,8 @@ def checked(**changes):
 
 def range_of(start: str, end: str) -> tuple[str, str]:
     values = checked(start=f"ge{start}", end=f"le{end}")
-    return tuple(f"{values[name].instant:%Y-%m-%dT%H:%M:%SZ}" for name in ("start", "end"))
+    start, end = (f"{values[name].instant:%Y-%m-%dT%H:%M:%SZ}" for name in ("start", "end"))
+    return start, end
 
 
 # ---------------------------------------------------------------- one value

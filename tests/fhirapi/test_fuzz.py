@@ -59,8 +59,10 @@ SEED = int(os.environ.get("FUZZ_SEED", "20261125"))
 COMMANDS = {each.name for each in ssp.INTERACTIONS if each.is_command}
 # A body has more to be spoilt than a query.
 SHARES = [4 if each.is_command else 1 for each in ssp.INTERACTIONS]
-KINDS = (Appointment, AppointmentSlot, Slot, Schedule, Patient, Location, Practitioner)
-KINDS += (PractitionerRole, Organisation)
+KINDS: tuple[Any, ...] = (
+    *(Appointment, AppointmentSlot, Slot, Schedule, Patient, Location, Practitioner),
+    *(PractitionerRole, Organisation),
+)
 
 TRACES = (b"Traceback", b"django.", b"psycopg", b"sqlite3", b".py", b"line ", b"Exception")
 

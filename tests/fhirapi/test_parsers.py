@@ -300,7 +300,7 @@ INVALID = {
     ),
     "base64": ("extension.0", {"url": "u", "valueBase64Binary": "%"}, "valueBase64Binary is not"),
 }
-ONLY_IN_JSON = {
+ONLY_IN_JSON: dict[str, tuple[str, Any, str]] = {
     "text for a narrative": ("text", {"status": "empty", "div": "x"}, "text.div is not a well-"),
     "broken narrative": ("text", {"status": "empty", "div": "<div><p></div>"}, "text.div is not a"),
     "another narrative": ("text", {"status": "empty", "div": "<p>x</p>"}, "text.div is not a well"),

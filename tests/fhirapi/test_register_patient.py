@@ -5,6 +5,7 @@ import threading
 from copy import deepcopy
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -354,12 +355,21 @@ UNKNOWN = {"url": "https://x", "valueString": "y"}
 TOMORROW = clock.today(timezone.now()) + timedelta(days=2)
 
 
-def refused(requirement: str, element: str, /, case: str = "", **overrides):
+def refused(requirement: str, element: str, /, case: str = "", **overrides: Any):
     """A case: with these elements of the patient, the diagnostics name ``element``."""
     label = f"{requirement} {case or element}"
     return pytest.param(overrides, element, marks=pytest.mark.req(requirement), id=label)
 
 
+TOO_LONG: dict[str, dict[str, Any]] = {
+    "Patient.name.family": {"name": [{**NAME, "family": "J" * 101}]},
+    "Patient.name.given": {"name": [{**NAME, "given": ["J" * 60, "K" * 60]}]},
+    "Patient.name.prefix": {"name": [{**NAME, "prefix": ["M" * 36]}]},
+    "Patient.telecom[0].value": {"telecom": [{**PHONE, "value": "0" * 101}]},
+    "Patient.address[0].line": {"address": [{**HOME, "line": ["A" * 40] * 5}]},
+    "Patient.address[0].city": {"address": [{**HOME, "city": "A" * 61}]},
+    "Patient.address[0].postalCode": {"address": [{**HOME, "postalCode": "A" * 11}]},
+}
 REFUSED = [
     refused("REG-004", "Patient.meta.profile", meta=None),
     refused("REG-004", "Patient.meta.profile", case="another", meta={"profile": ["http://x"]}),
@@ -479,7 +489,7 @@ REFUSED = [
         ],
     ),
     *(
-        refused("REG-015", f"{path}.extension", **overrides)
+        refused("REG-015", f"{path}.extension", case="", **overrides)
         for path, overrides in {
             "Patient.name": {"name": [{**NAME, "extension": [UNKNOWN]}]},
             "Patient.telecom[0]": {"telecom": [{**PHONE, "extension": [UNKNOWN]}]},
@@ -528,15 +538,7 @@ REFUSED = [
     refused("REG-021", ".birthDate", case="with a time", birthDate="1952-05-31T10:00:00Z"),
     *(
         refused("REG-003", element, case=f"{element} too long", **overrides)
-        for element, overrides in {
-            "Patient.name.family": {"name": [{**NAME, "family": "J" * 101}]},
-            "Patient.name.given": {"name": [{**NAME, "given": ["J" * 60, "K" * 60]}]},
-            "Patient.name.prefix": {"name": [{**NAME, "prefix": ["M" * 36]}]},
-            "Patient.telecom[0].value": {"telecom": [{**PHONE, "value": "0" * 101}]},
-            "Patient.address[0].line": {"address": [{**HOME, "line": ["A" * 40] * 5}]},
-            "Patient.address[0].city": {"address": [{**HOME, "city": "A" * 61}]},
-            "Patient.address[0].postalCode": {"address": [{**HOME, "postalCode": "A" * 11}]},
-        }.items()
+        for element, overrides in TOO_LONG.items()
     ),
 ]
 

@@ -1,5 +1,7 @@
 """Where each address leads under a practice's service root, and where it does not."""
 
+from typing import Any
+
 import pytest
 from django.urls import resolve, reverse
 
@@ -11,7 +13,8 @@ BASE = "/A00001/STU3/1/gpconnect"
 
 
 def view_of(path: str) -> type:
-    return resolve(BASE + path).func.view_class
+    func: Any = resolve(BASE + path).func
+    return func.view_class
 
 
 @pytest.mark.req(*(f"SSP-{number:03}" for number in range(20, 35)), "SSP-011")

@@ -4,6 +4,7 @@ Source: requirements/patient.md, "Visibility matrix".
 """
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -25,7 +26,7 @@ DUPLICATE = (409, "DUPLICATE_REJECTED")
 FOUND, EMPTY, OK, BOOKED = "found", "empty", (200, ""), (201, "")
 
 YESTERDAY = clock.today(timezone.now()) - timedelta(days=1)
-STATES = {
+STATES: dict[str, tuple[Any, ...]] = {
     # state: (fields here, does the national record agree),
     #     find, read, retrieve, book, read or change an appointment, register
     "active, verified": (({}, True), FOUND, OK, OK, BOOKED, OK, DUPLICATE),
@@ -60,7 +61,7 @@ STATES = {
 }
 
 
-@pytest.fixture(params=STATES.values(), ids=STATES.keys())
+@pytest.fixture(params=list(STATES.values()), ids=list(STATES))
 def state(request, practice, national_record) -> tuple:
     """A patient with a future appointment, since then come into a state; and the row about it."""
     (fields, agrees), *expected = request.param

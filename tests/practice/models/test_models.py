@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db
 
 def update(record: models.Model, **fields: Any) -> Callable[[], Any]:
     """An UPDATE of one record, nothing in between."""
-    return lambda: type(record).objects.filter(pk=record.pk).update(**fields)
+    return lambda: type(record)._default_manager.filter(pk=record.pk).update(**fields)
 
 
 def another(record: models.Model, **fields: Any) -> Callable[[], Any]:
@@ -54,7 +54,7 @@ def another(record: models.Model, **fields: Any) -> Callable[[], Any]:
     names = [field.attname for field in record._meta.concrete_fields if not field.primary_key]
     values = {name: getattr(record, name) for name in names}
     copy = type(record)(**{**values, **fields})
-    return lambda: type(record).objects.bulk_create([copy])
+    return lambda: type(record)._default_manager.bulk_create([copy])
 
 
 def ends_when_it_starts(record: Any) -> Callable[[], Any]:
@@ -177,12 +177,13 @@ def test_the_database_refuses(practice, name):
         assert name in said
 
 
-def columns_of(name: str) -> set[str]:
+def columns_of(name: str) -> set[str | None]:
     """The columns that a constraint keeps unique."""
     for model in apps.get_app_config("practice").get_models():
         for constraint in model._meta.constraints:
-            if constraint.name == name:
-                return {model._meta.get_field(field).column for field in constraint.fields}
+            if constraint.name == name and isinstance(constraint, models.UniqueConstraint):
+                columns = {field.name: field.column for field in model._meta.concrete_fields}
+                return {columns[field] for field in constraint.fields}
     raise LookupError(name)
 
 

@@ -7,6 +7,7 @@ starts that lie exactly at some limit, a second beside it, or around a clock cha
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -181,7 +182,7 @@ def store(world) -> Organisation:
     organisation = make_organisation(**world["practice"])
     location = make_location(organisation)
     profiles = [make_access_profile(organisation, **fields) for fields in world["profiles"]]
-    numbered = {None: None, **dict(enumerate(profiles))}
+    numbered: dict[int | None, Any] = {None: None, **dict(enumerate(profiles))}
     sessions = [
         make_schedule(
             organisation,

@@ -42,7 +42,7 @@ def read(feed):
     return Client().get(f"/calendar/{feed.secret}.ics")
 
 
-def events(feed) -> dict[str, icalendar.Event]:
+def events(feed) -> dict[str, icalendar.Component]:
     calendar = icalendar.Calendar.from_ical(read(feed).content)
     return {str(event["summary"]): event for event in calendar.walk("VEVENT")}
 

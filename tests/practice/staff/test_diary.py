@@ -449,7 +449,8 @@ def test_what_cannot_be_done_is_refused_in_words_and_not_offered(client, appoint
 def test_where_a_page_leads_back_to_is_the_diary_and_nothing_else(client, appointment):
     def back(**kwargs) -> str:
         page = client.get(address(appointment), **kwargs).content.decode()
-        return re.search(r'href="([^"]*)">Back to the diary', page).group(1)
+        (found,) = re.findall(r'href="([^"]*)">Back to the diary', page)
+        return found
 
     here = f"#appointment-{appointment.pk}"
     assert back() == f"/admin/diary/?date=2026-11-19{here}"

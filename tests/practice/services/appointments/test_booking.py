@@ -77,8 +77,8 @@ def cancel(appointment: Appointment, actor=RECEPTION, *, reason="Better", now=NO
         )
 
 
-def tables() -> list[list[dict[str, Any]]]:
-    kinds = (Appointment, AppointmentSlot, Slot, AuditEvent)
+def tables() -> list[list[Any]]:
+    kinds: tuple[Any, ...] = (Appointment, AppointmentSlot, Slot, AuditEvent)
     return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 

@@ -7,6 +7,7 @@ other's way.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -113,7 +114,7 @@ class World:
         return found[chance % len(found)] if found else None
 
     def do(self, act: str, first, second) -> None:
-        own = {"organisation": self.organisation, "actor": STAFF, "now": NOW}
+        own: dict[str, Any] = {"organisation": self.organisation, "actor": STAFF, "now": NOW}
         slot = None
         if isinstance(first, int):
             slot = self.one(Slot.objects.filter(organisation=self.organisation), first)
@@ -184,18 +185,18 @@ class World:
 
     # ------------------------------------------------------------ looking at it
 
-    def rows(self) -> list[list]:
+    def rows(self) -> list[list[Any]]:
         """Every row of the diary in every column."""
         return [
             list(model.objects.filter(organisation=self.organisation).order_by("pk").values_list())
             for model in (Schedule, Slot, Appointment)
         ]
 
-    def busy(self) -> list[dict]:
+    def busy(self) -> list[Any]:
         found = Slot.objects.filter(organisation=self.organisation, status="busy")
         return list(found.order_by("pk").values())
 
-    def by_hand(self) -> list[dict]:
+    def by_hand(self) -> list[Any]:
         found = Slot.objects.filter(organisation=self.organisation, changed_by_hand=True)
         return list(found.filter(withdrawn_by_plan=False).order_by("pk").values())
 

@@ -71,8 +71,11 @@ def generate_at_once(organisations) -> list[list]:
         for organisation in organisations
     ]
     for process in processes:
+        assert process.stdout
+        assert process.stderr
         assert process.stdout.readline() == "ready\n", process.stderr.read()
     for process in processes:
+        assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
     ended = [process.communicate(timeout=100) for process in processes]
@@ -114,7 +117,7 @@ def run() -> dict[str, Any]:
     """What a second run is told; the first has made a morning from 09:00 to 12:00."""
     organisation = make_organisation()
     make_template(organisation, effective_from=MONDAY, weekdays=[0])
-    run = {
+    run: dict[str, Any] = {
         "organisation": organisation,
         "from_date": MONDAY,
         "to_date": MONDAY,
