@@ -10,28 +10,39 @@ BIN := .venv/bin
 STAMP := .venv/stamp
 TRIAL := DJANGO_DEBUG=1
 DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3 DEMOGRAPHICS_FILE=demo/demographics.yaml
+# For every Python from 3.11 on at once, by markers.
+LOCKER := var/locker
+COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 # As in production, with a secret of the moment; no check connects to the database.
 PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DATABASE_URL=postgresql://appointments@localhost/appointments \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check fix test demo serve bench fuzz chaos load traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz chaos load traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything the project and its developers use
 
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'Python 3.11 or newer is needed; `$(PYTHON)` is not.' \
 			'Name another: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { \
 		echo '`$(PYTHON) -m venv` failed; on Debian: apt-get install python3-venv' >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements.txt --requirement requirements-dev.txt
 	@touch $@
+
+lock: ## Pin anew what pyproject.toml lists, with hashes (UPGRADE=1: the newest of everything)
+	@mkdir -p var
+	@test -x $(LOCKER)/bin/uv || $(PYTHON) -m venv $(LOCKER)
+	$(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
 run: setup ## Serve your own database (DATABASE_URL, else db.sqlite3) for development
 	$(TRIAL) $(BIN)/python manage.py migrate --verbosity 0
@@ -44,7 +55,7 @@ check: setup ## Format, lint, types, Django's checks, migrations, deployment set
 	$(TRIAL) $(BIN)/python manage.py check --fail-level WARNING
 	$(TRIAL) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(BIN)/bandit --quiet --recursive config deploy fhirapi practice -ll -ii
+	$(BIN)/bandit --quiet --recursive config demo deploy fhirapi practice -ll -ii
 	$(BIN)/python -m tests.advisories
 
 fix: setup ## Put right what ruff can put right

@@ -8,6 +8,7 @@ whole repository: each requirement, decision and hazard that is cited by its id 
 import importlib
 import re
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -80,12 +81,11 @@ def test_configuration_lists_every_variable_and_no_other():
     assert first_column("Configuration") == read
 
 
-def test_packages_lists_every_requirement_and_no_other():
-    lines = text("requirements.txt").splitlines()
-    required = {re.split(r"[\[=]", line)[0] for line in lines if line and line[0] != "#"}
+def test_packages_lists_every_direct_dependency_and_no_other():
+    dependencies = tomllib.loads(text("pyproject.toml"))["project"]["dependencies"]
+    names = {re.split(r"[\[=<>~]", each)[0] for each in dependencies}
 
-    assert first_column("Packages") == required
-    assert [line for line in lines if line and line[0] != "#" and "==" not in line] == []
+    assert first_column("Packages") == names
 
 
 def test_interactions_lists_the_table_that_requests_are_checked_against():
