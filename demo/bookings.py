@@ -17,8 +17,7 @@ from practice.models import Appointment, AuditEvent, Organisation, Patient, Slot
 from practice.services.appointments.attendance import mark
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 # (up to so many days ahead, share of slots taken): a diary fills as its days come near.
 SHARES = ((0, 0.65), (2, 0.45), (7, 0.25), (14, 0.12), (21, 0.05))
@@ -152,15 +151,7 @@ def book(
 
 def record_request(booked: Appointment, actor: Actor, *, now: datetime) -> None:
     """Record a booking from outside as the API does, which this one did not pass."""
-    recording.record(
-        organisation=booked.organisation,
-        actor=actor,
-        event=ssp.BOOK_APPOINTMENT.id,
-        outcome="201",
-        now=now,
-        patient_id=booked.patient_id,
-        resource=f"Appointment/{booked.pk}",
-    )
+    record_done(ssp.BOOK_APPOINTMENT.id, booked, actor=actor, now=now, outcome="201")
 
 
 def happen(

@@ -23,7 +23,7 @@ from unfold.decorators import display
 from practice import clock
 from practice.admin.base import ReadOnlyAdmin, tones
 from practice.models import AuditEvent
-from practice.services.audit import recording
+from practice.services.audit.recording import record_done
 from practice.site.people import actor_of
 
 
@@ -149,12 +149,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
         """A look into the trail is in the trail."""
         asked = {name: values for name, values in request.GET.lists() if any(values)}
         for organisation in {event.organisation for event in shown.result_list}:
-            recording.record(
-                organisation=organisation,
+            record_done(
+                "auditevent.searched",
                 actor=actor_of(request, organisation),
-                event="auditevent.searched",
-                outcome="ok",
                 now=timezone.now(),
+                practice=organisation,
                 detail=asked,
             )
 

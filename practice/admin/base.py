@@ -32,14 +32,9 @@ from practice.models import (
     Practitioner,
 )
 from practice.models.common import Versioned
-from practice.services.audit import recording
-from practice.site.people import (
-    actor_of,
-    only_own,
-    patient_id_of,
-    practice_of,
-    sole_practice,
-)
+from practice.services.audit.recording import patient_id_of, record_done
+from practice.site.people import actor_of, only_own, practice_of, sole_practice
+from practice.site.shown import record_shown
 
 if TYPE_CHECKING:  # What the mixin below is mixed into.
     from django.contrib.admin.options import BaseModelAdmin
@@ -66,8 +61,6 @@ def tones(**by_key: str) -> dict[str, str | None]:
 
 # ---------------------------------------------------------------- what was changed
 
-# The names that other organisations know these records by; all others are our own.
-FHIR_NAMES = {"Organisation": "Organization"}
 NEVER_AUDITED = {"password"}
 
 
@@ -333,13 +326,12 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
             if patients := set(self.patients_in_row(record)):
                 found[record.organisation_id] |= patients
         for pk, organisation in Organisation.objects.in_bulk(found).items():
-            recording.record(
-                organisation=organisation,
+            record_shown(
+                f"{self.opts.model_name}.{verb}",
+                found[pk],
+                practice=organisation,
                 actor=actor_of(request, organisation),
-                event=f"{self.opts.model_name}.{verb}",
-                outcome="ok",
                 now=timezone.now(),
-                detail={"patients": sorted(found[pk])},
             )
 
     # Saving.
@@ -396,16 +388,13 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
 
     def audit(self, request: HttpRequest, obj: Any, verb: str, detail: dict[str, Any]) -> None:
         """Write the event into the trail of every practice that the record concerns."""
-        name = type(obj).__name__
-        for organisation in self.practices_concerned(request, obj):
-            recording.record(
-                organisation=organisation,
-                actor=actor_of(request, organisation),
-                event=f"{self.opts.model_name}.{verb}",
-                outcome="ok",
+        for practice in self.practices_concerned(request, obj):
+            record_done(
+                f"{self.opts.model_name}.{verb}",
+                obj,
+                actor=actor_of(request, practice),
                 now=timezone.now(),
-                patient_id=patient_id_of(obj),
-                resource=f"{FHIR_NAMES.get(name, name)}/{obj.pk}",
+                practice=practice,
                 detail=detail,
             )
 

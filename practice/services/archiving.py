@@ -28,8 +28,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, AppointmentSlot, Organisation, Schedule, Slot
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.services.locks import lock_practice
 
 NEAREST_DAYS = 90  # what is younger stays
@@ -263,12 +262,11 @@ class _Month:
         going = [pk for pk, line in kind.lines(still) if line in part.lines]
         if going:
             records.filter(pk__in=going).delete()
-            recording.record(
-                organisation=self.span.organisation,
+            record_done(
+                EVENT,
                 actor=self.actor,
-                event=EVENT,
-                outcome="ok",
                 now=self.now,
+                practice=self.span.organisation,
                 detail={
                     "before": self.span.before.isoformat(),
                     "file": part.path.name,

@@ -16,8 +16,7 @@ from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
 
 from practice.exceptions import PracticeError
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 
 class BackupRefused(PracticeError):
@@ -45,14 +44,7 @@ def backup(path: Path, *, actor: Actor, now: datetime) -> Backup:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     except OSError as error:
         raise BackupRefused(f"{partial}: {error.strerror}.") from error
-    recording.record(
-        organisation=None,
-        actor=actor,
-        event="database.backup",
-        outcome="ok",
-        now=now,
-        detail={"file": path.name},
-    )
+    record_done("database.backup", actor=actor, now=now, detail={"file": path.name})
     try:
         if connection.vendor == "postgresql":
             _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--no-comments",
@@ -92,14 +84,7 @@ def restore(path: Path) -> None:
 
 def record_restore(path: Path, *, actor: Actor, now: datetime) -> None:
     """Say in the trail that what follows came after a restore; the schema must be up to date."""
-    recording.record(
-        organisation=None,
-        actor=actor,
-        event="database.restore",
-        outcome="ok",
-        now=now,
-        detail={"file": path.name},
-    )
+    record_done("database.restore", actor=actor, now=now, detail={"file": path.name})
 
 
 def _sqlite() -> sqlite3.Connection:

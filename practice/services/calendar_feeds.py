@@ -8,8 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from practice.exceptions import ChangeRefused, PractitionerNotFound
 from practice.models import CalendarFeed, Organisation, Practitioner, PractitionerRole
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 
 @transaction.atomic
@@ -77,12 +76,4 @@ def live_feed(secret: str) -> CalendarFeed | None:
 
 
 def _record(feed: CalendarFeed, event: str, *, actor: Actor, now: datetime) -> None:
-    recording.record(
-        organisation=feed.organisation,
-        actor=actor,
-        event=event,
-        outcome="ok",
-        now=now,
-        resource=f"CalendarFeed/{feed.pk}",
-        detail={"practitioner": feed.practitioner_id},
-    )
+    record_done(event, feed, actor=actor, now=now, detail={"practitioner": feed.practitioner_id})

@@ -35,8 +35,7 @@ from practice.models import (
 )
 from practice.reads import directory
 from practice.reads.bookability import effective_limit
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.services.generation import bulk
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.locks import lock_practice, lock_slots
@@ -215,15 +214,7 @@ def _change_slots(
         Slot.objects.filter(pk__in=[slot.pk for slot in changed]).update(
             **values, changed_by_hand=True, version=F("version") + 1, updated_at=now
         )
-        recording.record(
-            organisation=organisation,
-            actor=actor,
-            event=f"slot.{event}",
-            outcome="ok",
-            now=now,
-            resource=f"Slot/{changed[0].pk}" if len(changed) == 1 else "",
-            detail={"changes": details},
-        )
+        record_done(f"slot.{event}", *changed, actor=actor, now=now, detail={"changes": details})
     return Outcome(tuple(changed), tuple(refused))
 
 
@@ -328,13 +319,11 @@ def change_session_holder(
     schedule.version += 1
     _save_unless_elsewhere(schedule)
     told = booked.update(version=F("version") + 1, updated_at=now)
-    recording.record(
-        organisation=organisation,
+    record_done(
+        "session.change-holder",
+        schedule,
         actor=actor,
-        event="session.change-holder",
-        outcome="ok",
         now=now,
-        resource=f"Schedule/{schedule.pk}",
         detail={
             "from": {"session_holder": before and before.pk},
             "to": {"session_holder": holder and holder.pk},
@@ -402,13 +391,11 @@ def create_session(
         now=now,
         changed_by_hand=True,
     )
-    recording.record(
-        organisation=organisation,
+    record_done(
+        "session.create",
+        schedule,
         actor=actor,
-        event="session.create",
-        outcome="ok",
         now=now,
-        resource=f"Schedule/{schedule.pk}",
         detail={
             "to": {
                 "start": start.isoformat(),
@@ -464,13 +451,11 @@ def add_extra_slot(
         changed_by_hand=True,
         note=reason,
     )
-    recording.record(
-        organisation=organisation,
+    record_done(
+        "slot.add-extra",
+        slot,
         actor=actor,
-        event="slot.add-extra",
-        outcome="ok",
         now=now,
-        resource=f"Slot/{slot.pk}",
         detail={
             "to": {
                 "schedule": schedule.pk,

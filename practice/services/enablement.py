@@ -5,8 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from practice.models import Organisation
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 
 @transaction.atomic
@@ -33,13 +32,8 @@ def switch(
             continue
         Organisation.objects.filter(pk=organisation.pk).update(**{name: wanted}, updated_at=now)
         setattr(organisation, name, wanted)
-        recording.record(
-            organisation=organisation,
-            actor=actor,
-            event="organisation.switch",
-            outcome="ok",
-            now=now,
-            resource=f"Organization/{organisation.pk}",
-            detail={"changes": {name: {"from": before, "to": wanted}}},
+        changes = {name: {"from": before, "to": wanted}}
+        record_done(
+            "organisation.switch", organisation, actor=actor, now=now, detail={"changes": changes}
         )
     return organisation

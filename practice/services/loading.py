@@ -30,8 +30,7 @@ from practice.models import (
 )
 from practice.models.common import Versioned
 from practice.practice_file import Entry, Problem, read
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.services.enablement import switch
 
 SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
@@ -108,13 +107,11 @@ class _Loader:
             for entry in described.get(section) or ():
                 if isinstance(entry, Entry):
                     load(entry, seen)
-        recording.record(
-            organisation=organisation,
+        record_done(
+            "practice.load",
+            organisation,
             actor=self.actor,
-            event="practice.load",
-            outcome="ok",
             now=self.now,
-            resource=f"Organization/{organisation.pk}",
             detail={
                 "file": self.file,
                 "created": dict(self.created),

@@ -21,8 +21,7 @@ from practice.models import (
     PatientTelecom,
 )
 from practice.reads.patients import VERIFIED, known_patients
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 TEMPORARY = "T"
 VERIFICATION_EVENT = "verify-patient"
@@ -61,14 +60,12 @@ def verify_patient(
         patient.sensitive = person.sensitive
         patient.version += 1
         patient.save()
-        recording.record(
-            organisation=organisation,
+        record_done(
+            VERIFICATION_EVENT,
+            patient,
             actor=actor,
-            event=VERIFICATION_EVENT,
-            outcome="ok" if verified else "refused",
             now=now,
-            patient_id=patient.pk,
-            resource=f"Patient/{patient.pk}",
+            outcome="ok" if verified else "refused",
             detail={
                 "nhs_number_verification": [before, patient.nhs_number_verification],
                 "sensitive": person.sensitive,

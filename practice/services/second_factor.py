@@ -16,9 +16,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from practice.exceptions import CodeNotAccepted
-from practice.models import Organisation
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done_to_user
 
 RECOVERY_CODES = 8
 
@@ -44,7 +42,7 @@ def turn_on(*, user: Any, code: str, actor: Actor, now: datetime) -> list[str]:
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user, confirmed=True).delete()
         TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
-        record(user, "second-factor.on", actor, now)
+        record_done_to_user("second-factor.on", user, actor=actor, now=now)
         return new_recovery_codes(user)
 
 
@@ -52,7 +50,7 @@ def renew_recovery_codes(*, user: Any, code: str, actor: Actor, now: datetime) -
     """Return new recovery codes in exchange for a code; the old ones no longer hold."""
     check(user=user, code=code)
     with transaction.atomic():
-        record(user, "second-factor.recovery-codes", actor, now)
+        record_done_to_user("second-factor.recovery-codes", user, actor=actor, now=now)
         return new_recovery_codes(user)
 
 
@@ -68,7 +66,7 @@ def remove(*, user: Any, actor: Actor, now: datetime) -> bool:
     there, _ = TOTPDevice.objects.filter(user=user).delete()
     StaticDevice.objects.filter(user=user).delete()
     if there:
-        record(user, "second-factor.off", actor, now)
+        record_done_to_user("second-factor.off", user, actor=actor, now=now)
     return bool(there)
 
 
@@ -114,19 +112,3 @@ def new_recovery_codes(user: Any) -> list[str]:
 def stored(code: str) -> str:
     """A recovery code as the database keeps it: whoever reads the table cannot use it."""
     return salted_hmac("practice.recovery-code", code, algorithm="sha256").hexdigest()[:16]
-
-
-def record(user: Any, event: str, actor: Actor, now: datetime) -> None:
-    """Tell the trail of every practice where the person works."""
-    practices: list[Organisation | None] = [
-        *Organisation.objects.filter(memberships__user=user).distinct()
-    ]
-    for organisation in practices or [None]:
-        recording.record(
-            organisation=organisation,
-            actor=actor,
-            event=event,
-            outcome="ok",
-            now=now,
-            resource=f"User/{user.pk}",
-        )

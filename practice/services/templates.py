@@ -6,8 +6,7 @@ from django.db import transaction
 
 from practice.exceptions import NotFound
 from practice.models import Organisation, SessionTemplate, TemplateBlock
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 
 @transaction.atomic(savepoint=False)
@@ -37,13 +36,6 @@ def clone_template(
         block.pk, block.template = None, template
         block._state.adding = True
     TemplateBlock.objects.bulk_create(blocks)
-    recording.record(
-        organisation=organisation,
-        actor=actor,
-        event="sessiontemplate.clone",
-        outcome="ok",
-        now=now,
-        resource=f"SessionTemplate/{template.pk}",
-        detail={"cloned_from": template_id, "session_name": session_name},
-    )
+    detail = {"cloned_from": template_id, "session_name": session_name}
+    record_done("sessiontemplate.clone", template, actor=actor, now=now, detail=detail)
     return template

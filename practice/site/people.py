@@ -16,7 +16,6 @@ from practice.models import (
     AppointmentSlot,
     AuditEvent,
     Organisation,
-    Patient,
     PatientAddress,
     PatientContact,
     PatientLanguage,
@@ -172,12 +171,6 @@ def practice_of(record: Any) -> Organisation | None:
     if isinstance(record, Organisation):
         return record
     return getattr(record, "organisation", None)
-
-
-def patient_id_of(record: Any) -> int | None:
-    """Return the patient whom a record is about, if it is about one."""
-    patient_id: int | None = getattr(record, "patient_id", None)
-    return record.pk if isinstance(record, Patient) else patient_id
 
 
 # ---------------------------------------------------------------- who acts

@@ -4,6 +4,7 @@ A page is a view of the admin site: the same sign-in, menu and look. It works in
 time, the one that its reader chose (or the only one there is), and meets nothing of any other.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -23,6 +24,7 @@ from practice import clock
 from practice.models import Organisation
 from practice.services.audit.recording import Actor
 from practice.site.people import actor_of, own_practice_of, person
+from practice.site.shown import record_shown
 
 Found = TypeVar("Found")
 
@@ -92,6 +94,12 @@ class StaffPage(AccessMixin, View):
         if found is None:
             raise Http404("There is no such record at this practice.")
         return found
+
+    def record_shown(self, event: str, patients: Iterable[int | None], **detail: Any) -> None:
+        """Audit which patients the page names: one event, such as "clinic_list.viewed"."""
+        record_shown(
+            event, patients, practice=self.practice, actor=self.actor, now=self.now, detail=detail
+        )
 
     def done(self, message: str, to: str) -> HttpResponse:
         """Say what was done, and go on to a page of ours."""

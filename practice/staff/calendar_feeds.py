@@ -28,8 +28,7 @@ from practice.models import (
     Schedule,
 )
 from practice.services import calendar_feeds
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.site.people import person
 from practice.staff.base import StaffPage
 from practice.staff.clinic_list import number
@@ -50,8 +49,9 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         return HttpResponseNotFound("There is no such calendar.\n", content_type="text/plain")
     now = timezone.now()
     appointments = list(appointments_of(found, now))
-    recording.record(
-        organisation=found.organisation,
+    record_done(
+        "calendar_feed.read",
+        found,
         actor=Actor(
             door=AuditEvent.Door.STAFF,
             name=str(found),
@@ -60,10 +60,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
             device=request.headers.get("User-Agent", ""),
             address=request.META.get("REMOTE_ADDR", ""),
         ),
-        event="calendar_feed.read",
-        outcome="ok",
         now=now,
-        resource=f"CalendarFeed/{found.pk}",
         detail={"patients": sorted({each.patient_id for each in appointments})},
     )
     body = written(found, sessions_of(found, now), appointments)

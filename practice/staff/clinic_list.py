@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 
 from practice import clock
 from practice.models import Appointment, PatientTelecom, Practitioner, Schedule
-from practice.services.audit import recording
 from practice.staff.base import StaffPage
 
 
@@ -28,7 +27,7 @@ class ClinicList(StaffPage):
             chosen = sessions.filter(session_holder=holder)
         listed = list(chosen or sessions)
         appointments = self.appointments(listed)
-        self.record(appointments)
+        self.record_shown("clinic_list.viewed", [a.patient_id for a in appointments])
         return self.render(
             day=day,
             sessions=[
@@ -61,17 +60,6 @@ class ClinicList(StaffPage):
         for appointment in found:
             appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
         return found
-
-    def record(self, appointments: list[Appointment]) -> None:
-        """Audit who was shown to whom: one event for the list."""
-        recording.record(
-            organisation=self.practice,
-            actor=self.actor,
-            event="clinic_list.viewed",
-            outcome="ok",
-            now=self.now,
-            detail={"patients": sorted({a.patient_id for a in appointments})},
-        )
 
 
 def telephones(patient_ids: Any) -> dict[int, str]:

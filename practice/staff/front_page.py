@@ -11,8 +11,8 @@ from django.utils import timezone
 from practice import clock
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
 from practice.reads import bookability
-from practice.services.audit import recording
 from practice.site.people import actor_of
+from practice.site.shown import record_shown
 from practice.staff.base import current_practice
 from practice.staff.call_list import days_left, never_seen
 
@@ -28,16 +28,9 @@ def front_page(request: HttpRequest) -> dict[str, Any]:
     if practice is None or not request.user.has_perm("practice.view_appointment"):
         return context
     waiting, outside = _waiting(practice, now), _from_outside(practice, now)
-    shown = sorted({each.patient_id for each in [*waiting, *outside]})
-    if shown:
-        recording.record(
-            organisation=practice,
-            actor=actor_of(request, practice),
-            event="front_page.viewed",
-            outcome="ok",
-            now=now,
-            detail={"patients": shown},
-        )
+    if shown := {each.patient_id for each in [*waiting, *outside]}:
+        actor = actor_of(request, practice)
+        record_shown("front_page.viewed", shown, practice=practice, actor=actor, now=now)
     return {
         **context,
         "glance": glance(practice, now),

@@ -5,7 +5,7 @@ page until the session says that it was passed: ``guard`` sees to that for every
 site, also for those not yet written.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,9 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from practice.models import AuditEvent, Organisation
+from practice.models import AuditEvent
 from practice.services import second_factor
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done_to_user
 from practice.site.people import actor_of
 
 ADMIN = "/admin/"
@@ -80,20 +79,10 @@ def signed_out(request: HttpRequest) -> None:
 
 
 def record(user: Any, event: str, outcome: str, actor: Actor, **detail: Any) -> None:
-    """Tell the trail of every practice where the person works, or that of none."""
-    practices: Iterable[Organisation | None] = [None]
-    if user is not None:
-        practices = list(Organisation.objects.filter(memberships__user=user).distinct()) or [None]
-    for organisation in practices:
-        recording.record(
-            organisation=organisation,
-            actor=actor,
-            event=event,
-            outcome=outcome,
-            now=timezone.now(),
-            resource=f"User/{user.pk}" if user else "",
-            detail=detail,
-        )
+    """Audit a step of signing in or out: of whom, if that is known."""
+    record_done_to_user(
+        event, user, actor=actor, now=timezone.now(), outcome=outcome, detail=detail
+    )
 
 
 def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

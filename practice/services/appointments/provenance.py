@@ -4,8 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from practice.models import Appointment, AuditEvent
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 
 def provenance(action: str, actor: Actor, now: datetime) -> dict[str, Any]:
@@ -31,13 +30,4 @@ def record_in_trail(
     """Audit a change made by staff or a command; the API audits each of its requests itself."""
     if actor.door == AuditEvent.Door.GP_CONNECT:
         return
-    recording.record(
-        organisation=appointment.organisation,
-        actor=actor,
-        event=f"appointment.{action}",
-        outcome="ok",
-        now=now,
-        patient_id=appointment.patient_id,
-        resource=f"Appointment/{appointment.pk}",
-        detail=detail,
-    )
+    record_done(f"appointment.{action}", appointment, actor=actor, now=now, detail=detail)

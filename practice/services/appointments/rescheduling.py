@@ -15,8 +15,7 @@ from practice.models import Appointment, AppointmentSlot, Organisation
 from practice.services import locks
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done, resource_of
 
 
 @transaction.atomic
@@ -64,15 +63,12 @@ def move_appointment(
     cancel_appointment(
         appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now
     )
-    recording.record(
-        organisation=organisation,
+    record_done(
+        "appointment.moved",
+        new,
         actor=actor,
-        event="appointment.moved",
-        outcome="ok",
         now=now,
-        patient_id=old.patient_id,
-        resource=f"Appointment/{new.pk}",
-        detail={"from": f"Appointment/{old.pk}", "to": f"Appointment/{new.pk}"},
+        detail={"from": resource_of(old), "to": resource_of(new)},
     )
     return new
 

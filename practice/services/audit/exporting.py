@@ -12,8 +12,7 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 from practice import clock
 from practice.exceptions import PatientNotFound
 from practice.models import AuditEvent, Organisation, Patient
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 
 SEARCHED, EVENT = "audit.searched", "audit.export"
 COLUMNS = {
@@ -112,14 +111,12 @@ class Search:
             for name, value in asdict(self).items()
             if value and name != "nhs_number"
         }
-        recording.record(
-            organisation=organisation,
+        record_done(
+            event,
+            *filter(None, [patient]),
             actor=actor,
-            event=event,
-            outcome="ok",
             now=now,
-            patient_id=patient.pk if patient else None,
-            resource=f"Patient/{patient.pk}" if patient else "",
+            practice=organisation,
             detail={**asked, **detail},
         )
 

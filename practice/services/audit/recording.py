@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import connection, transaction
+from django.db.models import Model
 
 from practice.db.prepared import PreparedInsert
-from practice.models import AuditEvent, Organisation
+from practice.models import AuditEvent, Organisation, Patient
 from practice.services.audit import spool
 
 logger = logging.getLogger("practice.audit")
@@ -55,9 +56,71 @@ class Facts(TypedDict):
 
 
 def record(*, organisation: Organisation | None, **facts: Unpack[Facts]) -> None:
-    """Add one event to the trail, in the transaction of the change that it records (AUD-016)."""
+    """Add one event to the trail, in the transaction of the change that it records (AUD-016).
+
+    For a request of the API, and for what is about no record of ours; all else: ``record_done``.
+    """
     event = _event(facts)
     event.organisation = organisation
+    _store(event)
+
+
+def record_done(
+    event: str,
+    *records: Model,
+    actor: Actor,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+    practice: Organisation | None = None,
+    outcome: str = "ok",
+    diagnostics: str = "",
+) -> None:
+    """Add to the trail what staff or a command did to records: theirs are practice and patient.
+
+    One record is the event's resource. Several are one event without a resource, so ``detail`` must
+    name them. ``practice`` is given where there is no record, or where it belongs to many.
+    """
+    one = records[0] if len(records) == 1 else None
+    made = _event(
+        {
+            "actor": actor,
+            "event": event,
+            "outcome": outcome,
+            "now": now,
+            "diagnostics": diagnostics,
+            "patient_id": patient_id_of(one),
+            "resource": resource_of(one) if one else "",
+            "detail": detail or {},
+        }
+    )
+    made.organisation_id = practice.pk if practice else practice_id_of(next(iter(records), None))
+    _store(made)
+
+
+def record_done_to_user(
+    event: str,
+    user: Any,
+    *,
+    actor: Actor,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+    outcome: str = "ok",
+) -> None:
+    """Add an event about a person to the trail of every practice where they work.
+
+    The trail of no practice gets it when they work nowhere, or when nobody is known (None).
+    """
+    people = [user] if user else []
+    practices: list[Organisation | None] = [
+        *Organisation.objects.filter(memberships__user__in=people).distinct()
+    ]
+    for practice in practices or [None]:
+        record_done(
+            event, *people, actor=actor, now=now, detail=detail, practice=practice, outcome=outcome
+        )
+
+
+def _store(event: AuditEvent) -> None:
     if connection.vendor == "sqlite":
         with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
             EVENTS.one(event)
@@ -130,6 +193,29 @@ def _event(facts: Facts) -> AuditEvent:
         detail=storable({**actor.detail, **facts.get("detail", {})}),
         **{name: storable(text)[: LENGTHS[name]] for name, text in texts.items()},
     )
+
+
+# The names that other organisations know these records by; all others are our own.
+FHIR_NAMES = {"Organisation": "Organization"}
+
+
+def resource_of(record: Model) -> str:
+    """Return how the trail names a record, such as "Appointment/9"."""
+    name = record._meta.object_name or ""
+    return f"{FHIR_NAMES.get(name, name)}/{record.pk}"
+
+
+def patient_id_of(record: Model | None) -> int | None:
+    """Return the patient whom a record is about, if it is about one."""
+    found: int | None = getattr(record, "pk" if isinstance(record, Patient) else "patient_id", None)
+    return found
+
+
+def practice_id_of(record: Model | None) -> int | None:
+    """Return the practice that a record belongs to; None where it may belong to several."""
+    is_practice = isinstance(record, Organisation)
+    found: int | None = getattr(record, "pk" if is_practice else "organisation_id", None)
+    return found
 
 
 LENGTHS = {field.name: getattr(field, "max_length", None) for field in AuditEvent._meta.fields}

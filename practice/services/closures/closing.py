@@ -16,8 +16,7 @@ from practice.exceptions import (
 )
 from practice.models import Appointment, Closure, Schedule, ScheduleQuerySet
 from practice.reads import directory
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.services.generation.planner import (
     closures_of,
     slots_and_bookings,
@@ -182,13 +181,11 @@ def _put_on_call_list(plan: Plan, closure: Closure) -> None:
 
 
 def record_closure(event: str, closure: Closure, plan: Plan, actor: Actor, now: datetime) -> None:
-    recording.record(
-        organisation=closure.organisation,
+    record_done(
+        event,
+        closure,
         actor=actor,
-        event=event,
-        outcome="ok",
         now=now,
-        resource=f"Closure/{closure.pk}",
         detail={
             "closure": {
                 "kind": closure.kind,

@@ -16,8 +16,7 @@ from practice.exceptions import AppointmentNotFound, PracticeError
 from practice.models import Appointment, Closure, ContactAttempt, Organisation, Slot
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from practice.services.appointments.rescheduling import move_appointment
-from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.services.generation.plans import Plan
 
 DAYS_FOR_A_REPLACEMENT = 4
@@ -190,14 +189,11 @@ def record_contact(
     )
     if reached:
         Appointment.objects.filter(pk=appointment.pk).update(to_be_told=False)
-    recording.record(
-        organisation=organisation,
+    record_done(
+        "appointment.patient_contacted",
+        appointment,
         actor=actor,
-        event="appointment.patient_contacted",
-        outcome="ok",
         now=now,
-        patient_id=appointment.patient_id,
-        resource=f"Appointment/{appointment.pk}",
         detail={"reached": reached, "note": note},
     )
     return attempt

@@ -19,7 +19,7 @@ from practice.clock import moment
 from practice.exceptions import DiaryRefused, PlanChanged
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
 from practice.services.audit import recording
-from practice.services.audit.recording import Actor
+from practice.services.audit.recording import Actor, record_done
 from practice.services.generation import bulk
 from practice.services.generation.bank_holidays import seed_bank_holidays
 from practice.services.generation.planned_sessions import SlotKind
@@ -174,14 +174,13 @@ def _finish(
     run.error = error
     run.finished_at = now
     run.save()
-    recording.record(
-        organisation=run.organisation,
+    record_done(
+        "diary.generate",
+        run,
         actor=actor,
-        event="diary.generate",
-        outcome="failed" if error else "ok",
         now=now,
+        outcome="failed" if error else "ok",
         diagnostics=error,
-        resource=f"GenerationRun/{run.pk}",
         detail={
             "from": run.from_date.isoformat(),
             "to": run.to_date.isoformat(),

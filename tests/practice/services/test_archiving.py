@@ -491,7 +491,7 @@ def python(script):
         pytest.param("archiving.os", "rename", 1, id="before a file has its name"),
         pytest.param("archiving", "read_part", 1, id="after a file was written"),
         pytest.param("archiving._Month", "remove_batch", 2, id="between batches of slots"),
-        pytest.param("archiving.recording", "record", 3, id="in a batch, before it is committed"),
+        pytest.param("archiving", "record_done", 3, id="in a batch, before it is committed"),
         pytest.param("archiving._Month", "remove_batch", 5, id="between slots and sessions"),
         pytest.param("archiving", "write_part", 2, id="between months"),
     ],

@@ -7,14 +7,20 @@ import stat
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from practice import clock
-from practice.models import Appointment, AuditEvent
+from practice.models import Appointment, AuditEvent, Slot
 from practice.services import enablement
 from practice.services.audit import recording, sealing
-from practice.services.audit.recording import Actor, storable
+from practice.services.audit.recording import (
+    Actor,
+    record_done,
+    record_done_to_user,
+    storable,
+)
 from workbench import factories
 from workbench.bodies import appointment_body, cancelled
 from workbench.consumer import as_dict, make_claims
@@ -126,6 +132,90 @@ def test_turning_gp_connect_off_is_recorded_with_old_and_new_value(practice):
     event = AuditEvent.objects.get()
     assert (event.event, event.user_name) == ("organisation.switch", "Rita Reception")
     assert event.detail["changes"] == {"gp_connect_enabled": {"from": True, "to": False}}
+
+
+# ---------------------------------------------------------------- what was done to a record
+
+
+@pytest.mark.django_db
+def test_what_was_done_to_a_record_names_its_practice_patient_and_resource(practice):
+    appointment = make_appointment(patient=practice.patient)
+    now = timezone.now()
+
+    record_done("test.done", appointment, actor=STAFF, now=now, detail={"from": 1})
+
+    event = AuditEvent.objects.get(event="test.done")
+    assert event.organisation == practice.organisation
+    assert event.patient_id == appointment.patient_id
+    assert event.resource == f"Appointment/{appointment.pk}"
+    assert (event.outcome, event.recorded_at, event.detail) == ("ok", now, {"from": 1})
+
+
+@pytest.mark.django_db
+def test_a_practice_and_a_patient_are_records_of_themselves(practice):
+    patient = practice.patient
+
+    record_done("test.practice", practice.organisation, actor=STAFF, now=timezone.now())
+    record_done("test.patient", patient, actor=STAFF, now=timezone.now(), outcome="refused")
+
+    of_practice, of_patient = AuditEvent.objects.order_by("pk")
+    assert of_practice.organisation == of_patient.organisation == practice.organisation
+    assert of_practice.resource == f"Organization/{practice.organisation.pk}"
+    assert (of_practice.patient_id, of_patient.patient_id) == (None, patient.pk)
+    assert (of_patient.resource, of_patient.outcome) == (f"Patient/{patient.pk}", "refused")
+
+
+@pytest.mark.django_db
+def test_several_records_are_one_event_without_a_resource(practice):
+    slots = make_slots(2)
+
+    record_done("test.several", *slots, actor=STAFF, now=timezone.now())
+
+    event = AuditEvent.objects.get()
+    assert event.organisation == practice.organisation
+    assert (event.resource, event.patient_id) == ("", None)
+
+
+@pytest.mark.django_db
+def test_what_was_done_to_no_record_belongs_to_the_practice_given_or_to_none(practice):
+    record_done("test.given", actor=STAFF, now=timezone.now(), practice=practice.organisation)
+    record_done("test.none", actor=STAFF, now=timezone.now())
+
+    assert list(AuditEvent.objects.order_by("pk").values_list("organisation", "resource")) == [
+        (practice.organisation.pk, ""),
+        (None, ""),
+    ]
+
+
+@pytest.mark.django_db
+def test_what_was_done_needs_no_query_for_the_practice(practice, django_assert_num_queries):
+    slot = Slot.objects.get(pk=make_slots(1)[0].pk)
+
+    with django_assert_num_queries(1):
+        record_done("test.done", slot, actor=STAFF, now=timezone.now())
+
+
+@pytest.mark.django_db
+def test_what_concerns_a_person_is_told_to_every_practice_where_they_work(practice):
+    works, works_nowhere = (User.objects.create(username=name) for name in ("rita", "noor"))
+    other = make_organisation(ods_code="B83002")
+    for organisation in (practice.organisation, other):
+        organisation.memberships.create(user=works)
+    now = timezone.now()
+
+    record_done_to_user("test.works", works, actor=STAFF, now=now, detail={"why": "told"})
+    record_done_to_user("test.nowhere", works_nowhere, actor=STAFF, now=now)
+    record_done_to_user("test.unknown", None, actor=STAFF, now=now, outcome="refused")
+
+    told = AuditEvent.objects.order_by("pk").values_list("event", "organisation", "resource")
+    assert sorted(told[:2], key=str) == sorted(
+        (("test.works", each.pk, f"User/{works.pk}") for each in (practice.organisation, other)),
+        key=str,
+    )
+    assert list(told[2:]) == [
+        ("test.nowhere", None, f"User/{works_nowhere.pk}"),
+        ("test.unknown", None, ""),
+    ]
 
 
 # ---------------------------------------------------------------- provenance
