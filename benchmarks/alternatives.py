@@ -17,30 +17,31 @@ from psycopg.adapt import Loader
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 
-from fhirapi.appointment_views import directory_of, sessions_of
 from fhirapi.filters import SlotFilter
 from fhirapi.resources import schedule, slot
 from fhirapi.resources.common import STRUCTURES, UKTimes
+from fhirapi.slot_search import included_resources
 from practice.models import Organisation, Slot
-from practice.reads import bookability
+from practice.reads import bookability, slot_search
+from practice.reads.slot_search import SlotRow
 
 
 def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, set[str]]:
     """The query set of a search and the includes that it asks for."""
-    search = SlotFilter(QueryDict(query))
-    asked = search.checked()
-    found = bookability.offered(organisation=organisation, requester=asked["searchFilter"], now=now)
-    span = {"start": asked["start"].instant, "end": asked["end"].instant}
-    return SlotFilter.narrow(found, **span).order_by("start", "pk"), search.wanted
+    asked = SlotFilter(QueryDict(query)).checked()
+    found = bookability.offered(organisation=organisation, requester=asked.requester, now=now)
+    found = slot_search.within(found, start=asked.start.instant, end=asked.end.instant)
+    return found.order_by("start", "pk"), asked.includes
 
 
 def included(
-    rows: list[tuple[Any, ...]], wanted: set[str], organisation: Organisation
+    rows: list[SlotRow], wanted: set[str], organisation: Organisation
 ) -> list[dict[str, Any]]:
     """What goes with slots, as dicts."""
-    sessions, times = sessions_of(rows, organisation), UKTimes()
+    sessions, times = slot_search.sessions_of(rows, organisation=organisation), UKTimes()
     rendered = [schedule.render(session.row, times) for session in sessions]
-    return rendered + [orjson.loads(each) for each in directory_of(sessions, wanted, organisation)]
+    others = included_resources(sessions, wanted, organisation)
+    return rendered + [orjson.loads(each) for each in others]
 
 
 class SlotSerializer(serializers.ModelSerializer):
@@ -91,7 +92,7 @@ def by_serializer(query: str, organisation: Organisation, now: datetime) -> byte
 
 def by_fhir_resources(query: str, organisation: Organisation, now: datetime) -> bytes:
     found, wanted = parts(query, organisation, now)
-    rows = list(found.annotate(**slot.ANNOTATIONS).values_list(*slot.COLUMNS))
+    rows = list(found.annotate(**slot_search.EPOCHS).values_list(*slot_search.SLOT_COLUMNS))
     times = UKTimes()
     resources = [slot.render(row, times) for row in rows]
     resources += included(rows, wanted, organisation)

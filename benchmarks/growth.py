@@ -27,8 +27,8 @@ from benchmarks import results, world  # noqa: E402
 from benchmarks.measuring import figures, table, take_turns  # noqa: E402
 from benchmarks.search import query_for  # noqa: E402
 from config.settings import database  # noqa: E402
-from fhirapi.appointment_views import free_slots  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
+from fhirapi.slot_search import free_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Patient, Slot  # noqa: E402
 from practice.services.appointments.booking import book_appointment  # noqa: E402
@@ -112,7 +112,7 @@ def searches(practices: int, query: str, now: datetime) -> Callable[[], object]:
     """A search of one of the practices, another one each time.
 
     Each is searched once before, so that its directory is kept, as in a process that has run for a
-    while (fhirapi.directory).
+    while (fhirapi.rendered_directory).
     """
     use(practices)
     organisations = list(Organisation.objects.all())

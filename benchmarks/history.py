@@ -32,8 +32,8 @@ from django.test import Client  # noqa: E402
 from benchmarks import world  # noqa: E402
 from benchmarks.search import INCLUDES  # noqa: E402
 from benchmarks.stack import processor_seconds  # noqa: E402
-from fhirapi.appointment_views import free_slots  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
+from fhirapi.slot_search import free_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Appointment, Organisation, Patient, Schedule, Slot  # noqa: E402
 from practice.reads import diary_check  # noqa: E402

@@ -26,8 +26,8 @@ from benchmarks.alternatives import (  # noqa: E402
 )
 from benchmarks.measuring import figures, table, take_turns  # noqa: E402
 from fhirapi import renderers  # noqa: E402
-from fhirapi.appointment_views import free_slots  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
+from fhirapi.slot_search import free_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation  # noqa: E402
 

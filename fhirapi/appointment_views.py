@@ -1,42 +1,24 @@
 """Appointment Management: a short class for each URL."""
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, NamedTuple
 
-from django.db.models import CharField, DateTimeField
-from django.db.models.functions import Cast
 from django.http import HttpResponse
 
-from fhirapi import directory, ssp
-from fhirapi.directory import Version
+from fhirapi import slot_search, ssp
 from fhirapi.errors import BAD_REQUEST, FHIRError
-from fhirapi.filters import (
-    SCHEDULE_LOCATION,
-    SCHEDULE_PRACTITIONER,
-    AppointmentFilter,
-    SlotFilter,
-)
+from fhirapi.filters import AppointmentFilter, SlotFilter
 from fhirapi.parsers import parse_body
-from fhirapi.resources import (
-    appointment,
-    bundle,
-    schedule,
-    slot,
-)
-from fhirapi.resources.common import UKTimes, logical_id
+from fhirapi.resources import appointment, appointment_changes, bundle
+from fhirapi.resources.common import logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
-from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
-from practice.models import Appointment, Organisation, Schedule
+from practice.models import Appointment
 from practice.reads import appointments, patients
-from practice.reads.bookability import OfferedRows
 from practice.services import registration
 from practice.services.appointments import booking, changing
 
 
 class SlotSearchView(GPConnectView):
-    """Search for free slots: a query for each type of resource, however many slots there are."""
+    """Search for free slots."""
 
     interactions = {"GET": ssp.SEARCH_SLOTS}
     may_be_stale = True
@@ -44,93 +26,8 @@ class SlotSearchView(GPConnectView):
     def get(self, request: GPConnectRequest) -> HttpResponse:
         search = SlotFilter(request.query_params)
         return self.bundle_response(
-            free_slots(search, organisation=request.practice, now=request.now)
+            slot_search.free_slots(search, organisation=request.practice, now=request.now)
         )
-
-
-OFFERED = OfferedRows(
-    lambda found, **span: (
-        SlotFilter.narrow(found, **span)
-        .annotate(**slot.ANNOTATIONS)
-        .order_by("start", "pk")
-        .values_list(*slot.COLUMNS)
-    ),
-    start=QueryParameter("start", DateTimeField()),
-    end=QueryParameter("end", DateTimeField()),
-)
-
-
-SESSIONS = Prepared(
-    lambda: schedule.rows_of(
-        Schedule.objects.filter(
-            organisation=Number("organisation"), pk__among=Numbers("ids")
-        ).annotate(
-            # As text: they are compared, never read.
-            holder_changed=Cast("session_holder__updated_at", CharField()),
-            location_changed=Cast("location__updated_at", CharField()),
-        ),
-        *("session_holder__version", "holder_changed", "location__version", "location_changed"),
-    )
-)
-
-
-def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime) -> bytes:
-    """The Bundle of a search as JSON. Raises what is wrong with the parameters."""
-    asked = search.checked()
-    slots = OFFERED.rows(
-        organisation=organisation,
-        requester=asked["searchFilter"],
-        now=now,
-        start=asked["start"].instant,
-        end=asked["end"].instant,
-    )
-    times = UKTimes()
-    sessions = sessions_of(slots, organisation)
-    entries = slot.encode(slots, times) + schedule.encode((row for row, *_ in sessions), times)
-    return bundle.encoded_searchset(
-        entries, directory_of(sessions, search.wanted, organisation) if slots else ()
-    )
-
-
-class Session(NamedTuple):
-    """A session that slots belong to: its row, and today's versions of its holder and its place."""
-
-    row: tuple[Any, ...]
-    holder: Version | None
-    location: Version
-
-
-def sessions_of(slots: list[tuple[Any, ...]], organisation: Organisation) -> list[Session]:
-    """The sessions of slots: each once, no query without a slot (SLOT-071)."""
-    if not slots:
-        return []
-    column = slot.COLUMNS.index("schedule_id")
-    found = SESSIONS.rows(organisation=organisation.pk, ids={row[column] for row in slots})
-    size = len(schedule.COLUMNS)
-    at_location, at_holder = map(schedule.COLUMNS.index, ("location_id", "session_holder_id"))
-    return [
-        Session(
-            row[:size],
-            (row[at_holder], *row[size : size + 2]) if row[at_holder] else None,
-            (row[at_location], *row[size + 2 :]),
-        )
-        for row in found
-    ]
-
-
-def directory_of(
-    sessions: list[Session], wanted: set[str], organisation: Organisation
-) -> Iterator[bytes]:
-    """Holders, places and the practice of sessions, each once (SLOT-072 to SLOT-077)."""
-    here = organisation.pk
-    if SCHEDULE_PRACTITIONER in wanted:
-        holders = {session.holder for session in sessions if session.holder}
-        yield from directory.PRACTITIONERS.json_of(here, holders)
-    if SCHEDULE_LOCATION in wanted:
-        places = {session.location for session in sessions}
-        yield from directory.LOCATIONS.json_of(here, places)
-    practice = (here, organisation.version, organisation.updated_at)
-    yield from directory.PRACTICES.json_of(here, [practice])
 
 
 class AppointmentResponder(GPConnectView):
@@ -141,8 +38,8 @@ class AppointmentResponder(GPConnectView):
     ) -> HttpResponse:
         """``slots`` are its slots' ids where they are known already: no change alters them."""
         self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
-        slots = slots or appointment.slots_of([found.pk])[found.pk]
-        rendered = appointment.render(appointment.row_of(found), slots)
+        slots = slots or appointments.slot_ids_of([found.pk])[found.pk]
+        rendered = appointment.render(appointments.appointment_row(found), slots)
         return self.resource_response(rendered, last_modified=found.updated_at)
 
 
@@ -179,21 +76,25 @@ class AppointmentView(AppointmentResponder):
         body = parse_body(request, expected="Appointment")
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
-        change: dict[str, Any] = {"actor": request.actor, "now": request.now}
         found = changing.appointment_for_change(
             organisation=request.practice,
             appointment_id=logical_id(appointment_id),
             expected_version=expected_version(request.headers.get("If-Match")),
-            **change,
+            actor=request.actor,
+            now=request.now,
         )
-        slots = appointment.slots_of([found.pk])[found.pk]
-        stored = appointment.render(appointment.row_of(found), slots)
+        slots = appointments.slot_ids_of([found.pk])[found.pk]
+        stored = appointment.render(appointments.appointment_row(found), slots)
         if request.interaction is ssp.CANCEL_APPOINTMENT:
-            reason = appointment.parse_cancellation(body, stored)
-            found = changing.cancel_appointment(appointment=found, reason=reason, **change)
+            reason = appointment_changes.parse_cancellation(body, stored)
+            found = changing.cancel_appointment(
+                appointment=found, reason=reason, actor=request.actor, now=request.now
+            )
         else:
-            texts = appointment.parse_amendment(body, stored)
-            found = changing.amend_appointment(appointment=found, **texts, **change)
+            texts = appointment_changes.parse_amendment(body, stored)
+            found = changing.amend_appointment(
+                appointment=found, **texts, actor=request.actor, now=request.now
+            )
         return self.appointment_response(found, slots)
 
     def appointment_asked_for(self, appointment_id: str) -> Appointment | None:
@@ -239,8 +140,8 @@ class PatientAppointmentsView(GPConnectView):
         found = appointments.patient_appointments(
             organisation=request.practice, patient_id=pk, now=request.now
         )
-        rows = list(search.filter_queryset(found).values_list(*appointment.COLUMNS))
-        slots = appointment.slots_of(row[0] for row in rows)
+        rows = appointments.appointment_rows(search.filter_queryset(found))
+        slots = appointments.slot_ids_of(row.pk for row in rows)
         return self.bundle_response(
-            bundle.searchset(appointment.render(row, slots[row[0]]) for row in rows)
+            bundle.searchset(appointment.render(row, slots[row.pk]) for row in rows)
         )

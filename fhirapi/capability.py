@@ -6,7 +6,6 @@ Source: GP Connect, "Get the FHIR capability statement".
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 from django.conf import settings
 
@@ -20,9 +19,11 @@ from fhirapi.resources import (
     organization,
     patient,
     practitioner,
+    registration,
     schedule,
     slot,
 )
+from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
 
 SPECIFICATION_VERSION = "1.2.7"
@@ -42,14 +43,14 @@ PROFILES = (
     schedule.PROFILE,
     slot.PROFILE,
 )
-OPERATIONS = {"gpc.registerpatient": patient.REGISTRATION_OPERATION}
+OPERATIONS = {"gpc.registerpatient": registration.OPERATION}
 
 # What the interaction IDs call what FHIR calls otherwise. A cancellation is an update, too.
 FHIR_CODES = {"search": "search-type", "cancel": "update"}
 
 
 @cache
-def statement() -> dict[str, Any]:
+def statement() -> Element:
     """The statement, the same for every practice of this installation."""
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     return {
@@ -83,7 +84,7 @@ def statement() -> dict[str, Any]:
     }
 
 
-def resources() -> Iterator[dict[str, Any]]:
+def resources() -> Iterator[Element]:
     """What is offered of each type of resource, in the order of the interaction table."""
     codes: dict[str, list[str]] = {}
     for interaction in ssp.INTERACTIONS:
@@ -112,7 +113,7 @@ def resources() -> Iterator[dict[str, Any]]:
         )
 
 
-def operations() -> Iterator[dict[str, Any]]:
+def operations() -> Iterator[Element]:
     """The operations, named without the dollar sign of their address."""
     for interaction in filter(is_operation, ssp.INTERACTIONS):
         name = interaction.path.rpartition("/$")[2]

@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core import exceptions as django_errors
 from django.db import DatabaseError
@@ -18,6 +18,7 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf_errors
 
 from fhirapi import renderers
+from fhirapi.resources.common import Element
 from practice import exceptions as refusals
 from practice.db.availability import RETRY_AFTER_SECONDS, NoConnection, is_away
 
@@ -116,6 +117,17 @@ class FHIRError(Exception):
         super().__init__(error.code, *self.diagnostics)
 
 
+def refuse_resource(diagnostics: str | Sequence[str]) -> NoReturn:
+    """Refuse a resource that was sent: it does not keep to its profile or to a rule."""
+    raise FHIRError(INVALID_RESOURCE, diagnostics)
+
+
+def check_resource(problems: Sequence[str]) -> None:
+    """Refuse a resource that was sent if there is any problem with it, naming all of them."""
+    if problems:
+        refuse_resource(problems)
+
+
 # ---------------------------------------------------------------- from exceptions to codes
 
 # Looked up along the ancestors of a class, so that a new refusal of a known kind has a code too.
@@ -205,7 +217,7 @@ def trace_id_of(request: HttpRequest) -> str:
 # ---------------------------------------------------------------- the answer
 
 
-def operation_outcome(error: SpineError, diagnostics: Sequence[str]) -> dict[str, Any]:
+def operation_outcome(error: SpineError, diagnostics: Sequence[str]) -> Element:
     """A GPConnect-OperationOutcome-1 with an issue for each of the diagnostics, or with one."""
     details = {"coding": [{"system": SYSTEM, "code": error.code, "display": error.display}]}
     issue = {"severity": "error", "code": error.issue_type, "details": details}

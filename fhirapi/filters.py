@@ -7,10 +7,10 @@ once, refuse with the Spine code that the requirements name, and then narrow a q
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from django import forms
 from django.db.models import QuerySet
@@ -30,6 +30,9 @@ from fhirapi.resources import common
 from practice import clock, nhs_number, terminology
 from practice.models import Appointment, Slot
 from practice.reads.bookability import BookingParty
+
+Slots: TypeAlias = QuerySet[Slot]
+Appointments: TypeAlias = QuerySet[Appointment]
 
 
 @dataclass(frozen=True)
@@ -116,17 +119,18 @@ class SearchField(forms.Field):
 
     missing: SpineError = BAD_REQUEST
 
-    def __init__(self, *, name: str, documentation: str, **from_django_filter: Any) -> None:
+    def __init__(self, *, name: str, documentation: str, **from_django_filter: object) -> None:
         super().__init__()
         self.name = name
 
-    def clean(self, values: list[str]) -> Any:
+    def clean(self, values: list[str]) -> object:
         """The value that the search needs; a parameter that is missing is refused."""
         if not values:
             raise FHIRError(self.missing, f"The parameter {self.name} is required.")
         return self.read(values)
 
-    def read(self, values: list[str]) -> Any:
+    def read(self, values: list[str]) -> object:
+        """The value that was sent, at least once. Each field says what that is."""
         raise NotImplementedError
 
     def once(self, values: list[str]) -> str:
@@ -181,8 +185,10 @@ class BoundField(SearchField):
     A date begins at its midnight and ends with its last moment (SLOT-053).
     """
 
-    def __init__(self, *, prefix: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, prefix: str, name: str, documentation: str, **from_django_filter: object
+    ) -> None:
+        super().__init__(name=name, documentation=documentation, **from_django_filter)
         self.prefix = prefix
 
     def read(self, values: list[str]) -> Bound:
@@ -203,16 +209,6 @@ class BoundField(SearchField):
             f"The parameter {self.name} must be a date (yyyy-mm-dd) or a date and time with offset"
             " (yyyy-mm-ddThh:mm:ss+hh:mm, +00:00 or +01:00).",
         )
-
-
-class BoundFilter(Filter):
-    """A bound on one column of the slots."""
-
-    field_class = BoundField
-    fhir_type = "date"
-
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
-        return qs.filter(**{f"{self.field_name}__{self.lookup_expr}": value})
 
 
 # ---------------------------------------------------------------- tokens
@@ -244,20 +240,32 @@ class BookingPartyField(SearchField):
         return BookingParty(codes(common.ODS_CODE), codes(type_system))
 
 
-class SelectedFilter(Filter):
-    """A parameter that narrows nothing: the selector knows of it already."""
+class ReadFilter(Filter):  # type: ignore[misc]  # django-filter has no types
+    """A parameter of a search whose query stands in practice.reads: it narrows nothing here."""
 
     fhir_type = "token"
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+    def filter(self, qs: Slots, value: object) -> Slots:
+        """The same slots: those that ``reads.slot_search`` found for this value already."""
         return qs
 
 
-class StatusFilter(SelectedFilter):
+class StatusFilter(ReadFilter):
+    """``status``."""
+
     field_class = FreeField
 
 
-class RequesterFilter(SelectedFilter):
+class BoundFilter(ReadFilter):
+    """``start`` and ``end``."""
+
+    field_class = BoundField
+    fhir_type = "date"
+
+
+class RequesterFilter(ReadFilter):
+    """``searchFilter``."""
+
     field_class = BookingPartyField
 
 
@@ -278,7 +286,7 @@ INCLUDES = (
 )
 
 
-class SearchFilter(FilterSet):
+class SearchFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
     """The parameters of a search.
 
     They are read by their own fields. django-filter would copy all of them and build a class of
@@ -296,11 +304,20 @@ class SearchFilter(FilterSet):
         }
         return self.values
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filter_queryset(self, queryset: Appointments) -> Appointments:
         """Narrow a query set by what was read."""
         for name, value in self.values.items():
             queryset = self.base_filters[name].filter(queryset, value)
         return queryset
+
+
+class SlotQuery(NamedTuple):
+    """What a search for free slots asks: for whom, from when to when, and with what beside them."""
+
+    requester: BookingParty
+    start: Bound
+    end: Bound
+    includes: set[str]
 
 
 class SlotFilter(SearchFilter):
@@ -308,15 +325,11 @@ class SlotFilter(SearchFilter):
 
     status = StatusFilter(name="status", documentation="free")
     start = BoundFilter(
-        field_name="start",
-        lookup_expr="gte",
         name="start",
         prefix="ge",
         documentation="Prefix ge: the slot starts at or after this.",
     )
     end = BoundFilter(
-        field_name="end",
-        lookup_expr="lte",
         name="end",
         prefix="le",
         documentation="Prefix le: the slot ends at or before this.",
@@ -329,20 +342,12 @@ class SlotFilter(SearchFilter):
         model = Slot
         fields: tuple[str, ...] = ()
 
-    def checked(self) -> Mapping[str, Any]:
+    def checked(self) -> SlotQuery:
         """The values of all parameters; the first that is wrong is refused (SLOT-020 to 033)."""
         values = self.read()
-        self.wanted = wanted_includes(self.data)
+        includes = wanted_includes(self.data)
         check_range(values["start"], values["end"])
-        return values
-
-    @classmethod
-    def narrow(cls, found: QuerySet[Any], *, start: Any, end: Any) -> QuerySet[Any]:
-        """Slots that lie fully between two instants (SLOT-052, SLOT-056)."""
-        found = cls.base_filters["start"].filter(found, start)
-        found = cls.base_filters["end"].filter(found, end)
-        # Implied by the bound on the end; said again so that the index can stop there.
-        return found.filter(start__lt=end)
+        return SlotQuery(values["searchFilter"], values["start"], values["end"], includes)
 
 
 def check_range(start: Bound, end: Bound) -> None:
@@ -360,7 +365,7 @@ def check_range(start: Bound, end: Bound) -> None:
         )
 
 
-def wanted_includes(parameters: Any) -> set[str]:
+def wanted_includes(parameters: QueryDict) -> set[str]:
     """The includes that were sent; Slot:schedule must be (SLOT-024)."""
     wanted = {value for name, value in INCLUDES if value in parameters.getlist(name)}
     if SLOT_SCHEDULE not in wanted:
@@ -389,13 +394,13 @@ class DaysField(SearchField):
         return first, last
 
 
-class DaysFilter(Filter):
+class DaysFilter(Filter):  # type: ignore[misc]  # django-filter has no types
     """Appointments that start on one of the days, by the London calendar (RETR-031, RETR-032)."""
 
     field_class = DaysField
     fhir_type = "date"
 
-    def filter(self, qs: QuerySet[Any], value: tuple[date, date]) -> QuerySet[Any]:
+    def filter(self, qs: Appointments, value: tuple[date, date]) -> Appointments:
         first, last = value
         try:
             return qs.filter(start__gte=clock.day_start(first), start__lt=clock.day_end(last))

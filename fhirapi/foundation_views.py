@@ -15,14 +15,20 @@ from fhirapi.filters import (
     PRACTITIONER_IDENTIFIER,
 )
 from fhirapi.parsers import parse_body
-from fhirapi.resources import bundle, location, organization, patient, practitioner
+from fhirapi.resources import (
+    bundle,
+    location,
+    organization,
+    patient,
+    practitioner,
+    registration,
+)
 from fhirapi.resources.common import logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice import clock
 from practice.exceptions import PatientNotFound
-from practice.models import Organisation, Patient
 from practice.reads import directory, patients
-from practice.services import registration
+from practice.services.registration import register_patient, verify_patient
 
 
 class MetadataView(GPConnectView):
@@ -47,17 +53,17 @@ class PatientsView(GPConnectView):
         visible = patients.visible_patients(organisation=request.practice, now=request.now).filter(
             nhs_number=nhs_number
         )
-        found = patient.render_all(visible)
-        if not found and registration.verify_patient(
+        found = patients.patient_records(visible)
+        if not found and verify_patient(
             organisation=request.practice,
             nhs_number=nhs_number,
             actor=request.actor,
             now=request.now,
         ):
-            found = patient.render_all(visible.all())
-        for rendered in found:
-            self.about(patient_id=int(rendered["id"]), resource=f"Patient/{rendered['id']}")
-        return self.bundle_response(bundle.searchset(found))
+            found = patients.patient_records(visible.all())
+        for record in found:
+            self.about(patient_id=record.patient.pk, resource=f"Patient/{record.patient.pk}")
+        return self.bundle_response(bundle.searchset(map(patient.render, found)))
 
 
 class PatientView(GPConnectView):
@@ -68,12 +74,12 @@ class PatientView(GPConnectView):
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
         pk = logical_id(patient_id)
         self.about(patient_id=pk)
-        found = patient.render_all(
+        found = patients.patient_records(
             patients.visible_patients(organisation=request.practice, now=request.now).filter(pk=pk)
         )
         if not found:
             raise PatientNotFound
-        return self.resource_response(found[0])
+        return self.resource_response(patient.render(found[0]))
 
 
 class RegisterPatientView(GPConnectView):
@@ -83,14 +89,16 @@ class RegisterPatientView(GPConnectView):
 
     def post(self, request: GPConnectRequest) -> HttpResponse:
         body = parse_body(request, expected="Parameters")
-        wanted = patient.parse(body, today=clock.today(request.now))
+        wanted = registration.parse(body, today=clock.today(request.now))
         self.about(nhs_number=wanted["nhs_number"])
-        registered = registration.register_patient(
+        registered = register_patient(
             organisation=request.practice, actor=request.actor, now=request.now, **wanted
         )
         self.about(patient_id=registered.pk, resource=f"Patient/{registered.pk}")
-        found = patient.render_all(Patient.objects.filter(pk=registered.pk))
-        return self.bundle_response(bundle.searchset(found, profile=bundle.REGISTRATION_PROFILE))
+        rendered = patient.render(patients.patient_record(patient_id=registered.pk))
+        return self.bundle_response(
+            bundle.searchset([rendered], profile=bundle.REGISTRATION_PROFILE)
+        )
 
 
 # ---------------------------------------------------------------- the directory
@@ -104,11 +112,10 @@ class PractitionersView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         sds_user_id = PRACTITIONER_IDENTIFIER.value_in(request.query_params)
-        found = directory.practitioners(organisation=request.practice).filter(
-            sds_user_id=sds_user_id
+        found = directory.practitioner_rows_by_sds_user_id(
+            organisation=request.practice, sds_user_id=sds_user_id
         )
-        rendered = practitioner.render_all(found, organisation=request.practice)
-        return self.bundle_response(bundle.searchset(rendered))
+        return self.bundle_response(bundle.searchset(map(practitioner.render, found)))
 
 
 class PractitionerView(GPConnectView):
@@ -118,13 +125,12 @@ class PractitionerView(GPConnectView):
     may_be_stale = True
 
     def get(self, request: GPConnectRequest, practitioner_id: str) -> HttpResponse:
-        found = directory.practitioners(organisation=request.practice).filter(
-            pk=logical_id(practitioner_id)
+        found = directory.practitioner_rows(
+            organisation=request.practice, ids=[logical_id(practitioner_id)]
         )
-        rendered = practitioner.render_all(found, organisation=request.practice)
-        if not rendered:
+        if not found:
             raise FHIRError(PRACTITIONER_NOT_FOUND, "There is no such practitioner here.")
-        return self.resource_response(rendered[0])
+        return self.resource_response(practitioner.render(found[0]))
 
 
 class OrganizationsView(GPConnectView):
@@ -135,8 +141,10 @@ class OrganizationsView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         ods_code = ORGANISATION_IDENTIFIER.value_in(request.query_params)
-        found = Organisation.objects.filter(pk=request.practice.pk, ods_code=ods_code)
-        return self.bundle_response(bundle.searchset(organization.render_all(found)))
+        found = []
+        if ods_code == request.practice.ods_code:
+            found = [directory.practice_row(organisation=request.practice)]
+        return self.bundle_response(bundle.searchset(map(organization.render, found)))
 
 
 class OrganizationView(GPConnectView):
@@ -148,8 +156,8 @@ class OrganizationView(GPConnectView):
     def get(self, request: GPConnectRequest, organisation_id: str) -> HttpResponse:
         if logical_id(organisation_id) != request.practice.pk:
             raise FHIRError(ORGANISATION_NOT_FOUND, "There is no such organisation here.")
-        found = Organisation.objects.filter(pk=request.practice.pk)
-        return self.resource_response(organization.render_all(found)[0])
+        found = directory.practice_row(organisation=request.practice)
+        return self.resource_response(organization.render(found))
 
 
 class LocationView(GPConnectView):
@@ -159,9 +167,9 @@ class LocationView(GPConnectView):
     may_be_stale = True
 
     def get(self, request: GPConnectRequest, location_id: str) -> HttpResponse:
-        found = location.render_all(
-            directory.locations(organisation=request.practice).filter(pk=logical_id(location_id))
+        found = directory.location_rows(
+            organisation=request.practice, ids=[logical_id(location_id)]
         )
         if not found:
             raise FHIRError(NO_RECORD_FOUND, "There is no such location here.")
-        return self.resource_response(found[0])
+        return self.resource_response(location.render(found[0]))

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TypedDict, cast
 
 import orjson
 
 from fhirapi.errors import BAD_REQUEST, INVALID_RESOURCE, FHIRError
-from fhirapi.parsers import Malformed, problems_of, strict_json
-from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
+from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID, Element
 from fhirapi.ssp import SCOPES, Interaction
+from fhirapi.validation import problems_of
+from fhirapi.well_formed import JSON, Malformed, strict_json
 
 UNKNOWN = "UNK"  # what stands for the smartcard ids of a user without a smartcard
 
@@ -30,6 +31,21 @@ FHIR_CLAIMS = {
     "requesting_organization": "Organization",
     "requesting_practitioner": "Practitioner",
 }
+
+
+class Claims(TypedDict):
+    """The claims of a token, each of the kind that it must have."""
+
+    iss: str
+    sub: str
+    aud: str
+    exp: int
+    iat: int
+    reason_for_request: str
+    requested_scope: str
+    requesting_device: object
+    requesting_organization: object
+    requesting_practitioner: object
 
 
 @dataclass(frozen=True)
@@ -67,11 +83,10 @@ def check(authorization: str, *, now: datetime) -> Requester:
     ``now`` is timezone-aware. Raises BAD_REQUEST with a WWW-Authenticate header (JWT-009), or
     INVALID_RESOURCE.
     """
-    claims = decode(authorization)
-    check_claims(claims, now=now)
-    device = fhir_claim(claims, "requesting_device")
-    organisation = fhir_claim(claims, "requesting_organization")
-    practitioner = fhir_claim(claims, "requesting_practitioner")
+    claims = check_claims(decode(authorization), now=now)
+    device = fhir_claim("requesting_device", claims["requesting_device"])
+    organisation = fhir_claim("requesting_organization", claims["requesting_organization"])
+    practitioner = fhir_claim("requesting_practitioner", claims["requesting_practitioner"])
     user_id = identifier(practitioner, SDS_USER_ID)
     if not user_id:
         raise bad_token("The requesting_practitioner claim has no SDS user id.")
@@ -128,7 +143,7 @@ def bad_token(diagnostics: str, reason: str = "invalid_token") -> FHIRError:
 # ---------------------------------------------------------------- from header to claims
 
 
-def decode(authorization: str) -> dict[str, Any]:
+def decode(authorization: str) -> dict[str, JSON]:
     """The claims of ``Bearer header.payload.``: three base64url parts, the last one empty."""
     scheme, _, token = authorization.strip().partition(" ")
     if not scheme:
@@ -149,7 +164,7 @@ def decode(authorization: str) -> dict[str, Any]:
     return claims
 
 
-def decode_part(part: str, name: str) -> dict[str, Any]:
+def decode_part(part: str, name: str) -> dict[str, JSON]:
     """The JSON object in a base64url part; padding is not needed (JWT-005)."""
     bare = part.rstrip("=")
     if not re.fullmatch(r"[A-Za-z0-9_-]+", bare) or len(bare) % 4 == 1:
@@ -168,8 +183,24 @@ def decode_part(part: str, name: str) -> dict[str, Any]:
 # ---------------------------------------------------------------- the claims
 
 
-def check_claims(claims: Mapping[str, Any], *, now: datetime) -> None:
-    """Refuse a claim that is absent, of the wrong kind, or breaks its own rule."""
+def check_claims(sent: Mapping[str, JSON], *, now: datetime) -> Claims:
+    """The claims; refuses one that is absent, of the wrong kind, or breaks its own rule."""
+    check_kinds(sent)
+    claims = cast(Claims, sent)
+    # The consumer's clock may be fast, so iat itself is not compared with ours (JWT-030).
+    if claims["exp"] - claims["iat"] != LIFE_SECONDS:
+        raise bad_token(f"The exp claim must be the iat claim plus {LIFE_SECONDS} seconds.")
+    if claims["exp"] <= now.timestamp():
+        raise bad_token("The bearer token has expired (exp claim).")
+    if claims["reason_for_request"] != "directcare":
+        raise bad_token("The reason_for_request claim must be directcare.")
+    if claims["requested_scope"] not in SCOPES:
+        raise bad_token("The requested_scope claim is none of the four scopes.")
+    return claims
+
+
+def check_kinds(claims: Mapping[str, JSON]) -> None:
+    """Refuse a claim that is absent or of the wrong kind."""
     for name in (*TEXT_CLAIMS, *TIME_CLAIMS, *FHIR_CLAIMS):
         if claims.get(name) is None:
             raise bad_token(f"The {name} claim is missing or null.")
@@ -180,20 +211,11 @@ def check_claims(claims: Mapping[str, Any], *, now: datetime) -> None:
     for name in TIME_CLAIMS:
         if type(claims[name]) is not int:
             raise bad_token(f"The {name} claim must be an integer (seconds since 1970, UTC).")
-    # The consumer's clock may be fast, so iat itself is not compared with ours (JWT-030).
-    if claims["exp"] - claims["iat"] != LIFE_SECONDS:
-        raise bad_token(f"The exp claim must be the iat claim plus {LIFE_SECONDS} seconds.")
-    if claims["exp"] <= now.timestamp():
-        raise bad_token("The bearer token has expired (exp claim).")
-    if claims["reason_for_request"] != "directcare":
-        raise bad_token("The reason_for_request claim must be directcare.")
-    if claims["requested_scope"] not in SCOPES:
-        raise bad_token("The requested_scope claim is none of the four scopes.")
 
 
-def fhir_claim(claims: Mapping[str, Any], name: str) -> dict[str, Any]:
+def fhir_claim(name: str, claim: object) -> Element:
     """A claim that holds a resource, valid against the base STU3 definition (JWT-049)."""
-    claim, expected = claims[name], FHIR_CLAIMS[name]
+    expected = FHIR_CLAIMS[name]
     if not isinstance(claim, dict) or claim.get("resourceType") != expected:
         raise bad_token(f"The {name} claim must be a FHIR resource of type {expected}.")
     problems = problems_of_claim(orjson.dumps(claim), expected)
@@ -208,7 +230,7 @@ def problems_of_claim(claim: bytes, expected: str) -> tuple[str, ...]:
     return tuple(problems_of(orjson.loads(claim), expected))
 
 
-def identifiers(resource: Mapping[str, Any]) -> list[tuple[str, str]]:
+def identifiers(resource: Element) -> list[tuple[str, str]]:
     """The (system, value) pairs of a resource, those that have both."""
     return [
         (each["system"], each["value"])
@@ -217,12 +239,12 @@ def identifiers(resource: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def identifier(resource: Mapping[str, Any], system: str) -> str:
+def identifier(resource: Element, system: str) -> str:
     """The first value with that system, or an empty string."""
     return next((value for name, value in identifiers(resource) if name == system), "")
 
 
-def first_identifier(resource: Mapping[str, Any]) -> str:
+def first_identifier(resource: Element) -> str:
     """The value of the first complete identifier, whatever its system, or an empty string."""
     return next((value for _, value in identifiers(resource)), "")
 
@@ -234,7 +256,7 @@ def required(value: str | None, claim: str, part: str) -> str:
     return value
 
 
-def user_name(practitioner: Mapping[str, Any]) -> tuple[str, str, str]:
+def user_name(practitioner: Element) -> tuple[str, str, str]:
     """Prefix ("" when not sent), given names and family name of the first complete name."""
     for name in practitioner.get("name", []):
         given = " ".join(text for text in name.get("given", []) if text)

@@ -1,43 +1,43 @@
-"""Request bytes to a plain dict that is valid FHIR STU3, whether they were JSON or XML.
+"""The body of a request to a plain dict that is valid FHIR STU3, whether it was JSON or XML.
 
-fhir.resources knows the elements, their cardinality and most lexical forms, but takes numbers for
-instants, "true" for true, and ignores nulls; so each value's kind is checked against its tables
-first. Coded values, profiles and business rules are left to the parse() of each resource.
-
-Malformed bytes are BAD_REQUEST, a malformed resource INVALID_RESOURCE. Diagnostics name the element
-and the rule and never quote a value.
+Malformed bytes (well_formed) are BAD_REQUEST, an invalid resource (validation) INVALID_RESOURCE.
+Diagnostics name the element and the rule and never quote a value.
 """
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import cast
 
-import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from fhir.resources.STU3 import get_fhir_model_class
 from fhir_core.fhirabstractmodel import FHIRAbstractModel
-from fhir_core.utils import get_fhir_type_name, is_list_type, is_primitive_type
 from lxml import etree
-from pydantic import ValidationError
 
-from fhirapi.errors import BAD_REQUEST, INVALID_RESOURCE, UNSUPPORTED_MEDIA_TYPE, FHIRError
+from fhirapi.errors import (
+    BAD_REQUEST,
+    INVALID_RESOURCE,
+    UNSUPPORTED_MEDIA_TYPE,
+    FHIRError,
+)
 from fhirapi.renderers import NAMES, NAMESPACE, Format, media_type
+from fhirapi.resources.common import Element
+from fhirapi.validation import (
+    EXTENSION_OF_PRIMITIVE,
+    WHOLE_NUMBERS,
+    Definition,
+    definitions_of,
+    printable,
+    problems_of,
+    resource_class,
+)
+from fhirapi.well_formed import JSON, Malformed, check_depth, strict_json, strict_xml
 
-DEEPEST = 60  # levels of nesting; real resources need about ten
-MOST_PROBLEMS = 10  # reported for one resource
 CHUNKED_BODY = "fhirapi.chunked_body"  # where the WSGI environment keeps one that was read
 
 
-class Malformed(ValueError):
-    """The bytes are not well-formed; the message says how, and quotes nothing."""
-
-
-def parse_body(request: HttpRequest, *, expected: str) -> dict[str, Any]:
+def parse_body(request: HttpRequest, *, expected: str) -> Element:
     """The resource in the body of a request, as a dict: for XML the one of the equal JSON.
 
     ``expected`` is its FHIR type. Raises BAD_REQUEST (no Content-Type, malformed), 415 (another
@@ -54,7 +54,7 @@ def parse_body(request: HttpRequest, *, expected: str) -> dict[str, Any]:
     problems = problems_of(resource, expected)
     if problems:
         raise FHIRError(INVALID_RESOURCE, problems)
-    return resource
+    return cast(Element, resource)
 
 
 def body_format(request: HttpRequest) -> Format:
@@ -86,272 +86,7 @@ def read_body(request: HttpRequest) -> bytes:
         environ[CHUNKED_BODY] = environ["wsgi.input"].read(limit + 1)
         if len(environ[CHUNKED_BODY]) > limit:
             raise RequestDataTooBig
-    return environ[CHUNKED_BODY]
-
-
-# ---------------------------------------------------------------- JSON
-
-
-def strict_json(data: bytes) -> Any:
-    """The value of a JSON text, refusing what others would let pass or read differently.
-
-    Raises Malformed, also for an object that names a member twice, for NaN, for half a surrogate
-    pair, for a byte order mark and for nesting deeper than DEEPEST.
-    """
-    try:
-        value = orjson.loads(data)
-        check_depth(value)
-        json.loads(data, object_pairs_hook=refuse_repeated_names)
-    except Malformed:
-        raise
-    except ValueError as error:
-        raise Malformed("it is not valid JSON.") from error
-    return value
-
-
-def refuse_repeated_names(members: list[tuple[str, Any]]) -> None:
-    """Refuse an object in which one name stands twice: readers disagree on which one counts."""
-    if len({name for name, _ in members}) < len(members):
-        raise Malformed("an object names the same element twice.")
-
-
-def check_depth(value: Any) -> None:
-    """Refuse what is nested so deep that reading it would exhaust the stack."""
-    level, depth = [value], 0
-    while level:
-        if depth > DEEPEST:
-            raise Malformed("it is nested too deep.")
-        depth += 1
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, (dict, list))
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-
-
-# ---------------------------------------------------------------- what the definitions say
-
-
-@dataclass(frozen=True)
-class Element:
-    """What the definition of a type says of one of its elements."""
-
-    type_name: str
-    is_list: bool
-    is_primitive: bool
-
-
-@lru_cache(maxsize=512)
-def elements_of(klass: type[FHIRAbstractModel]) -> dict[str, Element]:
-    """The elements of a resource or data type by name, choices (``value[x]``) spelled out."""
-    fields = klass.get_alias_mapping()
-    elements = {}
-    for name in klass.elements_sequence():
-        field = klass.model_fields[fields[name]]
-        elements[name] = Element(
-            get_fhir_type_name(field, prefix="STU3."), is_list_type(field), is_primitive_type(field)
-        )
-    return elements
-
-
-def resource_class(name: object) -> type[FHIRAbstractModel] | None:
-    """The class of a resource type, or None where STU3 has no such resource."""
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Z][A-Za-z]{1,60}", name):
-        return None
-    try:
-        klass = get_fhir_model_class(name)
-    except ValueError:
-        return None
-    return klass if klass.has_resource_base() else None
-
-
-EXTENSION_OF_PRIMITIVE = get_fhir_model_class("FHIRPrimitiveExtension")
-
-
-def in_fhir_order(value: Any, klass: type[FHIRAbstractModel] | None = None) -> Any:
-    """A valid resource, or a value of ``klass``, with all members in the order of the definitions.
-
-    The members of a JSON object have no order, the elements of XML do.
-    """
-    if isinstance(value, list):
-        return [in_fhir_order(item, klass) for item in value]
-    if not isinstance(value, dict):
-        return value
-    klass = resource_class(value.get("resourceType")) or klass
-    if klass is None:
-        return value
-    ordered = {name: value[name] for name in ("resourceType",) if name in value}
-    for name, element in elements_of(klass).items():
-        if name in value:
-            inner = None
-            if not element.is_primitive and element.type_name != "Resource":
-                inner = get_fhir_model_class(element.type_name)
-            ordered[name] = in_fhir_order(value[name], inner)
-        if f"_{name}" in value:
-            ordered[f"_{name}"] = in_fhir_order(value[f"_{name}"], EXTENSION_OF_PRIMITIVE)
-    return ordered
-
-
-# ---------------------------------------------------------------- is it valid?
-
-
-def problems_of(resource: Any, expected: str) -> list[str]:
-    """What keeps a value from being a valid STU3 resource of the type ``expected``.
-
-    The empty list if nothing does; otherwise a sentence for each problem, the first ones only.
-    """
-    klass = get_fhir_model_class(expected)
-    if not isinstance(resource, dict) or resource.get("resourceType") != expected:
-        return [f"A resource of type {expected} is expected."]
-    problems = []
-    for problem in object_problems(resource, klass, expected):
-        problems.append(problem)
-        if len(problems) == MOST_PROBLEMS:
-            return problems
-    if problems:
-        return problems
-    try:
-        klass.model_validate(resource)
-    except ValidationError as error:
-        return list(dict.fromkeys(map_problems(error, expected)))[:MOST_PROBLEMS]
-    return []
-
-
-def object_problems(value: Any, klass: type[FHIRAbstractModel], path: str) -> Iterator[str]:
-    """The problems of a resource or element: unknown members, and members of the wrong kind."""
-    if not isinstance(value, dict):
-        yield f"{path} must be an object."
-        return
-    if not value.keys() - {"resourceType"} and klass.__resource_type__ != "Resource":
-        yield f"{path} must not be empty."
-    known = elements_of(klass)
-    for name, member in value.items():
-        if name == "resourceType" and klass.has_resource_base():
-            continue
-        element = known.get(name.removeprefix("_"))
-        if element is None or (name.startswith("_") and not element.is_primitive):
-            yield f"{path}.{printable(name)} is not an element of {klass.__resource_type__}."
-        elif name.startswith("_"):
-            yield from beside_problems(member, element, f"{path}.{name}")
-        elif element.is_list:
-            yield from list_problems(member, element, f"{path}.{name}", value.get(f"_{name}"))
-        elif isinstance(member, list):
-            yield f"{path}.{name} must not be a list."
-        else:
-            yield from one_problem(member, element, f"{path}.{name}")
-
-
-def printable(name: str) -> str:
-    """A name that the consumer made up, if it is harmless enough to be repeated."""
-    looks_like_fhir = re.fullmatch(r"_?[A-Za-z]{1,40}([0-9]{1,2}[A-Za-z]{0,40})?", name)
-    return name if looks_like_fhir else "(an unknown name)"
-
-
-def list_problems(value: Any, element: Element, path: str, beside: Any) -> Iterator[str]:
-    """The problems of a repeating element; a null keeps the place of a primitive's extension."""
-    if not isinstance(value, list):
-        yield f"{path} must be a list."
-        return
-    if not value:
-        yield f"{path} must not be empty."
-    for index, item in enumerate(value):
-        extended = isinstance(beside, list) and index < len(beside) and beside[index] is not None
-        if item is not None or not (element.is_primitive and extended):
-            yield from one_problem(item, element, f"{path}[{index}]")
-
-
-def beside_problems(value: Any, element: Element, path: str) -> Iterator[str]:
-    """The problems of ``_name``, the id and extensions of a primitive, or of each in a list."""
-    if not element.is_list:
-        yield from object_problems(value, EXTENSION_OF_PRIMITIVE, path)
-    elif not isinstance(value, list) or not any(value):
-        yield f"{path} must be a list with something in it."
-    else:
-        for index, item in enumerate(value):
-            if item is not None:
-                yield from object_problems(item, EXTENSION_OF_PRIMITIVE, f"{path}[{index}]")
-
-
-def one_problem(value: Any, element: Element, path: str) -> Iterator[str]:
-    """The problems of one value: a primitive, a resource, or an object of a data type."""
-    if value is None:
-        yield f"{path} must not be null."
-    elif element.is_primitive:
-        rule = broken_rule(value, element.type_name)
-        if rule:
-            yield f"{path} {rule}."
-    elif element.type_name == "Resource":
-        klass = resource_class(value.get("resourceType")) if isinstance(value, dict) else None
-        if klass is None:
-            yield f"{path} must be a resource of a known type."
-        else:
-            yield from object_problems(value, klass, path)
-    else:
-        yield from object_problems(value, get_fhir_model_class(element.type_name), path)
-
-
-FREE_TEXT = {"string", "markdown", "xhtml"}
-WHOLE_NUMBERS = {"integer", "unsignedInt", "positiveInt"}
-FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-LONGEST_STRING = 1_048_576  # characters (FHIR STU3, "string")
-
-
-def broken_rule(value: Any, type_name: str) -> str:
-    """The rule of a primitive type that a value breaks, or an empty string.
-
-    Only what fhir.resources leaves out: kinds of JSON values, and the form of free text and ids.
-    """
-    if type_name == "boolean":
-        return "" if isinstance(value, bool) else "must be true or false"
-    if type_name in WHOLE_NUMBERS:
-        return "" if type(value) is int else "must be a whole number"
-    if type_name == "decimal":
-        return "" if type(value) in (int, float) else "must be a number"
-    if not isinstance(value, str):
-        return f"must be a string holding a FHIR {type_name}"
-    if not value.strip():
-        return "must not be empty"
-    if FORBIDDEN_CHARACTERS.search(value):
-        return "must not contain control characters"
-    if len(value) > LONGEST_STRING:
-        return "is too long"
-    if type_name not in FREE_TEXT and value != value.strip():
-        return "must not begin or end with a space"
-    if type_name == "id" and not re.fullmatch(r"[A-Za-z0-9\-.]{1,64}", value):
-        return "is not a FHIR id"
-    if type_name == "uri" and re.search(r"\s", value):
-        return "is not a URI"
-    if type_name == "base64Binary" and not re.fullmatch(r"[A-Za-z0-9+/\s]+={0,2}", value):
-        return "is not base64"
-    if type_name == "xhtml" and not is_narrative(value):
-        return "is not a well-formed div"
-    return ""
-
-
-def is_narrative(text: str) -> bool:
-    """Whether a text is a ``div`` that can stand in XML as it is."""
-    try:
-        return etree.QName(strict_xml(text.encode())).localname == "div"
-    except Malformed:
-        return False
-
-
-def map_problems(error: ValidationError, expected: str) -> Iterator[str]:
-    """The problems that fhir.resources found, told from their places: its words quote values."""
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        path = expected
-        for step in problem["loc"]:
-            if isinstance(step, int):
-                path += f"[{step}]"
-            elif step != "root":
-                path += f".{printable(step)}"
-        if "missing" in problem["type"]:
-            yield f"{path} is required."
-        elif "one field value" in problem["msg"]:
-            yield f"{path} must have exactly one of its alternative values."
-        else:
-            yield f"{path} does not have the form that FHIR requires."
+    return bytes(environ[CHUNKED_BODY])
 
 
 # ---------------------------------------------------------------- XML
@@ -360,7 +95,7 @@ XHTML = "http://www.w3.org/1999/xhtml"
 SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
-def from_xml(data: bytes) -> Any:
+def from_xml(data: bytes) -> Element:
     """The dict of the JSON that says the same as an XML document.
 
     Values keep their text where it does not fit the type, for problems_of to name. Raises
@@ -372,30 +107,7 @@ def from_xml(data: bytes) -> Any:
     return resource
 
 
-def strict_xml(data: bytes) -> Any:
-    """The root element of an XML document.
-
-    Raises Malformed, also for a document type whatever it holds, so that no entity is expanded.
-    """
-    if b"<!DOCTYPE" in data:
-        raise Malformed("a document type declaration is not accepted.")
-    # The encoding is fixed: some libraries declare UTF-16 and send UTF-8. So the bytes looked for
-    # above cannot hide in another one, and without a document type there are no entities.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        return etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Malformed("it is not well-formed XML.") from error
-
-
-def resource_from_xml(node: Any, path: str) -> dict[str, Any]:
+def resource_from_xml(node: etree._Element, path: str) -> Element:
     """A resource from the element that is named for its type."""
     name = local_name(node, path)
     klass = resource_class(name)
@@ -404,7 +116,7 @@ def resource_from_xml(node: Any, path: str) -> dict[str, Any]:
     return {"resourceType": name, **object_from_xml(node, klass, path)}
 
 
-def local_name(node: Any, path: str) -> str:
+def local_name(node: etree._Element, path: str) -> str:
     """The name of an element, which must be in FHIR's namespace."""
     name = etree.QName(node)
     if name.namespace != NAMESPACE:
@@ -412,17 +124,17 @@ def local_name(node: Any, path: str) -> str:
             INVALID_RESOURCE,
             f"The element {printable(name.localname)} in {path} is not in the FHIR namespace.",
         )
-    return name.localname
+    return str(name.localname)
 
 
-def object_from_xml(node: Any, klass: type[FHIRAbstractModel], path: str) -> dict[str, Any]:
+def object_from_xml(node: etree._Element, klass: type[FHIRAbstractModel], path: str) -> Element:
     """A resource or element: its attributes and its children, repeating ones as lists."""
-    known = elements_of(klass)
+    known = definitions_of(klass)
     attributes: tuple[str, ...] = () if klass.has_resource_base() else ("id",)
     if klass.__resource_type__ == "Extension":
         attributes = ("id", "url")
-    members: dict[str, Any] = attributes_from_xml(node, attributes, path)
-    beside: dict[str, list[Any]] = {}
+    members: Element = attributes_from_xml(node, attributes, path)
+    beside: dict[str, list[Element | None]] = {}
     for child in children_of(node, path):
         name = etree.QName(child).localname
         here = f"{path}.{printable(name)}"
@@ -431,11 +143,7 @@ def object_from_xml(node: Any, klass: type[FHIRAbstractModel], path: str) -> dic
             raise FHIRError(
                 INVALID_RESOURCE, f"{here} is not an element of {klass.__resource_type__}."
             )
-        if element.type_name == "xhtml":
-            value, extension = xhtml_from_xml(child, here), None
-        else:
-            local_name(child, path)
-            value, extension = value_from_xml(child, element, here)
+        value, extension = value_from_xml(child, element, here)
         if element.is_list:
             members.setdefault(name, []).append(value)
             beside.setdefault(name, []).append(extension)
@@ -450,7 +158,7 @@ def object_from_xml(node: Any, klass: type[FHIRAbstractModel], path: str) -> dic
     return members
 
 
-def attributes_from_xml(node: Any, allowed: tuple[str, ...], path: str) -> dict[str, Any]:
+def attributes_from_xml(node: etree._Element, allowed: tuple[str, ...], path: str) -> Element:
     """The attributes of an element; another one than those allowed is no part of FHIR."""
     found = {}
     for name, value in node.attrib.items():
@@ -461,7 +169,7 @@ def attributes_from_xml(node: Any, allowed: tuple[str, ...], path: str) -> dict[
     return found
 
 
-def children_of(node: Any, path: str) -> Iterator[Any]:
+def children_of(node: etree._Element, path: str) -> Iterator[etree._Element]:
     """The child elements, once it is clear that there is no text between them."""
     texts = [node.text, *(child.tail for child in node)]
     if any(text and text.strip() for text in texts):
@@ -469,8 +177,13 @@ def children_of(node: Any, path: str) -> Iterator[Any]:
     yield from node
 
 
-def value_from_xml(node: Any, element: Element, path: str) -> tuple[Any, dict[str, Any] | None]:
+def value_from_xml(
+    node: etree._Element, element: Definition, path: str
+) -> tuple[JSON, Element | None]:
     """The value of an element, and what JSON keeps beside it: a primitive's id and extensions."""
+    if element.type_name == "xhtml":
+        return xhtml_from_xml(node, path), None
+    local_name(node, path)
     if element.is_primitive:
         text = node.attrib.pop("value", None)
         extension = object_from_xml(node, EXTENSION_OF_PRIMITIVE, path) or None
@@ -486,7 +199,7 @@ def value_from_xml(node: Any, element: Element, path: str) -> tuple[Any, dict[st
     return object_from_xml(node, get_fhir_model_class(element.type_name), path), None
 
 
-def primitive_from_xml(text: str, type_name: str) -> Any:
+def primitive_from_xml(text: str, type_name: str) -> JSON:
     """The JSON value of an attribute, or its text where that is no such value."""
     if type_name == "boolean":
         return {"true": True, "false": False}.get(text, text)
@@ -497,8 +210,8 @@ def primitive_from_xml(text: str, type_name: str) -> Any:
     return text
 
 
-def xhtml_from_xml(node: Any, path: str) -> str:
+def xhtml_from_xml(node: etree._Element, path: str) -> str:
     """A narrative as the text that JSON holds."""
     if etree.QName(node).namespace != XHTML:
         raise FHIRError(INVALID_RESOURCE, f"{path} is not in the XHTML namespace.")
-    return etree.tostring(node, encoding="unicode", with_tail=False)
+    return str(etree.tostring(node, encoding="unicode", with_tail=False))

@@ -5,13 +5,16 @@ Nothing here raises anything of ours, so that an error can always be answered.
 
 import gzip
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from typing import Any
+from typing import TypeAlias
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+
+from fhirapi.resources.common import Element
+from fhirapi.well_formed import JSON
 
 
 class Format(Enum):
@@ -37,6 +40,8 @@ NAMES = {
 SHORT_NAMES = {"json": Format.JSON, "xml": Format.XML}
 
 SMALLEST_WORTH_COMPRESSING = 1024  # bytes
+
+Write: TypeAlias = Callable[[str], object]  # adds to the XML that has been written so far
 
 
 # ---------------------------------------------------------------- which format
@@ -111,7 +116,7 @@ def format_or_json(request: HttpRequest) -> Format:
 
 def respond(
     request: HttpRequest,
-    body: Mapping[str, Any] | bytes | None,
+    body: Element | bytes | None,
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
@@ -143,7 +148,7 @@ def accepts_gzip(request: HttpRequest) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
-def render(body: Mapping[str, Any] | bytes, as_format: Format) -> bytes:
+def render(body: Element | bytes, as_format: Format) -> bytes:
     """A resource, or finished JSON bytes of one, as the bytes of a response."""
     if as_format is Format.JSON:
         return body if isinstance(body, bytes) else orjson.dumps(body)
@@ -169,7 +174,7 @@ ESCAPES = {
 SPECIAL = re.compile('[\x00-\x1f&<>"\ud800-\udfff\ufffe\uffff]')
 
 
-def to_xml(resource: Mapping[str, Any]) -> bytes:
+def to_xml(resource: Element) -> bytes:
     """A resource in FHIR's XML; elements keep the order of the dict's keys.
 
     Source: FHIR STU3, "XML Representation of Resources". Characters that XML cannot hold, not
@@ -180,7 +185,7 @@ def to_xml(resource: Mapping[str, Any]) -> bytes:
     return "".join(parts).encode()
 
 
-def write_resource(write: Any, resource: Mapping[str, Any], namespace: str = "") -> None:
+def write_resource(write: Write, resource: Element, namespace: str = "") -> None:
     """An element named for the type of the resource. Its id is an element like any other."""
     name = resource["resourceType"]
     write(f"<{name}{namespace}>")
@@ -190,7 +195,7 @@ def write_resource(write: Any, resource: Mapping[str, Any], namespace: str = "")
     write(f"</{name}>")
 
 
-def write_element(write: Any, name: str, value: Any, parent: Mapping[str, Any]) -> None:
+def write_element(write: Write, name: str, value: JSON, parent: Element) -> None:
     """One member of a JSON object: ``name`` once, or once for each member of an array.
 
     ``_name`` beside it holds the ids and extensions of a primitive, and is written with it.
@@ -213,7 +218,7 @@ def write_element(write: Any, name: str, value: Any, parent: Mapping[str, Any]) 
             write_one(write, name, item, beside[index] if index < len(beside) else None)
 
 
-def write_one(write: Any, name: str, value: Any, beside: Mapping[str, Any] | None) -> None:
+def write_one(write: Write, name: str, value: JSON, beside: Element | None) -> None:
     """A primitive, an element, a resource inside its wrapper, or a narrative."""
     if isinstance(value, dict):
         if "resourceType" in value:
@@ -222,7 +227,7 @@ def write_one(write: Any, name: str, value: Any, beside: Mapping[str, Any] | Non
             write(f"</{name}>")
         else:
             write_complex(write, name, "", value)
-    elif name == "div":
+    elif name == "div" and isinstance(value, str):
         write(value)  # XHTML, a string only in JSON
     elif beside:
         attribute = "" if value is None else f' value="{escape(value)}"'
@@ -231,7 +236,7 @@ def write_one(write: Any, name: str, value: Any, beside: Mapping[str, Any] | Non
         write(f'<{name} value="{escape(value)}"/>')
 
 
-def write_complex(write: Any, name: str, attributes: str, element: Mapping[str, Any]) -> None:
+def write_complex(write: Write, name: str, attributes: str, element: Element) -> None:
     """An element with children; its id, and the url of an extension, are attributes."""
     in_attributes = {"id", "url"} if name in WITH_URL_ATTRIBUTE else {"id"}
     for key in ("id", "url"):
@@ -244,7 +249,7 @@ def write_complex(write: Any, name: str, attributes: str, element: Mapping[str, 
     write(f"</{name}>")
 
 
-def escape(value: Any) -> str:
+def escape(value: JSON) -> str:
     """A primitive as the text of an XML attribute."""
     if value is True or value is False:
         return "true" if value else "false"

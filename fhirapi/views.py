@@ -1,6 +1,6 @@
 """One way in: GPConnectView guards, answers, audits. Below it, a short class for each URL."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -24,6 +24,7 @@ from fhirapi.errors import (
     is_contention,
 )
 from fhirapi.jwt import Requester
+from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
 from practice.db.availability import database_within_reach, is_unreachable
 from practice.db.replicas import from_replica
@@ -124,7 +125,7 @@ class GPConnectView(APIView):
         more from the start; nothing of it had been stored.
         """
         request = self.request
-        handler = getattr(self, (request.method or "").lower())
+        handler: Callable[..., HttpResponse] = getattr(self, (request.method or "").lower())
         if not request.interaction.is_command:
             read = partial(handler, request, **kwargs)
             response = from_replica(read) if self.may_be_stale else read()
@@ -142,7 +143,7 @@ class GPConnectView(APIView):
         return response
 
     def resource_response(
-        self, resource: Mapping[str, Any], *, last_modified: datetime | None = None
+        self, resource: Element, *, last_modified: datetime | None = None
     ) -> HttpResponse:
         """A response that carries one resource, with the headers of its version (GEN-090 to 097).
 
@@ -167,7 +168,7 @@ class GPConnectView(APIView):
             as_format=self.request.fhir_format,
         )
 
-    def bundle_response(self, bundle: Mapping[str, Any] | bytes) -> HttpResponse:
+    def bundle_response(self, bundle: Element | bytes) -> HttpResponse:
         """A response that carries a searchset, as a dict or as finished JSON bytes (GEN-091)."""
         return renderers.respond(
             self.request,

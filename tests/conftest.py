@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.test import TransactionTestCase
 from psycopg_pool import PoolTimeout
 
-from fhirapi import directory
+from fhirapi import rendered_directory
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import append_only
@@ -61,8 +61,12 @@ def pytest_unconfigure():
 @pytest.fixture(autouse=True)
 def nothing_kept():
     """What another test's database held, or could not hold, is not to be found in this one's."""
-    for kept in (directory.PRACTITIONERS, directory.LOCATIONS, directory.PRACTICES):
-        kept.kept.clear()
+    for resources in (
+        rendered_directory.PRACTITIONERS,
+        rendered_directory.LOCATIONS,
+        rendered_directory.PRACTICES,
+    ):
+        resources.kept.clear()
     shutil.rmtree(settings.AUDIT_SPOOL, ignore_errors=True)
 
 

@@ -1,17 +1,18 @@
 """Bundle: the answer to a search. Plain STU3, except that a registration's names its profile."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import orjson
+
+from fhirapi.resources.common import Element
 
 # Demands what every bundle here leaves out: total, link, entry.search (REG-072, GEN-113).
 REGISTRATION_PROFILE = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-Searchset-Bundle-1"
 
 
-def searchset(resources: Iterable[dict[str, Any]], *, profile: str = "") -> dict[str, Any]:
+def searchset(resources: Iterable[Element], *, profile: str = "") -> Element:
     """A searchset of rendered resources; without any there is no ``entry`` at all (GEN-111)."""
-    bundle: dict[str, Any] = {"resourceType": "Bundle"}
+    bundle: Element = {"resourceType": "Bundle"}
     if profile:
         bundle["meta"] = {"profile": [profile]}
     bundle["type"] = "searchset"

@@ -6,9 +6,13 @@ Every builder returns a plain dict with its keys in FHIR element order, because 
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from practice import clock, terminology
+
+# A resource, or an element of one, as a JSON object. What a member holds is for the definitions of
+# its type to say: a value of a fixed form would have to be written for each of hundreds of them.
+Element: TypeAlias = dict[str, Any]
 
 # ---------------------------------------------------------------- addresses of the specification
 
@@ -24,14 +28,21 @@ SDS_ROLE_PROFILE_ID = "https://fhir.nhs.uk/Id/sds-role-profile-id"
 # ---------------------------------------------------------------- values
 
 
-def prune(value: Any) -> Any:
+def prune(element: Element) -> Element:
     """The same without empty texts, lists and objects and without nulls, at any depth (GEN-133)."""
+    kept = {name: _pruned(value) for name, value in element.items()}
+    return {name: value for name, value in kept.items() if value not in EMPTY}
+
+
+def _pruned(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: prune(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item not in (None, "", [], {})}
+        return prune(value)
     if isinstance(value, list):
-        return [item for item in map(prune, value) if item not in (None, "", [], {})]
+        return [item for item in map(_pruned, value) if item not in EMPTY]
     return value
+
+
+EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def uk_time(moment: datetime) -> str:
@@ -62,22 +73,22 @@ def logical_id(text: str) -> int:
     return NO_SUCH_ID
 
 
-def meta(profile: str, version: int) -> dict[str, Any]:
+def meta(profile: str, version: int | str) -> Element:
     """The metadata of a stored resource (GEN-030, GEN-031)."""
     return {"versionId": str(version), "profile": [profile]}
 
 
-def reference(resource_type: str, pk: int | None) -> dict[str, Any] | None:
+def reference(resource_type: str, pk: int | str | None) -> Element | None:
     """A relative reference (GEN-023), or None when there is nothing to refer to."""
     return None if pk is None else {"reference": f"{resource_type}/{pk}"}
 
 
-def identifier(system: str, value: str) -> dict[str, Any]:
+def identifier(system: str, value: str) -> Element:
     """An identifier: system and value, nothing else (GEN-146)."""
     return {"system": system, "value": value}
 
 
-def codeable_concept(value_set: str, code: str) -> dict[str, Any] | None:
+def codeable_concept(value_set: str, code: str) -> Element | None:
     """One code of a published list with its system and display; None for an empty code."""
     if not code:
         return None
@@ -86,7 +97,7 @@ def codeable_concept(value_set: str, code: str) -> dict[str, Any] | None:
     return {"coding": [coding]}
 
 
-def period(start: date | None, end: date | None) -> dict[str, Any]:
+def period(start: date | None, end: date | None) -> Element:
     """A period of whole days; either end may be open."""
     return {
         "start": start.isoformat() if start else None,
@@ -99,7 +110,7 @@ def period(start: date | None, end: date | None) -> dict[str, Any]:
 
 def human_name(
     *, prefix: str, given_names: str, family_name: str, use: str = "", with_text: bool = False
-) -> dict[str, Any]:
+) -> Element:
     """A name; ``with_text`` adds it as clinical screens show it: JACKSON Jane (Miss)."""
     text = " ".join(filter(None, [family_name.upper(), given_names, prefix and f"({prefix})"]))
     return {
@@ -111,39 +122,47 @@ def human_name(
     }
 
 
-ADDRESS_COLUMNS = (
-    "address_line_1",
-    "address_line_2",
-    "address_line_3",
-    "city",
-    "district",
-    "postal_code",
-    "country",
-)
+class HasAddress(Protocol):
+    """A row of something that is somewhere."""
+
+    @property
+    def address_line_1(self) -> str: ...
+    @property
+    def address_line_2(self) -> str: ...
+    @property
+    def address_line_3(self) -> str: ...
+    @property
+    def city(self) -> str: ...
+    @property
+    def district(self) -> str: ...
+    @property
+    def postal_code(self) -> str: ...
+    @property
+    def country(self) -> str: ...
 
 
-def address(parts: Iterable[str], *, use: str, type_: str = "") -> dict[str, Any] | None:
-    """An address from the values of ADDRESS_COLUMNS; None when all of them are empty (GEN-140)."""
-    line_1, line_2, line_3, city, district, postal_code, country = parts
-    if not any((line_1, line_2, line_3, city, district, postal_code, country)):
+def address(row: HasAddress, *, use: str, type_: str = "") -> Element | None:
+    """The address in a row; None when all of its parts are empty (GEN-140)."""
+    lines = [row.address_line_1, row.address_line_2, row.address_line_3]
+    if not any((*lines, row.city, row.district, row.postal_code, row.country)):
         return None
     return {
         "use": use,
         "type": type_,
-        "line": [line_1, line_2, line_3],
-        "city": city,
-        "district": district,
-        "postalCode": postal_code,
-        "country": country,
+        "line": lines,
+        "city": row.city,
+        "district": row.district,
+        "postalCode": row.postal_code,
+        "country": row.country,
     }
 
 
-def contact_point(system: str, value: str, use: str) -> dict[str, Any] | None:
+def contact_point(system: str, value: str, use: str) -> Element | None:
     """A telephone number or another way to reach somebody; None without a value (GEN-144)."""
     return {"system": system, "value": value, "use": use} if value else None
 
 
-def work_telecom(telephone: str, email: str) -> list[dict[str, Any] | None]:
+def work_telecom(telephone: str, email: str) -> list[Element | None]:
     """How to reach a practice or a surgery; ``home`` is never used of those (ORG-024)."""
     return [contact_point("phone", telephone, "work"), contact_point("email", email, "work")]
 
@@ -155,7 +174,7 @@ def nhs_communication(
     mode: str = "",
     proficiency: str = "",
     interpreter_required: bool | None = None,
-) -> dict[str, Any]:
+) -> Element:
     """A language that somebody speaks, its parts in the order that the extension defines."""
     parts = [
         ("language", "valueCodeableConcept", codeable_concept("human_language", language)),
@@ -175,7 +194,12 @@ def nhs_communication(
     return extension_of_parts(NHS_COMMUNICATION, parts)
 
 
-def extension_of_parts(url: str, parts: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
+def extensions(element: Element, url: str) -> list[Element]:
+    """The extensions of an element that have this address."""
+    return [found for found in element.get("extension", []) if found.get("url") == url]
+
+
+def extension_of_parts(url: str, parts: Iterable[tuple[str, str, Any]]) -> Element:
     """An extension made of extensions: (url, name of the value, value), without absent values."""
     return {
         "url": url,

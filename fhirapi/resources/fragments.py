@@ -5,12 +5,13 @@ them all is written as JSON once, with marks where these values go, and each fil
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 
+from fhirapi.resources.common import Element
 
-def cut(render: Callable[[str], dict[str, Any]], *texts: str) -> list[str]:
+
+def cut(render: Callable[[str], Element], *texts: str) -> list[str]:
     """The JSON of a Bundle's entry, in pieces: what stands between its marks.
 
     ``render`` returns the resource with the mark that it is given for each value that differs.

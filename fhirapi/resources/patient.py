@@ -1,517 +1,116 @@
-"""Patient: somebody registered at the practice, as others see them, and as others register them.
+"""Patient: somebody registered at the practice, as others see them.
 
-Source: GP Connect, "Find a patient", "Read a patient", "Register a patient".
+Source: GP Connect, "Find a patient", "Read a patient".
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import date
-from typing import Any, TypedDict
-
-from django.db.models import Model, QuerySet
-
-from fhirapi.errors import INVALID_NHS_NUMBER, INVALID_RESOURCE, FHIRError
 from fhirapi.resources import common
-from practice import nhs_number, terminology
-from practice.db.prepared import Numbers, Prepared
-from practice.models import (
-    Patient,
-    PatientAddress,
-    PatientContact,
-    PatientLanguage,
-    PatientTelecom,
-)
-from practice.services.registration import (
-    AddressDetails,
-    LanguageDetails,
-    TelecomDetails,
-    address_lines,
+from fhirapi.resources.common import Element
+from practice.reads.patients import (
+    AddressRow,
+    ContactRow,
+    LanguageRow,
+    PatientRecord,
+    PatientRow,
+    TelecomRow,
 )
 
 PROFILE = f"{common.STRUCTURES}/CareConnect-GPC-Patient-1"
 REGISTRATION_DETAILS = f"{common.STRUCTURES}/Extension-CareConnect-GPC-RegistrationDetails-1"
 VERIFICATION_STATUS = f"{common.STRUCTURES}/Extension-CareConnect-GPC-NHSNumberVerificationStatus-1"
-REGISTRATION_OPERATION = (
-    "https://fhir.nhs.uk/STU3/OperationDefinition/GPConnect-RegisterPatient-Operation-1"
-)
-
-COLUMNS = (
-    "pk",
-    "version",
-    "registration_start",
-    "registration_end",
-    "registration_type",
-    "preferred_branch",
-    "nhs_number",
-    "nhs_number_verification",
-    "active",
-    "prefix",
-    "given_names",
-    "family_name",
-    "gender",
-    "birth_date",
-    "general_practitioner",
-    "organisation",
-)
-# The parts that a patient may have several of: a query for each, whoever has them.
-LANGUAGE_COLUMNS = ("language", "preferred", "mode", "proficiency", "interpreter_required")
-TELECOM_COLUMNS = ("system", "value", "use", "start", "end")
-ADDRESS_COLUMNS = ("use", "type", "start", "end", *common.ADDRESS_COLUMNS)
-CONTACT_COLUMNS = (
-    "relationship",
-    "prefix",
-    "given_names",
-    "family_name",
-    "telephone",
-    "telephone_use",
-    "gender",
-    *common.ADDRESS_COLUMNS,
-)
 
 
-# ---------------------------------------------------------------- what is sent
-
-
-def render(
-    row: tuple[Any, ...],
-    *,
-    languages: Iterable[tuple[Any, ...]],
-    telecoms: Iterable[tuple[Any, ...]],
-    addresses: Iterable[tuple[Any, ...]],
-    contacts: Iterable[tuple[Any, ...]],
-) -> dict[str, Any]:
-    """A row of COLUMNS, and rows of each of the parts, as CareConnect-GPC-Patient-1."""
-    pk, version, start, end, type_, branch, number, verification, active, *rest = row
-    prefix, given_names, family_name, gender, birth_date, gp, organisation = rest
+def render(record: PatientRecord) -> Element:
+    """A patient with their parts as CareConnect-GPC-Patient-1."""
+    row = record.patient
     return common.prune(
         {
             "resourceType": "Patient",
-            "id": str(pk),
-            "meta": common.meta(PROFILE, version),
-            "extension": [
-                registration_details(start, end, type_, branch),
-                *(nhs_communication(*language) for language in languages),
-            ],
-            "identifier": [nhs_number_identifier(number, verification)],
-            "active": active,
-            "name": [
-                common.human_name(
-                    use="official",
-                    prefix=prefix,
-                    given_names=given_names,
-                    family_name=family_name,
-                    with_text=True,
-                )
-            ],
-            "telecom": [telecom(*parts) for parts in telecoms],
-            "gender": gender,
-            "birthDate": birth_date.isoformat(),
-            "address": [address(*parts) for parts in addresses],
-            "contact": [contact(*parts) for parts in contacts],
-            "generalPractitioner": [common.reference("Practitioner", gp)],
-            "managingOrganization": common.reference("Organization", organisation),
+            "id": str(row.pk),
+            "meta": common.meta(PROFILE, row.version),
+            "extension": [registration_details(row), *map(nhs_communication, record.languages)],
+            "identifier": [nhs_number_identifier(row.nhs_number, row.nhs_number_verification)],
+            "active": row.active,
+            "name": [official_name(row)],
+            "telecom": [telecom(part) for part in record.telecoms],
+            "gender": row.gender,
+            "birthDate": row.birth_date.isoformat(),
+            "address": [address(part) for part in record.addresses],
+            "contact": [contact(part) for part in record.contacts],
+            "generalPractitioner": [common.reference("Practitioner", row.general_practitioner)],
+            "managingOrganization": common.reference("Organization", row.organisation),
         }
     )
 
 
-def render_all(found: QuerySet[Patient]) -> list[dict[str, Any]]:
-    """Every one of ``found``, by id: a query for them, and one for each kind of their parts."""
-    rows = list(found.order_by("pk").values_list(*COLUMNS))
-    ids = [row[0] for row in rows]
-    languages, telecoms, addresses, contacts = (parts_of(ids, kind) for kind in KINDS_OF_PARTS)
-    return [
-        render(
-            row,
-            languages=languages[row[0]],
-            telecoms=telecoms[row[0]],
-            addresses=addresses[row[0]],
-            contacts=contacts[row[0]],
-        )
-        for row in rows
-    ]
-
-
-def parts(model: type[Model], columns: tuple[str, ...]) -> Prepared:
-    """The query for the parts of one kind that patients have."""
-    return Prepared(
-        lambda: (
-            model._default_manager.filter(patient__pk__among=Numbers("patients"))
-            .order_by("pk")
-            .values_list("patient", *columns)
-        )
-    )
-
-
-KINDS_OF_PARTS = (
-    parts(PatientLanguage, LANGUAGE_COLUMNS),
-    parts(PatientTelecom, TELECOM_COLUMNS),
-    parts(PatientAddress, ADDRESS_COLUMNS),
-    parts(PatientContact, CONTACT_COLUMNS),
-)
-
-
-def parts_of(ids: list[int], kind: Prepared) -> dict[int, list[tuple[Any, ...]]]:
-    """The parts of one kind, by patient; no query when there is no patient."""
-    grouped: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for patient, *values in kind.rows(patients=ids) if ids else ():
-        grouped[patient].append(tuple(values))
-    return grouped
-
-
-def registration_details(
-    start: date | None, end: date | None, type_: str, branch: int | None
-) -> dict[str, Any]:
+def registration_details(row: PatientRow) -> Element:
     """The registration: since and until when, of which type, preferring which surgery.
 
     Its status is prohibited by the patient profile (PAT-074).
     """
-    period = common.period(start, end) if start or end else None
+    start, end = row.registration_start, row.registration_end
     parts = [
-        ("registrationPeriod", "valuePeriod", period),
+        ("registrationPeriod", "valuePeriod", common.period(start, end) if start or end else None),
         (
             "registrationType",
             "valueCodeableConcept",
-            common.codeable_concept("registration_type", type_),
+            common.codeable_concept("registration_type", row.registration_type),
         ),
-        ("preferredBranchSurgery", "valueReference", common.reference("Location", branch)),
+        (
+            "preferredBranchSurgery",
+            "valueReference",
+            common.reference("Location", row.preferred_branch),
+        ),
     ]
     return common.extension_of_parts(REGISTRATION_DETAILS, parts)
 
 
-def nhs_communication(
-    language: str,
-    preferred: bool | None,
-    mode: str,
-    proficiency: str,
-    interpreter_required: bool | None,
-) -> dict[str, Any]:
+def nhs_communication(row: LanguageRow) -> Element:
+    """A language, and whether an interpreter is needed."""
     return common.nhs_communication(
-        language,
-        preferred=preferred,
-        mode=mode,
-        proficiency=proficiency,
-        interpreter_required=interpreter_required,
+        row.language,
+        preferred=row.preferred,
+        mode=row.mode,
+        proficiency=row.proficiency,
+        interpreter_required=row.interpreter_required,
     )
 
 
-def nhs_number_identifier(number: str, verification: str) -> dict[str, Any]:
+def nhs_number_identifier(number: str, verification: str) -> Element:
     """The NHS number with the extension that says how far it has been verified (PAT-062)."""
     status = common.codeable_concept("nhs_number_verification_status", verification)
     extension = {"url": VERIFICATION_STATUS, "valueCodeableConcept": status}
     return {"extension": [extension], **common.identifier(common.NHS_NUMBER, number)}
 
 
-def telecom(
-    system: str, value: str, use: str, start: date | None, end: date | None
-) -> dict[str, Any]:
-    return {**(common.contact_point(system, value, use) or {}), "period": common.period(start, end)}
+def official_name(row: PatientRow | ContactRow) -> Element:
+    """The name of a patient, or of somebody who may be asked about one."""
+    return common.human_name(
+        use="official",
+        prefix=row.prefix,
+        given_names=row.given_names,
+        family_name=row.family_name,
+        with_text=True,
+    )
 
 
-def address(
-    use: str, type_: str, start: date | None, end: date | None, *parts: str
-) -> dict[str, Any] | None:
-    found = common.address(parts, use=use, type_=type_)
-    return found and {**found, "period": common.period(start, end)}
+def telecom(row: TelecomRow) -> Element:
+    """A telephone number or e-mail address, and since and until when it is theirs."""
+    point = common.contact_point(row.system, row.value, row.use) or {}
+    return {**point, "period": common.period(row.start, row.end)}
 
 
-def contact(
-    relationship: str,
-    prefix: str,
-    given_names: str,
-    family_name: str,
-    telephone: str,
-    telephone_use: str,
-    gender: str,
-    *address_parts: str,
-) -> dict[str, Any]:
+def address(row: AddressRow) -> Element | None:
+    """An address, and since and until when it is theirs."""
+    found = common.address(row, use=row.use, type_=row.type)
+    return found and {**found, "period": common.period(row.start, row.end)}
+
+
+def contact(row: ContactRow) -> Element:
     """Somebody to be contacted; the relationship in words, never as a code (PAT-066)."""
     return {
-        "relationship": [{"text": relationship}],
-        "name": common.human_name(
-            use="official",
-            prefix=prefix,
-            given_names=given_names,
-            family_name=family_name,
-            with_text=True,
-        ),
-        "telecom": [common.contact_point("phone", telephone, telephone_use)],
-        "address": common.address(address_parts, use="home"),
-        "gender": gender,
+        "relationship": [{"text": row.relationship}],
+        "name": official_name(row),
+        "telecom": [common.contact_point("phone", row.telephone, row.telephone_use)],
+        "address": common.address(row, use="home"),
+        "gender": row.gender,
     }
-
-
-# ---------------------------------------------------------------- what is received
-
-
-class Registration(TypedDict):
-    """The arguments of services.registration.register_patient that a consumer sends."""
-
-    nhs_number: str
-    prefix: str
-    given_names: str
-    family_name: str
-    birth_date: date
-    gender: str
-    addresses: list[AddressDetails]
-    telecoms: list[TelecomDetails]
-    language: LanguageDetails | None
-
-
-# The page's list of fields, and what parts of them it means; everything else must not be sent.
-ALLOWED = {
-    "Patient": {
-        *("resourceType", "id", "meta", "extension", "identifier", "name"),
-        *("telecom", "gender", "birthDate", "address"),
-    },
-    "identifier": {"extension", "system", "value"},
-    "name": {"use", "text", "family", "given", "prefix", "suffix", "period"},
-    "telecom": {"system", "value", "use", "rank", "period"},
-    "address": {"use", "type", "line", "city", "district", "postalCode", "country", "period"},
-    "nhsCommunication": {"language", "interpreterRequired"},
-}
-PHONE_USES = ("home", "work", "mobile", "temp")
-ADDRESS_USES = ("home", "temp")
-KEPT_IN = {
-    "prefix": (Patient, "prefix"),
-    "given": (Patient, "given_names"),
-    "family": (Patient, "family_name"),
-    "value": (PatientTelecom, "value"),
-    "line": (PatientAddress, "address_line_1"),
-    "city": (PatientAddress, "city"),
-    "district": (PatientAddress, "district"),
-    "postalCode": (PatientAddress, "postal_code"),
-    "country": (PatientAddress, "country"),
-}
-
-
-def parse(body: dict[str, Any], *, today: date) -> Registration:
-    """A Parameters resource, valid as FHIR, as the arguments of the registration.
-
-    ``today`` is the date in London. Raises INVALID_RESOURCE naming every element at fault (REG-001
-    to REG-021), or INVALID_NHS_NUMBER.
-    """
-    patient = patient_of(body)
-    problems = [
-        *profile_problems(patient),
-        *identifier_problems(patient),
-        *name_problems(patient),
-        *person_problems(patient, today=today),
-        *telecom_problems(patient),
-        *address_problems(patient),
-        *language_problems(patient),
-    ]
-    if problems:
-        raise FHIRError(INVALID_RESOURCE, problems)
-    number = patient["identifier"][0]["value"]
-    if not nhs_number.is_valid(number):
-        raise FHIRError(INVALID_NHS_NUMBER, "Patient.identifier.value is not an NHS number.")
-    name = patient["name"][0]
-    return {
-        "nhs_number": number,
-        "prefix": " ".join(texts(name, "prefix")),
-        "given_names": " ".join(texts(name, "given")),
-        "family_name": name["family"],
-        "birth_date": date.fromisoformat(patient["birthDate"]),
-        "gender": patient.get("gender", ""),
-        "addresses": [address_details(sent) for sent in patient.get("address", [])],
-        "telecoms": [telecom_details(sent) for sent in patient.get("telecom", [])],
-        "language": next(map(language_details, patient.get("extension", [])), None),
-    }
-
-
-def patient_of(body: dict[str, Any]) -> dict[str, Any]:
-    """The one Patient in the one parameter of the operation (REG-001, REG-002)."""
-    parameters = body.get("parameter", [])
-    if len(parameters) != 1 or parameters[0].get("name") != "registerPatient":
-        raise FHIRError(
-            INVALID_RESOURCE, "Parameters must have one parameter, named registerPatient."
-        )
-    patient = parameters[0].get("resource", {})
-    if set(parameters[0]) != {"name", "resource"} or patient.get("resourceType") != "Patient":
-        raise FHIRError(
-            INVALID_RESOURCE, "Parameters.parameter must have a resource, a Patient, and no more."
-        )
-    return patient
-
-
-def forbidden(element: dict[str, Any], kind: str, path: str) -> Iterator[str]:
-    """A problem for each part of an element that the page does not list (REG-015).
-
-    What stands beside a primitive (``_birthDate``) is an extension, and so is not listed either.
-    """
-    for name in sorted(element.keys() - ALLOWED[kind]):
-        yield f"{path}.{name.removeprefix('_')} must not be sent."
-
-
-def too_long(value: str, element: str, path: str) -> Iterator[str]:
-    model, column = KEPT_IN[element]
-    longest: int = getattr(model, column).field.max_length
-    if len(value) > longest:
-        yield f"{path}.{element} must not be longer than {longest} characters."
-
-
-def texts(element: dict[str, Any], name: str) -> list[str]:
-    """A repeating text, without the nulls that keep the places of extensions."""
-    return [text for text in element.get(name, []) if text is not None]
-
-
-def profile_problems(patient: dict[str, Any]) -> Iterator[str]:
-    if PROFILE not in patient.get("meta", {}).get("profile", []):
-        yield f"Patient.meta.profile must contain {PROFILE}."
-    yield from forbidden(patient, "Patient", "Patient")
-
-
-def identifier_problems(patient: dict[str, Any]) -> Iterator[str]:
-    """One identifier, the NHS number; its status is tolerated and not trusted (REG-019)."""
-    identifiers = patient.get("identifier", [])
-    if len(identifiers) != 1 or identifiers[0].get("system") != common.NHS_NUMBER:
-        yield f"Patient.identifier must be one, of the system {common.NHS_NUMBER}."
-        return
-    if "value" not in identifiers[0]:
-        yield "Patient.identifier.value is required."
-    yield from forbidden(identifiers[0], "identifier", "Patient.identifier")
-    statuses = identifiers[0].get("extension", [])
-    if len(statuses) > 1 or any(status.get("url") != VERIFICATION_STATUS for status in statuses):
-        yield "Patient.identifier.extension may only be one verification status."
-    known = terminology.value_set("nhs_number_verification_status").codes
-    for status in statuses:
-        codings = status.get("valueCodeableConcept", {}).get("coding", [])
-        if not any(coding.get("code") in known for coding in codings):
-            yield "Patient.identifier.extension must hold a code of its value set."
-
-
-def name_problems(patient: dict[str, Any]) -> Iterator[str]:
-    """One official name with family and given names (REG-005 to REG-007)."""
-    names = patient.get("name", [])
-    if len(names) != 1 or names[0].get("use") != "official":
-        yield "Patient.name must be one, with use official."
-        return
-    yield from forbidden(names[0], "name", "Patient.name")
-    if not names[0].get("family"):
-        yield "Patient.name.family is required."
-    if not texts(names[0], "given"):
-        yield "Patient.name.given is required."
-    yield from too_long(names[0].get("family", ""), "family", "Patient.name")
-    for part in ("given", "prefix"):
-        yield from too_long(" ".join(texts(names[0], part)), part, "Patient.name")
-
-
-def person_problems(patient: dict[str, Any], *, today: date) -> Iterator[str]:
-    """A whole date of birth that is not to come, and a gender of the list (REG-008, REG-021)."""
-    born = full_date(patient.get("birthDate", ""))
-    if born is None:
-        yield "Patient.birthDate must be a full date."
-    elif born > today:
-        yield "Patient.birthDate must not be in the future."
-    known = terminology.value_set("administrative_gender").codes
-    if "gender" in patient and patient["gender"] not in known:
-        yield "Patient.gender must be a code of its value set."
-
-
-def full_date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
-    except ValueError:
-        return None
-
-
-def telecom_problems(patient: dict[str, Any]) -> Iterator[str]:
-    """A telephone number for each use, and one e-mail address (REG-010, REG-011, REG-014)."""
-    seen = set()
-    for index, sent in enumerate(patient.get("telecom", [])):
-        path = f"Patient.telecom[{index}]"
-        yield from forbidden(sent, "telecom", path)
-        system, use = sent.get("system"), sent.get("use")
-        if system not in ("phone", "email"):
-            yield f"{path}.system must be phone or email."
-        elif use not in PHONE_USES and (system == "phone" or use is not None):
-            yield f"{path}.use must be one of: {', '.join(PHONE_USES)}."
-        kind = (system, use) if system == "phone" else (system,)
-        if kind in seen:
-            yield f"{path} must not be of the same system and use as another one."
-        seen.add(kind)
-        if not sent.get("value"):
-            yield f"{path}.value is required."
-        yield from too_long(sent.get("value", ""), "value", path)
-
-
-def address_problems(patient: dict[str, Any]) -> Iterator[str]:
-    """One home address and one for the time being (REG-009, REG-013)."""
-    seen = set()
-    for index, sent in enumerate(patient.get("address", [])):
-        path = f"Patient.address[{index}]"
-        yield from forbidden(sent, "address", path)
-        use = sent.get("use")
-        if use not in ADDRESS_USES:
-            yield f"{path}.use must be one of: {', '.join(ADDRESS_USES)}."
-        if use in seen:
-            yield f"{path} must not be of the same use as another one."
-        seen.add(use)
-        if sent.get("type", "") not in ("", *terminology.value_set("address_type").codes):
-            yield f"{path}.type must be a code of its value set."
-        if not sent.keys() - {"use", "type", "period"}:
-            yield f"{path} must say where."
-        for line in address_lines(texts(sent, "line")).values():
-            yield from too_long(str(line), "line", path)
-        for part in ("city", "district", "postalCode", "country"):
-            yield from too_long(sent.get(part, ""), part, path)
-
-
-def language_problems(patient: dict[str, Any]) -> Iterator[str]:
-    """At most one extension: a language, and whether an interpreter is needed (REG-012)."""
-    extensions = patient.get("extension", [])
-    if len(extensions) > 1 or any(
-        sent.get("url") != common.NHS_COMMUNICATION for sent in extensions
-    ):
-        yield f"Patient.extension may only be one {common.NHS_COMMUNICATION}."
-        return
-    published = terminology.value_set("human_language")
-    for sent in extensions:
-        parts = sent.get("extension", [])
-        urls = [part.get("url") for part in parts]
-        path = "Patient.extension(nhsCommunication)"
-        if len(set(urls)) != len(urls) or not set(urls) <= ALLOWED["nhsCommunication"]:
-            yield f"{path} may only have one language and one interpreterRequired."
-        codings = [
-            coding
-            for part in parts
-            for coding in part.get("valueCodeableConcept", {}).get("coding", [])
-            if part.get("url") == "language"
-        ]
-        if not any(
-            coding.get("system") == published.system and coding.get("code") in published.codes
-            for coding in codings
-        ):
-            yield f"{path}.language must hold a code of its value set."
-        for part in parts:
-            if part.get("url") == "interpreterRequired" and "valueBoolean" not in part:
-                yield f"{path}.interpreterRequired must be true or false."
-
-
-def telecom_details(sent: dict[str, Any]) -> TelecomDetails:
-    return {"system": sent["system"], "value": sent["value"], "use": sent.get("use", "home")}
-
-
-def address_details(sent: dict[str, Any]) -> AddressDetails:
-    return {
-        "use": sent["use"],
-        "type": sent.get("type", ""),
-        **address_lines(texts(sent, "line")),
-        "city": sent.get("city", ""),
-        "district": sent.get("district", ""),
-        "postal_code": sent.get("postalCode", ""),
-        "country": sent.get("country", ""),
-    }
-
-
-def language_details(sent: dict[str, Any]) -> LanguageDetails:
-    published = terminology.value_set("human_language")
-    parts = {part["url"]: part for part in sent["extension"]}
-    codes = [
-        coding["code"]
-        for coding in parts["language"]["valueCodeableConcept"]["coding"]
-        if coding.get("system") == published.system and coding.get("code") in published.codes
-    ]
-    interpreter = parts.get("interpreterRequired", {})
-    return {"language": codes[0], "interpreter_required": interpreter.get("valueBoolean")}

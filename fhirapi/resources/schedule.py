@@ -4,37 +4,23 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from django.db.models import QuerySet
-
 from fhirapi.resources import fragments
 from fhirapi.resources.common import (
     STRUCTURES,
+    Element,
     UKTimes,
     codeable_concept,
     meta,
     reference,
 )
-from practice.db.expressions import Epoch
-from practice.models import Schedule
+from practice.reads.slot_search import SessionRow
 
 PROFILE = f"{STRUCTURES}/GPConnect-Schedule-1"
 PRACTITIONER_ROLE = f"{STRUCTURES}/Extension-GPConnect-PractitionerRole-1"
 
-ANNOTATIONS = {"start_epoch": Epoch("start"), "end_epoch": Epoch("end")}
-COLUMNS = (
-    "pk",
-    "version",
-    "practitioner_role",
-    "session_name",
-    "location_id",
-    "session_holder_id",
-    "start_epoch",
-    "end_epoch",
-)
-
 
 @cache
-def practitioner_role(code: str) -> dict[str, Any]:
+def practitioner_role(code: str) -> Element:
     """The extension that holds an SDS job role with its display (SLOT-116)."""
     return {
         "url": PRACTITIONER_ROLE,
@@ -42,13 +28,8 @@ def practitioner_role(code: str) -> dict[str, Any]:
     }
 
 
-def rows_of(found: QuerySet[Schedule], *more: str) -> QuerySet[Any, Any]:
-    """The rows of sessions, by id; with ``more`` columns after COLUMNS."""
-    return found.annotate(**ANNOTATIONS).order_by("pk").values_list(*COLUMNS, *more)
-
-
-def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
-    """A row of COLUMNS as GPConnect-Schedule-1. A search shows none without a role (AVAIL-050)."""
+def render(row: SessionRow, times: UKTimes) -> Element:
+    """A row as GPConnect-Schedule-1. A search shows none without a role (AVAIL-050)."""
     pk, version, role, session_name, location, session_holder, start, end = row
     actors = [reference("Location", location)]
     if session_holder is not None:
@@ -67,8 +48,8 @@ def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
     return rendered
 
 
-def encode(rows: Iterable[tuple[Any, ...]], times: UKTimes) -> list[str]:
-    """Rows of COLUMNS as the JSON of Bundle entries."""
+def encode(rows: Iterable[SessionRow], times: UKTimes) -> list[str]:
+    """Rows as the JSON of Bundle entries."""
     kinds: dict[tuple[str, str, bool], list[str]] = {}
     entries = []
     for pk, version, role, session_name, location, session_holder, start, end in rows:
@@ -86,8 +67,10 @@ def encode(rows: Iterable[tuple[Any, ...]], times: UKTimes) -> list[str]:
 def _cut(role: str, session_name: str, has_holder: bool) -> list[str]:
     """The entry of every session of a kind, without its ids, version, start and end."""
 
-    def marked(mark: str) -> dict[str, Any]:
+    def marked(mark: str) -> Element:
         holder = mark if has_holder else None
-        return render((mark, mark, role, session_name, mark, holder, 0, 0), UKTimes({0: mark}))
+        # A row with the mark instead of numbers.
+        row: Any = (mark, mark, role, session_name, mark, holder, 0, 0)
+        return render(row, UKTimes({0: mark}))
 
     return fragments.cut(marked, role, session_name)

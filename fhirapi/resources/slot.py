@@ -4,32 +4,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from fhirapi.resources import fragments
-from fhirapi.resources.common import STRUCTURES, UKTimes, meta, reference
-from practice.db.expressions import Epoch
+from fhirapi.resources.common import STRUCTURES, Element, UKTimes, meta, reference
+from practice.reads.slot_search import SlotRow
 
 PROFILE = f"{STRUCTURES}/GPConnect-Slot-1"
 DELIVERY_CHANNEL = f"{STRUCTURES}/Extension-GPConnect-DeliveryChannel-2"
 
-ANNOTATIONS = {"start_epoch": Epoch("start"), "end_epoch": Epoch("end")}
-COLUMNS = (
-    "pk",
-    "version",
-    "delivery_channel",
-    "slot_type",
-    "schedule_id",
-    "status",
-    "start_epoch",
-    "end_epoch",
-)
 
-
-def delivery_channel(code: str) -> dict[str, Any]:
+def delivery_channel(code: str) -> Element:
     """The extension that says whether a slot is in person, by telephone or by video (SLOT-093)."""
     return {"url": DELIVERY_CHANNEL, "valueCode": code}
 
 
-def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
-    """A row of COLUMNS as GPConnect-Slot-1: the definition that ``encode`` is held to."""
+def render(row: SlotRow, times: UKTimes) -> Element:
+    """A row as GPConnect-Slot-1: the definition that ``encode`` is held to."""
     pk, version, channel, slot_type, schedule, status, start, end = row
     return {
         "resourceType": "Slot",
@@ -44,8 +32,8 @@ def render(row: tuple[Any, ...], times: UKTimes) -> dict[str, Any]:
     }
 
 
-def encode(rows: Iterable[tuple[Any, ...]], times: UKTimes) -> list[str]:
-    """Rows of COLUMNS as the JSON of Bundle entries. The only hot place: there are thousands."""
+def encode(rows: Iterable[SlotRow], times: UKTimes) -> list[str]:
+    """Rows as the JSON of Bundle entries. The only hot place: there are thousands."""
     kinds: dict[tuple[str, str, str], list[str]] = {}
     entries = []
     for pk, version, channel, slot_type, schedule, status, start, end in rows:
@@ -60,8 +48,9 @@ def encode(rows: Iterable[tuple[Any, ...]], times: UKTimes) -> list[str]:
 def _cut(channel: str, slot_type: str, status: str) -> list[str]:
     """The entry of every slot of a kind, without its ids, version, start and end."""
 
-    def marked(mark: str) -> dict[str, Any]:
-        row = (mark, mark, channel, slot_type, mark, status, 0, 0)
+    def marked(mark: str) -> Element:
+        # A row with the mark instead of numbers.
+        row: Any = (mark, mark, channel, slot_type, mark, status, 0, 0)
         return render(row, UKTimes({0: mark}))
 
     return fragments.cut(marked, channel, slot_type, status)

@@ -26,7 +26,7 @@ from django.db.models.sql import UpdateQuery
 class QueryParameter(Expression):
     """A value given when the query is asked: ``filter(start__gte=QueryParameter("start"))``."""
 
-    def __init__(self, name: str, output_field: Field) -> None:
+    def __init__(self, name: str, output_field: "Field[Any, Any]") -> None:
         super().__init__(output_field=output_field)
         self.name = name
 

@@ -1,13 +1,16 @@
 """What was booked at a practice, and which of it another organisation may read."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from practice import clock
-from practice.db.prepared import Number, Prepared
+from practice.db.prepared import Number, Numbers, Prepared
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
-from practice.models import Appointment, Organisation, Patient
+from practice.models import Appointment, AppointmentSlot, Organisation, Patient
 from practice.reads.patients import VERIFIED, visible_patients
 
 
@@ -74,3 +77,62 @@ def patient_appointments(
         raise PatientNotFound
     found = appointments(organisation=organisation).filter(patient=patient_id)
     return found.order_by("start", "pk")
+
+
+# ---------------------------------------------------------------- as other organisations see them
+
+
+class AppointmentRow(NamedTuple):
+    """An appointment as it is shown outside, with the holder that its session has today."""
+
+    pk: int
+    version: int
+    booking_organisation_json: str
+    practitioner_role: str
+    delivery_channel: str
+    cancellation_reason: str
+    identifiers: list[dict[str, str]]
+    status: str
+    session_name: str
+    slot_type: str
+    priority: int | None
+    description: str
+    start: datetime
+    end: datetime
+    created: datetime
+    comment: str
+    patient_id: int
+    location_id: int
+    session_holder_id: int | None
+
+
+# From an Appointment: all but the holder are its own.
+APPOINTMENT_COLUMNS = (*AppointmentRow._fields[:-1], "schedule__session_holder_id")
+_values_of = attrgetter(*(column.replace("__", ".") for column in APPOINTMENT_COLUMNS))
+
+
+def appointment_row(appointment: Appointment) -> AppointmentRow:
+    """Return the row of an appointment that is at hand, its session included; no query."""
+    return AppointmentRow._make(_values_of(appointment))
+
+
+def appointment_rows(found: QuerySet[Appointment]) -> list[AppointmentRow]:
+    """Return the rows of appointments, in their order, in one query."""
+    return [AppointmentRow._make(row) for row in found.values_list(*APPOINTMENT_COLUMNS)]
+
+
+SLOTS_OF_APPOINTMENTS = Prepared(
+    lambda: (
+        AppointmentSlot.objects.filter(appointment__pk__among=Numbers("appointments"))
+        .order_by("slot__start")
+        .values_list("appointment", "slot")
+    )
+)
+
+
+def slot_ids_of(appointment_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Return the ids of the slots that each appointment has or, if cancelled, had, by start."""
+    held: dict[int, list[int]] = {}
+    for appointment, slot in SLOTS_OF_APPOINTMENTS.rows(appointments=appointment_ids):
+        held.setdefault(appointment, []).append(slot)
+    return held

@@ -1,8 +1,12 @@
 """Which practices are hosted here, who works at each, and at which places."""
 
-from django.db.models import CharField, Exists, OuterRef, QuerySet
+from collections.abc import Collection, Iterable
+from itertools import groupby
+from typing import Any, NamedTuple
 
-from practice.db.prepared import Prepared, QueryParameter
+from django.db.models import CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet
+
+from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Location, Organisation, Practitioner, PractitionerRole, Schedule
 
 PRACTICE_BY_ODS_CODE = Prepared(
@@ -28,3 +32,137 @@ def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
 def locations(*, organisation: Organisation) -> QuerySet[Location]:
     """The practice's places, closed ones included (LOC-004)."""
     return Location.objects.filter(organisation=organisation)
+
+
+# ---------------------------------------------------------------- as other organisations see them
+
+
+class PracticeRow(NamedTuple):
+    """A practice, with the id of its main surgery."""
+
+    pk: int
+    version: int
+    main_location: int | None
+    ods_code: str
+    organisation_type: str
+    name: str
+    telephone: str
+    email: str
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    city: str
+    district: str
+    postal_code: str
+    country: str
+
+
+class LocationRow(NamedTuple):
+    """A surgery or another place of a practice."""
+
+    pk: int
+    version: int
+    status: str
+    name: str
+    telephone: str
+    email: str
+    organisation: int
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    city: str
+    district: str
+    postal_code: str
+    country: str
+
+
+class PractitionerRow(NamedTuple):
+    """A practitioner; ``sds_role_profile_ids`` are those of their roles at the practice asked."""
+
+    pk: int
+    version: int
+    languages: list[str]
+    sds_user_id: str
+    active: bool
+    prefix: str
+    given_names: str
+    family_name: str
+    gender: str
+    sds_role_profile_ids: tuple[str, ...]
+
+
+PERSON_COLUMNS = PractitionerRow._fields[:-1]
+OF_PRACTICE: dict[str, Any] = {"organisation": Number("organisation")}
+WITH_IDS = {"pk__among": Numbers("ids")}
+
+
+def _practitioner_rows(found: QuerySet[Practitioner]) -> QuerySet[Any, Any]:
+    """One row for each active role that they have here, or one without a role."""
+    role_here = FilteredRelation(
+        "roles",
+        condition=Q(roles__organisation=OF_PRACTICE["organisation"], roles__active=True),
+    )
+    return (
+        found.annotate(role_here=role_here)
+        .order_by("pk", "role_here__pk")
+        .values_list(*PERSON_COLUMNS, "role_here__sds_role_profile_id")
+    )
+
+
+PRACTICE = Prepared(
+    lambda: (
+        Organisation.objects.filter(pk=OF_PRACTICE["organisation"])
+        .annotate(
+            # At most one is the main surgery.
+            main_location=FilteredRelation("locations", condition=Q(locations__is_main=True))
+        )
+        .values_list(*PracticeRow._fields)
+    )
+)
+LOCATIONS = Prepared(
+    lambda: (
+        locations(**OF_PRACTICE).filter(**WITH_IDS).order_by("pk").values_list(*LocationRow._fields)
+    )
+)
+PRACTITIONERS = Prepared(
+    lambda: _practitioner_rows(practitioners(**OF_PRACTICE).filter(**WITH_IDS))
+)
+PRACTITIONERS_BY_SDS_USER_ID = Prepared(
+    lambda: _practitioner_rows(
+        practitioners(**OF_PRACTICE).filter(sds_user_id=QueryParameter("sds_user_id", CharField()))
+    )
+)
+
+
+def practice_row(*, organisation: Organisation) -> PracticeRow:
+    """Return what others may know of the practice."""
+    (row,) = PRACTICE.rows(organisation=organisation.pk)
+    return PracticeRow._make(row)
+
+
+def location_rows(*, organisation: Organisation, ids: Collection[int]) -> list[LocationRow]:
+    """Return those of the practice's places that have these ids, by id."""
+    return [LocationRow._make(row) for row in LOCATIONS.rows(organisation=organisation.pk, ids=ids)]
+
+
+def practitioner_rows(*, organisation: Organisation, ids: Collection[int]) -> list[PractitionerRow]:
+    """Return those of the practice's practitioners who have these ids, by id."""
+    return _with_role_profiles(PRACTITIONERS.rows(organisation=organisation.pk, ids=ids))
+
+
+def practitioner_rows_by_sds_user_id(
+    *, organisation: Organisation, sds_user_id: str
+) -> list[PractitionerRow]:
+    """Return the practice's practitioners with this SDS user id, by id."""
+    return _with_role_profiles(
+        PRACTITIONERS_BY_SDS_USER_ID.rows(organisation=organisation.pk, sds_user_id=sds_user_id)
+    )
+
+
+def _with_role_profiles(rows: Iterable[tuple[Any, ...]]) -> list[PractitionerRow]:
+    """Each practitioner once, with the role profiles that were found."""
+    found = []
+    for person, roles in groupby(rows, key=lambda row: row[:-1]):
+        profiles = tuple(dict.fromkeys(profile for *_, profile in roles if profile))
+        found.append(PractitionerRow._make((*person, profiles)))
+    return found

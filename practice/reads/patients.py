@@ -1,12 +1,22 @@
 """Which patients there are, and which of them others may know of."""
 
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from practice import clock
-from practice.db.prepared import Number, Prepared
-from practice.models import Organisation, Patient
+from practice.db.prepared import Number, Numbers, Prepared
+from practice.models import (
+    Organisation,
+    Patient,
+    PatientAddress,
+    PatientContact,
+    PatientLanguage,
+    PatientTelecom,
+)
 
 VERIFIED = "01"
 
@@ -41,3 +51,142 @@ def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[P
     return known_patients(organisation=organisation, now=now).filter(
         nhs_number_verification=VERIFIED
     )
+
+
+# ---------------------------------------------------------------- as other organisations see them
+
+
+class PatientRow(NamedTuple):
+    """A patient without the parts that they may have several of."""
+
+    pk: int
+    version: int
+    registration_start: date | None
+    registration_end: date | None
+    registration_type: str
+    preferred_branch: int | None
+    nhs_number: str
+    nhs_number_verification: str
+    active: bool
+    prefix: str
+    given_names: str
+    family_name: str
+    gender: str
+    birth_date: date
+    general_practitioner: int | None
+    organisation: int
+
+
+class LanguageRow(NamedTuple):
+    """A language that a patient speaks."""
+
+    language: str
+    preferred: bool | None
+    mode: str
+    proficiency: str
+    interpreter_required: bool | None
+
+
+class TelecomRow(NamedTuple):
+    """A telephone number or e-mail address of a patient."""
+
+    system: str
+    value: str
+    use: str
+    start: date | None
+    end: date | None
+
+
+class AddressRow(NamedTuple):
+    """An address of a patient."""
+
+    use: str
+    type: str
+    start: date | None
+    end: date | None
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    city: str
+    district: str
+    postal_code: str
+    country: str
+
+
+class ContactRow(NamedTuple):
+    """Somebody who may be asked about a patient."""
+
+    relationship: str
+    prefix: str
+    given_names: str
+    family_name: str
+    telephone: str
+    telephone_use: str
+    gender: str
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    city: str
+    district: str
+    postal_code: str
+    country: str
+
+
+class PatientRecord(NamedTuple):
+    """A patient with all of their parts, in the order in which they were stored."""
+
+    patient: PatientRow
+    languages: Sequence[LanguageRow]
+    telecoms: Sequence[TelecomRow]
+    addresses: Sequence[AddressRow]
+    contacts: Sequence[ContactRow]
+
+
+Part = TypeVar("Part")
+
+
+class PartsOfPatients(Generic[Part]):
+    """The query for the parts of one kind that patients have."""
+
+    def __init__(
+        self, model: type[Model], columns: Sequence[str], make: Callable[[Iterable[Any]], Part]
+    ) -> None:
+        self.make = make
+        self.statement = Prepared(
+            lambda: (
+                model._default_manager.filter(patient__pk__among=Numbers("patients"))
+                .order_by("pk")
+                .values_list("patient", *columns)
+            )
+        )
+
+    def of(self, patient_ids: Sequence[int]) -> dict[int, list[Part]]:
+        """The parts, by patient; no query when there is no patient."""
+        grouped: dict[int, list[Part]] = defaultdict(list)
+        for patient, *values in self.statement.rows(patients=patient_ids) if patient_ids else ():
+            grouped[patient].append(self.make(values))
+        return grouped
+
+
+LANGUAGES = PartsOfPatients(PatientLanguage, LanguageRow._fields, LanguageRow._make)
+TELECOMS = PartsOfPatients(PatientTelecom, TelecomRow._fields, TelecomRow._make)
+ADDRESSES = PartsOfPatients(PatientAddress, AddressRow._fields, AddressRow._make)
+CONTACTS = PartsOfPatients(PatientContact, ContactRow._fields, ContactRow._make)
+
+
+def patient_records(found: QuerySet[Patient]) -> list[PatientRecord]:
+    """Return every one of ``found``, by id: a query for them, and one for each kind of parts."""
+    rows = [PatientRow._make(row) for row in found.order_by("pk").values_list(*PatientRow._fields)]
+    ids = [row.pk for row in rows]
+    languages, telecoms = LANGUAGES.of(ids), TELECOMS.of(ids)
+    addresses, contacts = ADDRESSES.of(ids), CONTACTS.of(ids)
+    return [
+        PatientRecord(row, languages[row.pk], telecoms[row.pk], addresses[row.pk], contacts[row.pk])
+        for row in rows
+    ]
+
+
+def patient_record(*, patient_id: int) -> PatientRecord:
+    """Return a patient who has just been registered, whoever may see them later."""
+    (record,) = patient_records(Patient.objects.filter(pk=patient_id))
+    return record

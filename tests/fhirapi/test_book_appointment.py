@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import parse_http_date
 
 from fhirapi import renderers
-from fhirapi.resources import appointment, organization
+from fhirapi.resources import appointment, organization, schedule
 from fhirapi.resources.common import ODS_CODE, uk_time
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Patient, Schedule, Slot
@@ -995,7 +995,7 @@ def test_what_the_practice_knows_better_is_taken_from_the_slot(consumer, world):
     )
     body["extension"] += [
         {"url": appointment.DELIVERY_CHANNEL, "valueCode": "Video"},
-        {"url": appointment.PRACTITIONER_ROLE, "valueCodeableConcept": {"text": "Theirs"}},
+        {"url": schedule.PRACTITIONER_ROLE, "valueCodeableConcept": {"text": "Theirs"}},
     ]
 
     booked = appointment_in(consumer.book(body))

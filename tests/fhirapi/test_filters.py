@@ -1,5 +1,5 @@
 """Search parameters by themselves: what each takes, refuses and means. Through the URL: see
-test_search_free_slots and test_retrieve."""
+test_slot_search and test_retrieve."""
 
 from datetime import UTC, date, datetime
 
@@ -33,8 +33,8 @@ def checked(**changes):
 
 
 def range_of(start: str, end: str) -> tuple[str, str]:
-    values = checked(start=f"ge{start}", end=f"le{end}")
-    start, end = (f"{values[name].instant:%Y-%m-%dT%H:%M:%SZ}" for name in ("start", "end"))
+    asked = checked(start=f"ge{start}", end=f"le{end}")
+    start, end = (f"{bound.instant:%Y-%m-%dT%H:%M:%SZ}" for bound in (asked.start, asked.end))
     return start, end
 
 
@@ -223,7 +223,7 @@ def test_a_date_beyond_the_calendar_is_refused_as_any_other_bad_date(name, value
     ],
 )
 def test_what_is_understood_of_search_filters_and_what_is_ignored(tokens, codes, types):
-    requester = checked(searchFilter=tokens)["searchFilter"]
+    requester = checked(searchFilter=tokens).requester
 
     assert requester == BookingParty(frozenset(codes), frozenset(types))
 

@@ -11,10 +11,11 @@ from django.core.exceptions import RequestDataTooBig
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhirapi import parsers
+from fhirapi import parsers, validation
 from fhirapi.errors import FHIRError
-from fhirapi.parsers import Malformed, problems_of, strict_json
 from fhirapi.renderers import to_xml
+from fhirapi.validation import problems_of
+from fhirapi.well_formed import Malformed, strict_json
 from tests.shared import GPCONNECT, needs_shared
 
 BOOKING = {
@@ -498,7 +499,7 @@ def test_another_resource_than_expected_is_refused(rf, data):
 def test_all_problems_are_named_up_to_a_limit(rf):
     body = {**BOOKING, **{f"x{n}": 1 for n in range(30)}}
 
-    assert len(refusal(sent(rf, body, "json")).diagnostics) == parsers.MOST_PROBLEMS
+    assert len(refusal(sent(rf, body, "json")).diagnostics) == validation.MOST_PROBLEMS
 
 
 @pytest.mark.req("ERR-008")

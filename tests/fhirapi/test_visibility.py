@@ -12,6 +12,7 @@ from django.utils import timezone
 from fhirapi.resources import appointment
 from practice import clock
 from practice.models import Appointment, Patient
+from practice.reads import appointments
 from tests.fhirapi.answers import resources
 from workbench.bodies import appointment_body, cancelled, registration_body
 from workbench.consumer import as_dict, spine_code
@@ -75,7 +76,9 @@ def state(request, practice, national_record) -> tuple:
 
 def as_received(found: Appointment) -> dict:
     """An appointment as it was sent while its patient could be seen."""
-    return appointment.render(appointment.row_of(found), appointment.slots_of([found.pk])[found.pk])
+    return appointment.render(
+        appointments.appointment_row(found), appointments.slot_ids_of([found.pk])[found.pk]
+    )
 
 
 def answer(response) -> tuple[int, str]:

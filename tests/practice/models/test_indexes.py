@@ -10,7 +10,6 @@ import pytest
 from django.db import connection, models
 
 from benchmarks import world
-from fhirapi.filters import SlotFilter
 from practice import clock
 from practice.models import (
     AccessProfile,
@@ -23,7 +22,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.reads import bookability
+from practice.reads import bookability, slot_search
 from practice.reads.appointments import patient_appointments
 from workbench.factories import make_access_profile
 
@@ -50,7 +49,7 @@ class Diary:
         found = bookability.offered(
             organisation=self.organisation, requester=bookability.ANYBODY, now=DAY["start"]
         )
-        return SlotFilter.narrow(found, **DAY).order_by("start", "pk")
+        return slot_search.within(found, **DAY).order_by("start", "pk")
 
     def slots_of_a_day(self):
         return Slot.objects.filter(

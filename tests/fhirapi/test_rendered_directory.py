@@ -3,11 +3,12 @@
 import orjson
 import pytest
 
-from fhirapi.directory import Kept
+from fhirapi.rendered_directory import RenderedResources
 from fhirapi.resources.common import SDS_ROLE_PROFILE_ID
-from practice.models import PractitionerRole
+from practice.models import Organisation, PractitionerRole
+from practice.reads.slot_search import Version
 from tests.fhirapi.answers import resources
-from tests.fhirapi.test_search_free_slots import EVERYTHING, query, slot_on
+from tests.fhirapi.test_slot_search import EVERYTHING, query, slot_on
 from tests.practice.admin.test_directory import save
 from workbench.consumer import Consumer, as_dict
 from workbench.factories import make_location, make_organisation, make_practitioner
@@ -84,9 +85,9 @@ class Shelf:
     def __init__(self) -> None:
         self.versions = {1: 1, 2: 1}
         self.asked: list[list[int]] = []
-        self.kept = Kept(self.read)
+        self.resources = RenderedResources(self.read)
 
-    def read(self, organisation_id, ids):
+    def read(self, practice, ids):
         self.asked.append(sorted(ids))
         return [
             {"id": str(pk), "meta": {"versionId": str(self.versions[pk])}}
@@ -95,7 +96,9 @@ class Shelf:
         ]
 
     def versions_of(self, *wanted, organisation_id=1):
-        found = self.kept.json_of(organisation_id, wanted)
+        found = self.resources.json_of(
+            Organisation(pk=organisation_id), [Version(*each) for each in wanted]
+        )
         return [(each["id"], each["meta"]["versionId"]) for each in map(orjson.loads, found)]
 
 
@@ -137,11 +140,11 @@ def test_one_practice_does_not_see_what_is_kept_for_another():
 
 
 def test_memory_has_an_end(monkeypatch):
-    monkeypatch.setattr(Kept, "MOST", 2)
+    monkeypatch.setattr(RenderedResources, "MOST", 2)
     shelf = Shelf()
     shelf.versions[3] = 1
 
     for pk in (1, 2, 3):
         assert shelf.versions_of((pk, 1, "noon")) == [(str(pk), "1")]
 
-    assert len(shelf.kept.kept) == 1
+    assert len(shelf.resources.kept) == 1
