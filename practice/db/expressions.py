@@ -1,8 +1,13 @@
 """Expressions that both databases understand, each in its own words."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, Func
+from django.db.models.sql.compiler import SQLCompiler
+
+from practice.db.prepared import Statement
 
 
 class Epoch(Func):
@@ -15,16 +20,20 @@ class Epoch(Func):
     arity = 1
     output_field = BigIntegerField()
 
-    def get_db_converters(self, connection: Any) -> list[Any]:
+    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Callable[..., Any]]:
         """None: both drivers give a whole number, and thousands of them need no second look."""
         return []
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> Statement:
         return self.as_sql(
             compiler, connection, template="EXTRACT(EPOCH FROM %(expressions)s)::bigint", **extra
         )
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> Statement:
         return self.as_sql(
             compiler,
             connection,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import psycopg.sql
 from django.db import connections, router
@@ -21,6 +21,12 @@ from django.db.models import Expression, Field, Lookup, Model, QuerySet
 from django.db.models.fields import BigAutoField, BigIntegerField, IntegerField
 from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
+from django.db.models.sql.compiler import SQLCompiler
+
+Found = TypeVar("Found", bound=Model)
+
+Row: TypeAlias = tuple[Any, ...]  # as the driver gives it, its values in the order of the columns
+Statement: TypeAlias = tuple[str, Any]  # the SQL, and what fills its gaps one after the other
 
 
 class QueryParameter(Expression):
@@ -30,17 +36,16 @@ class QueryParameter(Expression):
         super().__init__(output_field=output_field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
         if connection.vendor == "postgresql":
             # Without its type, a null or a number could be taken for a text.
             return f"%s::{self.output_field.rel_db_type(connection)}", [self]
         return "%s", [self]
 
-    def adapted(self, value: Any, connection: Any) -> Any:
+    def adapted(self, value: Any, connection: BaseDatabaseWrapper) -> object:
         """The value as the database driver wants it."""
-        return _of_one_shape(
-            self.output_field.get_db_prep_value(value, connection, prepared=False), connection
-        )
+        field: Field[Any, Any] = self.output_field
+        return _of_one_shape(field.get_db_prep_value(value, connection, prepared=False), connection)
 
 
 class Number(QueryParameter):
@@ -53,12 +58,12 @@ class Number(QueryParameter):
 class Numbers(Number):
     """A list of whole numbers, of any length, for the lookup ``among``."""
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
         if connection.vendor == "postgresql":
             return "%s::bigint[]", [self]
         return "%s", [self]
 
-    def adapted(self, value: Any, connection: Any) -> Any:
+    def adapted(self, value: Any, connection: BaseDatabaseWrapper) -> object:
         written = json.dumps(list(value))
         return f"{{{written[1:-1]}}}" if connection.vendor == "postgresql" else written
 
@@ -71,12 +76,12 @@ class Among(Lookup):
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
         left, left_params = self.process_lhs(compiler, connection)
         if self.rhs_is_direct_value():
             numbers = Numbers("numbers")
             right, _ = numbers.as_sql(compiler, connection)
-            right_params: Any = [numbers.adapted(self.rhs, connection)]
+            right_params: Sequence[object] = [numbers.adapted(self.rhs, connection)]
         else:
             right, right_params = self.process_rhs(compiler, connection)
         if connection.vendor == "postgresql":
@@ -86,33 +91,33 @@ class Among(Lookup):
         return sql, [*left_params, *right_params]
 
 
-class Prepared:
+class Prepared(Generic[Found]):
     """The SQL of a query set, made when it is first asked for on each database.
 
     ``build`` returns it with Parameters for what changes; it must not depend on anything else. As
     everywhere, the routers choose the database unless it is named.
     """
 
-    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
+    def __init__(self, build: Callable[[], QuerySet[Found, Any]]) -> None:
         self.build = build
         self.made: dict[str, _Query] = {}
 
     @cached_property
-    def model(self) -> type[Model]:
+    def model(self) -> type[Found]:
         return self.build().model
 
-    def rows(self, using: str = "", /, **values: Any) -> list[tuple[Any, ...]]:
+    def rows(self, using: str = "", /, **values: object) -> list[Row]:
         """All rows of the query for these values of its Parameters, as tuples."""
         using = using or router.db_for_read(self.model)
         return self._query(using).rows(using, values)
 
-    def objects(self, using: str = "", /, **values: Any) -> list[Any]:
+    def objects(self, using: str = "", /, **values: object) -> list[Found]:
         """The same as instances of the model, with those that the query set selects beside them."""
         using = using or router.db_for_read(self.model)
         query = self._query(using)
-        return [query.instance(using, row) for row in query.rows(using, values)]
+        return [query.instance(self.model, using, row) for row in query.rows(using, values)]
 
-    def first(self, using: str = "", /, **values: Any) -> Any:
+    def first(self, using: str = "", /, **values: object) -> Found | None:
         """The first of the instances, or None."""
         return next(iter(self.objects(using, **values)), None)
 
@@ -122,14 +127,14 @@ class Prepared:
         return self.made[using]
 
 
-class PreparedUpdate:
+class PreparedUpdate(Generic[Found]):
     """The SQL of ``update`` on the rows of a query set; both may hold Parameters."""
 
-    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **changes: Any) -> None:
+    def __init__(self, build: Callable[[], QuerySet[Found, Any]], **changes: object) -> None:
         self.build, self.changes = build, changes
-        self.made: dict[str, tuple[str, Sequence[Any]]] = {}
+        self.made: dict[str, Statement] = {}
 
-    def __call__(self, using: str = "default", /, **values: Any) -> int:
+    def __call__(self, using: str = "default", /, **values: object) -> int:
         """Change the rows; how many there were."""
         if using not in self.made:
             query: Any = self.build().query.chain(UpdateQuery)
@@ -167,7 +172,7 @@ class PreparedInsert:
         with _cursor(connections[using]) as cursor:
             cursor.executemany(self._sql(using)[0], rows)
 
-    def _values(self, instance: Model, connection: BaseDatabaseWrapper) -> list[Any]:
+    def _values(self, instance: Model, connection: BaseDatabaseWrapper) -> list[object]:
         return [
             _of_one_shape(
                 field.get_db_prep_save(field.pre_save(instance, True), connection), connection
@@ -194,14 +199,13 @@ class _Query:
     """What the ORM makes of a query set on one database, and how it reads the answer."""
 
     sql: str
-    parameters: Sequence[Any]
+    parameters: Sequence[object]
     converters: list[Callable[[Any], Any] | None]
-    model: type[Model]
     columns: list[str]  # of the model, where instances were asked for
     populators: list[Any]  # of the instances beside it
 
     @classmethod
-    def of(cls, found: QuerySet[Any, Any], using: str) -> "_Query":
+    def of(cls, found: QuerySet[Found, Any], using: str) -> "_Query":
         compiler: Any = found.query.get_compiler(using)
         sql, parameters = _written(compiler)
         converters: list[Any] = [None] * len(compiler.select)
@@ -213,12 +217,12 @@ class _Query:
         if own:
             populators = get_related_populators(own, compiler.select, using)  # type: ignore[call-arg]
             columns = [compiler.select[at][0].target.attname for at in own["select_fields"]]
-        return cls(sql, parameters, converters, found.model, columns, populators)
+        return cls(sql, parameters, converters, columns, populators)
 
-    def rows(self, using: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(self, using: str, values: dict[str, object]) -> list[Row]:
         with _cursor(connections[using]) as cursor:
             cursor.execute(self.sql, _filled(self.parameters, values, connections[using]))
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            rows: list[Row] = cursor.fetchall()
         if any(self.converters):
             return [
                 tuple(
@@ -229,8 +233,8 @@ class _Query:
             ]
         return rows
 
-    def instance(self, using: str, row: tuple[Any, ...]) -> Any:
-        found = self.model.from_db(using, self.columns, row[: len(self.columns)])
+    def instance(self, model: type[Found], using: str, row: Row) -> Found:
+        found = model.from_db(using, self.columns, row[: len(self.columns)])
         for populator in self.populators:
             populator.populate(row, found)
         return found
@@ -256,7 +260,7 @@ def _cursor(connection: Any) -> Any:
         return connection._prepare_cursor(_Cursor(connection.connection))  # type: ignore[call-arg]
 
 
-def _written(compiler: Any) -> tuple[str, Sequence[Any]]:
+def _written(compiler: SQLCompiler) -> Statement:
     """The statement, with what never changes written into it on PostgreSQL, and its parameters.
 
     There a plan that is kept for all values could not use an index for ``status = 'free'`` alone if
@@ -266,7 +270,8 @@ def _written(compiler: Any) -> tuple[str, Sequence[Any]]:
     if compiler.connection.vendor != "postgresql":
         return sql, parameters
     pieces = re.split("(?<!%)%s", sql)
-    written, kept = pieces[0], []
+    written = pieces[0]
+    kept: list[object] = []
     for part, piece in zip(parameters, pieces[1:], strict=True):
         if isinstance(part, QueryParameter):
             kept.append(part)
@@ -278,8 +283,8 @@ def _written(compiler: Any) -> tuple[str, Sequence[Any]]:
 
 
 def _filled(
-    parameters: Iterable[Any], values: dict[str, Any], connection: BaseDatabaseWrapper
-) -> list[Any]:
+    parameters: Iterable[object], values: dict[str, object], connection: BaseDatabaseWrapper
+) -> list[object]:
     """The values of a statement, those of its Parameters from ``values``."""
     return [
         part.adapted(values[part.name], connection) if isinstance(part, QueryParameter) else part
@@ -287,7 +292,7 @@ def _filled(
     ]
 
 
-def _of_one_shape(value: Any, connection: BaseDatabaseWrapper) -> Any:
+def _of_one_shape(value: object, connection: BaseDatabaseWrapper) -> object:
     """A number as text, which PostgreSQL reads as what it needs there.
 
     psycopg names the smallest type that holds a number: each would be another statement to keep.
@@ -296,7 +301,9 @@ def _of_one_shape(value: Any, connection: BaseDatabaseWrapper) -> Any:
     return str(value) if is_number else value
 
 
-def _chain(functions: list[Any], expression: Any, connection: Any) -> Callable[[Any], Any]:
+def _chain(
+    functions: list[Callable[..., Any]], expression: Expression, connection: BaseDatabaseWrapper
+) -> Callable[[Any], Any]:
     """All conversions of a column's values, one after the other, as the ORM applies them."""
 
     def convert(value: Any) -> Any:
