@@ -84,8 +84,8 @@ class SlotSerializer(serializers.ModelSerializer):
 def by_serializer(query: str, organisation: Organisation, now: datetime) -> bytes:
     found, wanted = parts(query, organisation, now)
     entries = [{"resource": each} for each in SlotSerializer(found, many=True).data]
-    ids = [(row["resource"]["schedule"]["reference"].split("/")[1],) for row in entries]
-    rows = [(None,) * 4 + (int(pk), None, None, None) for (pk,) in ids]
+    ids = [int(row["resource"]["schedule"]["reference"].split("/")[1]) for row in entries]
+    rows: list[SlotRow] = [(0, 0, "", "", schedule_id, "", 0, 0) for schedule_id in ids]
     entries += [{"resource": each} for each in included(rows, wanted, organisation)]
     return JSONRenderer().render({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
