@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from time import perf_counter
 from typing import Any
 
@@ -172,7 +172,7 @@ def main() -> dict[str, Any]:
     parser.add_argument("--first", type=date.fromisoformat, help="the first day of the diary")
     parser.add_argument("--fill", type=int, help="only fill the database with so many practices")
     options = parser.parse_args()
-    first = options.first or clock.today(datetime.now(UTC)) + timedelta(days=1)
+    first = options.first or world.next_working_day(clock.today(datetime.now(UTC)))
     if options.fill:
         fill(options.fill, first)
         return {}

@@ -33,9 +33,7 @@ HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
 
 def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dict[str, Any]]]:
     """Every page to be asked for: its address, and what stands in its query."""
-    day = clock.today(now) + timedelta(days=1)
-    while day.weekday() > 4:
-        day += timedelta(days=1)
+    day = world.next_working_day(clock.today(now))
     week = {"first": day, "last": day + timedelta(days=6)}
     session = Schedule.objects.filter(organisation=practice, date=day).earliest("pk")
     patient = Patient.objects.filter(organisation=practice).earliest("pk")

@@ -92,7 +92,7 @@ def main() -> dict[str, Any]:
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     options = parser.parse_args()
     now = datetime.now(UTC)
-    first = clock.today(now) + timedelta(days=1)
+    first = world.next_working_day(clock.today(now))
     organisation, *_ = world.build(practices=1, holders=HOLDERS, first=first, days=28)
     found = {
         str(size): measure(size, organisation, clock.day_start(first), options.rounds)

@@ -37,6 +37,11 @@ def weekdays(first: date, days: int) -> Iterator[date]:
             yield day
 
 
+def next_working_day(after: date) -> date:
+    """The first day after this one on which the practices have sessions."""
+    return next(weekdays(after + timedelta(days=1), 7))
+
+
 @transaction.atomic
 def build(
     *,

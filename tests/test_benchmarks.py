@@ -1,11 +1,12 @@
 """What `make bench` says of figures, whatever they were: the table, the chart, what is kept."""
 
 import json
+from datetime import date
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import chart, results
+from benchmarks import chart, results, world
 
 
 def kept(part, **figures):
@@ -60,3 +61,11 @@ def test_a_part_that_is_run_again_leaves_the_figures_of_the_others(tmp_path, mon
     results.keep(parts)
 
     assert set(json.loads(results.LATEST.read_text())["parts"]) == {"pages", "generation"}
+
+
+@pytest.mark.parametrize("today", ["2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29"])
+def test_the_first_day_that_is_asked_for_has_sessions_whatever_day_it_is_today(today):
+    first = world.next_working_day(date.fromisoformat(today))
+
+    assert first > date.fromisoformat(today)
+    assert list(world.weekdays(first, 1)) == [first]
