@@ -449,6 +449,20 @@ def forms(world: World) -> Iterator[str]:
             yield reverse(f"admin:{name}_change", args=[world.own[name].pk])
 
 
+def relations(world, shown):
+    """What a form may be told of another's records: the field's name as sent, the field, theirs."""
+    parts = [shown.context["adminform"].form]
+    for inline in shown.context["inline_admin_formsets"]:
+        parts += [*inline.formset.forms, inline.formset.empty_form]
+    for part in parts:
+        for name, field in part.fields.items():
+            if isinstance(field, ModelChoiceField):
+                target = field.queryset.model._meta
+                theirs = world.ids.get(f"{target.app_label}_{target.model_name}")
+                if theirs is not None:
+                    yield part.add_prefix(name).replace("__prefix__", "0"), field, theirs
+
+
 def test_forms_offer_and_accept_nothing_of_the_neighbour(world, browser):
     """Every relation of every form, inlines included, posted with the neighbour's record."""
     for address in forms(world):
@@ -460,23 +474,17 @@ def test_forms_offer_and_accept_nothing_of_the_neighbour(world, browser):
         if not shown.context or "adminform" not in shown.context:
             continue
         data = form_data(shown)
-        parts = [shown.context["adminform"].form]
-        for inline in shown.context["inline_admin_formsets"]:
-            parts += [*inline.formset.forms, inline.formset.empty_form]
-        for part in parts:
-            for field_name, field in part.fields.items():
-                if not isinstance(field, ModelChoiceField):
-                    continue
-                target = field.queryset.model
-                theirs = world.ids.get(f"{target._meta.app_label}_{target._meta.model_name}")
-                if theirs is None:
-                    continue
-                if not field.widget.is_hidden:  # the number of a row that is already there
-                    assert not field.queryset.filter(pk=theirs).exists(), (address, field_name)
-                posted = {**data, part.add_prefix(field_name).replace("__prefix__", "0"): theirs}
-                answer = browser.post(address, posted)
-                TRIED["relations of forms"] += 1
-                assert answer.status_code in {200, 302, 403}, (address, field_name)
+        for name, field, theirs in relations(world, shown):
+            if not field.widget.is_hidden:  # the number of a row that is already there
+                assert not field.queryset.filter(pk=theirs).exists(), (address, name)
+            answer = browser.post(address, {**data, name: theirs})
+            TRIED["relations of forms"] += 1
+            assert answer.status_code in {200, 302, 403}, (address, name)
+    refers_to_nothing_of_theirs(world)
+
+
+def refers_to_nothing_of_theirs(world):
+    """No record of ours does, in any of its fields."""
     for model in apps.get_app_config("practice").get_models():
         for field in model._meta.fields:
             target = field.related_model
