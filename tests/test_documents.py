@@ -19,12 +19,15 @@ from fhirapi import ssp
 from tests import traceability
 from workbench.paths import ROOT
 
+if not (ROOT / ".git").exists():
+    pytest.skip("not a checkout: which files are the project's, git says", allow_module_level=True)
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @cache
 def tracked() -> frozenset[str]:
-    """The files of the repository; in a copy without git, all that a checkout would hold."""
+    """The files of the repository, those not yet committed too."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -137,7 +140,7 @@ def leads_somewhere(name: str, target: str) -> bool:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_linked_files_and_headings_exist(name):
-    targets = re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", text(name))
+    targets = re.findall(r"(?:\]\(|^\[[^\]\n]+\]: )(?!https?:|mailto:)([^)\s]+)", text(name), re.M)
 
     assert [target for target in targets if not leads_somewhere(name, target)] == []
 
@@ -204,6 +207,23 @@ def test_named_modules_functions_and_classes_exist(name):
     }
 
     assert {each for each in dotted if not found(each)} == set()
+
+
+def file_of(dotted: str) -> str:
+    """The file of the module that a dotted name begins with."""
+    parts = dotted.split(".")
+    paths = (Path(*parts[:cut]) for cut in range(len(parts), 0, -1))
+    tried = (file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py"))
+    return next(str(file) for file in tried if str(file) in tracked())
+
+
+def test_architecture_leads_from_each_function_to_its_file():
+    document = text("docs/architecture.md")
+    linked = dict(re.findall(r"^\[`([\w.]+)`\]: \.\./(\S+)$", document, re.MULTILINE))
+    mentioned = set(re.findall(r"\[`([\w.]+)`\](?!:)", document))
+
+    assert mentioned == set(linked)
+    assert {name: file_of(name) for name in linked} == linked
 
 
 @cache
