@@ -7,9 +7,10 @@ import ast
 import re
 from functools import cache
 from itertools import product
+from urllib.parse import urlsplit
 
 import pytest
-from django.urls import URLResolver, resolve, reverse
+from django.urls import Resolver404, URLResolver, resolve, reverse
 
 from fhirapi import errors, ssp, urls
 from fhirapi.views import GPConnectView
@@ -314,6 +315,47 @@ def test_every_module_with_rules_has_a_test_file_of_its_name():
                 without.add(name)
 
     assert new_offenders("test files", without - set(TESTED_ELSEWHERE)) == set()
+
+
+# Addresses that are asked for because nothing stands there, and those that only nginx sees.
+NOWHERE = {
+    "/admin/none/",
+    "/admin/no-such-page/",
+    "/calendar/.ics",
+    "/admin/../A20047/STU3/1/gpconnect/metadata",
+}
+
+
+def texts(name):
+    """Every text of a module, with 1 for whatever is filled in."""
+    parts = set()
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.JoinedStr):
+            parts |= set(node.values)
+            pieces = [getattr(part, "value", "") for part in node.values]
+            yield "".join(piece if isinstance(piece, str) else "1" for piece in pieces)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in parts:
+            yield node.value
+
+
+def is_served(path):
+    try:
+        return resolve(path).func.__name__ != "catch_all_view"  # the admin site's own 404
+    except Resolver404:
+        return False
+
+
+def test_addresses_that_tests_ask_for_are_served():
+    """A refusal, say of an old form, is the same where nothing stands: it would prove nothing."""
+    asked = {
+        urlsplit(text).path
+        for name in EVERYTHING
+        if within(name, *AROUND)
+        for text in texts(name)
+        if re.match(r"/(admin|calendar|health)/\S*$", text)
+    }
+
+    assert {path for path in asked if not is_served(path)} == NOWHERE
 
 
 # ---------------------------------------------------------------- what no room may hold
