@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.http import HttpResponse
 
-from fhirapi.resources.common import uk_time
+from fhirapi.resources import organization
+from fhirapi.resources.common import ODS_CODE, uk_time
 from practice.models import (
     Appointment,
     AppointmentSlot,
@@ -22,6 +24,7 @@ from practice.models import (
 )
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from tests.shared import GPCONNECT
+from workbench.bodies import appointment_body, organisation_type
 from workbench.consumer import as_dict, diagnostics, read_back, spine_code
 from workbench.factories import make_actor
 
@@ -133,3 +136,76 @@ def cancel(appointment: Appointment, *, now: datetime, reason: str = "Feeling be
         actor=actor,
         now=now,
     )
+
+
+# ---------------------------------------------------------------- refusals
+
+INVALID = (422, "INVALID_RESOURCE")
+NO_REFERENCE = (422, "REFERENCE_NOT_FOUND")
+NO_PATIENT = (404, "PATIENT_NOT_FOUND")
+TAKEN = (409, "DUPLICATE_REJECTED")
+NO_RECORD = (404, "NO_RECORD_FOUND")
+CONFLICT = (409, "FHIR_CONSTRAINT_VIOLATION")
+BAD = (400, "BAD_REQUEST")
+
+
+@dataclass
+class World:
+    """A session with three adjacent free slots, and who else there is, here and elsewhere."""
+
+    patient: Patient
+    schedule: Schedule
+    slots: list[Slot]
+    branch: Any
+    colleague: Any
+    foreign_slot: Slot
+    foreign_patient: Patient
+    foreign_location: Any
+
+    def body(self, **overrides: Any) -> dict[str, Any]:
+        """A valid booking of the first two slots."""
+        arguments = {"slots": self.slots[:2], "patient": self.patient}
+        return appointment_body(**{**arguments, **overrides})
+
+
+# The organisation that books, with everything that it may say of itself.
+FULL_ORGANISATION = {
+    "resourceType": "Organization",
+    "id": "1",
+    "meta": {"profile": [organization.PROFILE]},
+    "extension": [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/organization-period",
+            "valuePeriod": {"start": "2020-04-01"},
+        }
+    ],
+    "identifier": [
+        {"system": ODS_CODE, "value": "A1001"},
+        {"use": "secondary", "system": "https://x.example/id", "value": "77"},
+    ],
+    "active": True,
+    "type": [organisation_type("urgent-care")],
+    "name": "Test Hospital & Son",
+    "alias": ["Zebra House", "Aardvark House"],
+    "telecom": [
+        {"system": "phone", "value": "0113 496 0005", "use": "work", "rank": 2},
+        {"system": "email", "value": "desk@example.nhs.uk", "use": "work", "rank": 1},
+    ],
+    "address": [
+        {
+            "use": "work",
+            "line": ["Unit 2", "1 Any Street"],
+            "city": "Leeds",
+            "district": "West Yorkshire",
+            "postalCode": "LS1 1AA",
+        }
+    ],
+    "partOf": {"reference": "Organization/99", "display": "The Trust"},
+    "contact": [
+        {
+            "purpose": {"text": "Bookings"},
+            "name": {"family": "Desk", "given": ["Dot", "Ann"]},
+            "telecom": [{"system": "phone", "value": "0113 496 0006", "use": "work"}],
+        }
+    ],
+}

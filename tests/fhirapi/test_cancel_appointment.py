@@ -14,6 +14,9 @@ from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Patient, Slot
 from tests.fhirapi.answers import resources, violations
 from tests.fhirapi.appointments import (
+    CONFLICT,
+    INVALID,
+    NO_RECORD,
     answer,
     appointment_in,
     assert_refused,
@@ -24,7 +27,7 @@ from tests.fhirapi.appointments import (
     published,
     status_of,
 )
-from tests.fhirapi.echoes import DIFFERENT, SAME, Change, having, without_derived
+from tests.fhirapi.echoes import without_derived
 from tests.shared import needs_shared
 from workbench.bodies import appointment_body, cancelled
 from workbench.consumer import Consumer, as_dict, read_back
@@ -39,9 +42,6 @@ from workbench.factories import (
 
 pytestmark = pytest.mark.django_db
 
-INVALID = (422, "INVALID_RESOURCE")
-NO_RECORD = (404, "NO_RECORD_FOUND")
-CONFLICT = (409, "FHIR_CONSTRAINT_VIOLATION")
 
 REASON = "Extension-GPConnect-AppointmentCancellationReason-1"
 
@@ -211,100 +211,6 @@ def test_a_cancellation_gives_back_the_share_of_a_limit(consumer, practice):
 
     assert answer(refused) == INVALID
     assert accepted.status_code == 201
-
-
-# ---------------------------------------------------------------- what else the body says
-
-
-@pytest.mark.req("CANC-020", "AMEND-005", "AMEND-030", "AMEND-032", "AMEND-033", "DEC-062")
-@pytest.mark.parametrize("format", ["json", "xml"])
-@pytest.mark.parametrize("write", SAME.values(), ids=SAME.keys())
-def test_what_means_the_same_is_the_same(consumer, received, write, format):
-    body = deepcopy(received)
-    write(body)
-
-    response = consumer.cancel(received["id"], cancelled(body), format=format)
-
-    ended = appointment_in(response)
-    assert ended["status"] == "cancelled"
-    assert {name: ended[name] for name in ended if name not in ("meta", "extension", "status")} == {
-        name: received[name] for name in received if name not in ("meta", "extension", "status")
-    }
-    assert [each for each in ended["extension"] if not each["url"].endswith(REASON)] == (
-        received["extension"]
-    )
-
-
-def with_reason(**value: Any) -> Change:
-    """The extension of the reason with another value, or without one."""
-
-    def change(body: dict[str, Any]) -> None:
-        body["extension"][-1] = {"url": appointment.CANCELLATION_REASON, **value}
-
-    return change
-
-
-ONLY_CANCELLATIONS: dict[str, tuple[Change, str]] = {
-    **{
-        f"CANC-002 CANC-016 {status}": (
-            having(status=status),
-            "Appointment.status must be cancelled",
-        )
-        for status in ("booked", "arrived", "noshow", "proposed", "entered-in-error")
-    },
-    "CANC-016 unknown status": (having(status="canceled"), "Appointment.status is not a code"),
-    "CANC-003 CANC-014 no reason": (
-        lambda body: body["extension"].pop(),
-        "A cancellation needs the extension with its reason",
-    ),
-    "CANC-014 a reason without value": (
-        with_reason(),
-        "A cancellation needs the extension with its reason",
-    ),
-    "CANC-014 an empty reason": (with_reason(valueString=""), "Appointment.extension"),
-    "CANC-014 a blank reason": (with_reason(valueString=" \n "), "Appointment.extension"),
-    "CANC-003 a reason of another type": (
-        with_reason(valueCode="other"),
-        "A cancellation needs the extension with its reason",
-    ),
-    "CANC-003 two reasons": (
-        lambda body: body["extension"].append(body["extension"][-1]),
-        "must not be repeated",
-    ),
-    "CANC-010 CANC-020 another description": (
-        having(description="Worse"),
-        "Appointment.description cannot be changed",
-    ),
-    "CANC-010 CANC-020 another comment": (
-        having(comment="Blind"),
-        "Appointment.comment cannot be changed",
-    ),
-    "CANC-020 no comment": (
-        lambda body: body.pop("comment"),
-        "Appointment.comment cannot be changed",
-    ),
-    "CANC-010 no description": (lambda body: body.pop("description"), "Appointment.description"),
-}
-
-
-@pytest.mark.req("CANC-002", "CANC-003", "CANC-004", "CANC-010", "CANC-014", "CANC-016", "CANC-020")
-@pytest.mark.req("CANC-021", "GEN-033")
-@pytest.mark.parametrize("format", ["json", "xml"])
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [*DIFFERENT.values(), *ONLY_CANCELLATIONS.values()],
-    ids=[*DIFFERENT, *ONLY_CANCELLATIONS],
-)
-def test_a_cancellation_that_says_anything_else_changes_nothing(
-    consumer, received, spoil, words, format
-):
-    body = cancelled(received)
-    spoil(body)
-    before = diary()
-
-    response = consumer.cancel(received["id"], body, if_match='W/"1"', format=format)
-
-    assert_refused(response, INVALID, words, before=before)
 
 
 # ---------------------------------------------------------------- which appointment, and when

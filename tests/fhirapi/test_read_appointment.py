@@ -12,6 +12,8 @@ from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisati
 from practice.services import diary as diary_services
 from tests.fhirapi.answers import in_both_formats, violations
 from tests.fhirapi.appointments import (
+    INVALID,
+    NO_RECORD,
     actors,
     answer,
     appointment_in,
@@ -36,9 +38,6 @@ from workbench.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-
-INVALID = (422, "INVALID_RESOURCE")
-NO_RECORD = (404, "NO_RECORD_FOUND")
 
 
 @pytest.fixture
