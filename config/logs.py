@@ -1,7 +1,7 @@
 """Log lines, for people or as JSON; never with an NHS number in them.
 
 DJANGO_LOG_FORMAT chooses. Within a request every line says which one it belongs to: the middleware
-of config.observation puts that into ``context``.
+of config.request_log puts that into ``context``.
 """
 
 import json

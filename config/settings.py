@@ -135,7 +135,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.observation.observe",  # first, so that it times and counts all the others
+    "config.request_log.log_and_count",  # first, so that it times and counts all the others
     "django.middleware.security.SecurityMiddleware",
     "config.headers.protect",
     "config.headers.PolicyMiddleware",

@@ -36,11 +36,11 @@ COMMENTS = ("", "", "", "Needs step-free access", "Prefers mornings", "Hard of h
 
 
 def staff() -> Actor:
-    """A receptionist who is no user of this installation."""
+    """A receptionist, as the audit trail names them; not a user of this installation."""
     return Actor(door=AuditEvent.Door.STAFF, user_id="demo", name="Demo reception")
 
 
-def handler() -> Actor:
+def call_handler() -> Actor:
     """The call handler of the invented consumer, as a token would describe them."""
     return Actor(
         door=AuditEvent.Door.GP_CONNECT,
@@ -87,7 +87,7 @@ def book_a_share(*, organisation: Organisation, now: datetime) -> int:
             made += 1
             days_of[patient].add(day)
             taken |= {each.pk for each in slots}
-            happen(organisation, appointment, chance=chance, now=now)
+            add_outcomes(organisation, appointment, chance=chance, now=now)
     return made
 
 
@@ -128,7 +128,7 @@ def book(
     from_outside = chance.random() < FROM_OUTSIDE and slots[0].start > now
     # What lies earlier today was booked before today began.
     booked_at = now if slots[0].start > now else clock.day_start(clock.today(now))
-    for actor in (handler(), staff()) if from_outside else (staff(),):
+    for actor in (call_handler(), staff()) if from_outside else (staff(),):
         outside = actor.door == AuditEvent.Door.GP_CONNECT
         try:
             booked = book_appointment(
@@ -154,7 +154,7 @@ def record_request(booked: Appointment, actor: Actor, *, now: datetime) -> None:
     record_done(ssp.BOOK_APPOINTMENT.id, booked, actor=actor, now=now, outcome="201")
 
 
-def happen(
+def add_outcomes(
     organisation: Organisation, appointment: Appointment, *, chance: Random, now: datetime
 ) -> None:
     """Let a few appointments be cancelled, and those of earlier today have been attended or not."""

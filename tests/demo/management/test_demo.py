@@ -10,11 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from demo import consumer
 from practice import clock
 from practice.models import Appointment, Organisation, Slot
-from tests import profiles
-from tests.shared import needs_shared
 from workbench.consumer import as_dict
 
 ANY_PORT = 0
@@ -80,8 +77,3 @@ def test_a_taken_port_is_said_before_anything_else():
 
         with pytest.raises(CommandError, match=f"make demo PORT={port + 1}"):
             call_command("demo", port=port)
-
-
-@needs_shared
-def test_the_trial_consumer_describes_itself_as_the_profile_wants():
-    assert profiles.check(consumer.booking_organisation(), ordered=True) == []

@@ -1,4 +1,4 @@
-"""A middleware that watches each request: a line in the log, counts and times for Prometheus."""
+"""Middleware: a line in the log for each request, and its count and duration for Prometheus."""
 
 import logging
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from fhirapi.errors import trace_id_of
 logger = logging.getLogger("config.requests")
 
 INTERACTIONS = {each.id: each.id.removeprefix(ssp.PREFIX) for each in ssp.INTERACTIONS}
-UNOBSERVED = ("/health/", "/metrics", settings.STATIC_URL)
+NOT_LOGGED = ("/health/", "/metrics", settings.STATIC_URL)
 
 
-def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
-    """Watch every request but those of probes and for static files."""
+def log_and_count(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
+    """Middleware for every request but those of health checks and for static files."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(UNOBSERVED):
+        if request.path.startswith(NOT_LOGGED):
             return get_response(request)
         started = perf_counter()
         token = logs.context.set({"trace_id": trace_id_of(request)})
