@@ -3,6 +3,12 @@
 No message repeats a patient's data. The API's codes for these stand in fhirapi.errors.
 """
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from practice.practice_file import Problem
+
 
 class PracticeError(Exception):
     """Any refusal; never raised itself."""
@@ -141,3 +147,19 @@ class DiaryRefused(PracticeError):
 
 class CodeNotAccepted(PracticeError):
     """The code is wrong, used or too old. After several wrong ones, wait a little."""
+
+
+class FilesRefused(PracticeError):
+    """The files that describe practices cannot be loaded; ``problems`` says all that is wrong."""
+
+    def __init__(self, problems: "Iterable[Problem]") -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class ArchiveRefused(PracticeError):
+    """The diary cannot be archived in this way."""
+
+
+class BackupRefused(PracticeError):
+    """The backup cannot be made, or cannot be restored here."""

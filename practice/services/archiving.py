@@ -26,7 +26,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from practice import clock
-from practice.exceptions import PracticeError
+from practice.exceptions import ArchiveRefused
 from practice.models import Appointment, AppointmentSlot, Organisation, Schedule, Slot
 from practice.services.audit.recording import Actor, record_done
 from practice.services.locks import lock_practice
@@ -42,10 +42,6 @@ ABOUT = (
 )
 
 Progress = Callable[[int], object]
-
-
-class ArchiveRefused(PracticeError):
-    """The diary cannot be archived so."""
 
 
 @dataclass

@@ -15,12 +15,8 @@ from pathlib import Path
 from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
 
-from practice.exceptions import PracticeError
+from practice.exceptions import BackupRefused
 from practice.services.audit.recording import Actor, record_done
-
-
-class BackupRefused(PracticeError):
-    """The backup cannot be made, or not be restored here."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from practice import clock, terminology
-from practice.exceptions import PracticeError
+from practice.exceptions import FilesRefused
 from practice.models import (
     AccessProfile,
     Closure,
@@ -34,14 +34,6 @@ from practice.services.audit.recording import Actor, record_done
 from practice.services.enablement import switch
 
 SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
-
-
-class FilesRefused(PracticeError):
-    """The files cannot be loaded."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(problems)
-        super().__init__("\n".join(map(str, self.problems)))
 
 
 @dataclass(frozen=True)

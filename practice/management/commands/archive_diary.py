@@ -14,10 +14,11 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from practice import clock
+from practice.exceptions import ArchiveRefused
 from practice.management.operator import operator
 from practice.models import Organisation
 from practice.services import archiving
-from practice.services.archiving import Archived, ArchiveRefused, Progress
+from practice.services.archiving import Archived, Progress
 
 DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from practice.exceptions import BackupRefused
 from practice.management.operator import operator
 from practice.services import backup
-from practice.services.backup import BackupRefused
 
 
 class Command(BaseCommand):

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from practice.exceptions import FilesRefused
 from practice.management.operator import operator
-from practice.services.loading import FilesRefused, load_practices
+from practice.services.loading import load_practices
 
 DONE, FILES_REFUSED, BAD_ARGUMENTS = 0, 1, 2
 

@@ -7,9 +7,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from practice.exceptions import BackupRefused
 from practice.management.operator import operator
 from practice.services import backup
-from practice.services.backup import BackupRefused
 
 
 class Command(BaseCommand):

@@ -51,7 +51,10 @@ ATTEMPTS = 5
 
 
 class DiaryConflict(Exception):
-    """Something was booked or changed between reading and locking: plan the week again."""
+    """Something was booked or changed between reading and locking: plan the week again.
+
+    No refusal and so not in practice.exceptions: this module raises it, catches it and tries again.
+    """
 
 
 def generate(

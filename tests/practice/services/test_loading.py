@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from practice import demographics, nhs_number, practice_file
+from practice.exceptions import FilesRefused
 from practice.models import (
     AccessProfile,
     AuditEvent,
@@ -24,7 +25,7 @@ from practice.models import (
 from practice.practice_file import Required, read
 from practice.services.audit.recording import Actor
 from practice.services.generation import runs
-from practice.services.loading import FilesRefused, load_practices
+from practice.services.loading import load_practices
 
 pytestmark = pytest.mark.django_db
 
