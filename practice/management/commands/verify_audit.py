@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from practice.reads.directory import practice_by_ods_code
-from practice.services.audit import sealing
-from practice.services.audit.sealing import Trail
+from practice.services.audit import verifying
+from practice.services.audit.sealing import Published
+from practice.services.audit.verifying import Trail
 
 SHOWN = 20  # faults of one trail
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         if practice and organisation is None:
             raise CommandError(f"No practice has the ODS code {practice}.")
         published = published_in(options["heads"]) if options["heads"] else []
-        trails = sealing.verify(organisation=organisation, published=published)
+        trails = verifying.verify(organisation=organisation, published=published)
         now = timezone.now()
         if options["json"]:
             self.stdout.write(json.dumps({"trails": [as_json(t, now) for t in trails]}))
@@ -64,11 +65,11 @@ class Command(BaseCommand):
             self.stdout.write(f"  note: {warning}")
 
 
-def published_in(log: Path) -> list[sealing.Published]:
+def published_in(log: Path) -> list[Published]:
     """The heads that a log holds. A log without any proves nothing, and is refused."""
     try:
         with log.open(encoding="utf-8", errors="replace") as lines:
-            found = sealing.published_in(lines)
+            found = verifying.published_in(lines)
     except OSError as error:
         raise CommandError(f"{log}: {error.strerror}") from error
     if not found:

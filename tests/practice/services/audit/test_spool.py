@@ -13,7 +13,7 @@ from django.db import DatabaseError, DataError
 from django.utils import timezone
 
 from practice.models import AuditEvent
-from practice.services.audit import recording, sealing
+from practice.services.audit import recording, sealing, verifying
 from practice.services.audit import spool as audit_spool
 from workbench.factories import make_actor, make_organisation
 from workbench.paths import ROOT
@@ -99,12 +99,12 @@ def test_it_is_sealed_like_any_other_and_its_date_alarms_nobody(spool):
     import_spooled()
     sealing.seal_everything(now=now)
 
-    trail, *_ = sealing.verify(organisation=organisation)
+    trail, *_ = verifying.verify(organisation=organisation)
     assert (trail.sealed, trail.faults, trail.warnings) == (2, [], [])
 
     recording.record(**recorded, now=now - timedelta(hours=3))
     sealing.seal_everything(now=now)
-    trail, *_ = sealing.verify(organisation=organisation)
+    trail, *_ = verifying.verify(organisation=organisation)
     assert len(trail.warnings) == 1, "the date of one that was not kept aside does"
 
 

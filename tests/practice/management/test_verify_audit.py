@@ -1,0 +1,69 @@
+"""Checking by command: what it prints, and when it fails."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from practice.services.audit import sealing
+from tests.practice.services.audit.trails import (
+    event_id,
+    forge,
+    record,
+    sealed_trail,
+    tamper,
+)
+
+
+@pytest.mark.django_db
+def test_verify_audit_reports_what_waits_and_since_when(capsys):
+    organisation = sealed_trail(2)
+    record(organisation, now=timezone.now() - timedelta(seconds=90))
+
+    call_command("verify_audit", practice=organisation.ods_code, json=True)
+
+    trail = json.loads(capsys.readouterr().out)["trails"][0]
+    assert trail["whole"] is True
+    assert (trail["sealed"], trail["waiting"]) == (2, 1)
+    assert 90 <= trail["oldest_waiting_seconds"] < 150
+
+
+@pytest.mark.django_db
+def test_verify_audit_fails_and_names_the_first_broken_record(capsys):
+    organisation = sealed_trail()
+    pk = event_id(organisation, 3)
+    tamper(f"UPDATE practice_auditevent SET outcome = 'X' WHERE id = {pk}")
+
+    with pytest.raises(CommandError, match=f"altered: number 3, event {pk}"):
+        call_command("verify_audit")
+    with pytest.raises(CommandError):
+        call_command("verify_audit", practice=organisation.ods_code, json=True)
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith(f"{organisation.ods_code}: 1 FAULTS, 6 events sealed")
+    first = json.loads(printed[-1])["trails"][0]["first_fault"]
+    assert (first["sequence"], first["event_id"]) == (3, pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_verify_audit_reads_the_published_heads_from_a_log(tmp_path):
+    organisation = sealed_trail()
+    log = tmp_path / "log"
+    log.write_text("".join(f"INFO {head}\n" for head in sealing.heads()))
+    call_command("verify_audit", heads=log)
+    forge(organisation, keep=2)
+
+    with pytest.raises(CommandError, match="end removed"):
+        call_command("verify_audit", heads=log)
+
+
+@pytest.mark.django_db
+def test_verify_audit_refuses_a_log_without_heads_and_an_unknown_practice(tmp_path):
+    (tmp_path / "log").write_text("nothing here\n")
+
+    with pytest.raises(CommandError, match="no published head"):
+        call_command("verify_audit", heads=tmp_path / "log")
+    with pytest.raises(CommandError, match="No practice"):
+        call_command("verify_audit", practice="NONE")
