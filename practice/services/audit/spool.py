@@ -2,8 +2,8 @@
 
 While the database is away a request is refused, and that too belongs into the trail (AUD-002,
 AUD-003). Each such event is one line of JSON in the spool (setting ``AUDIT_SPOOL``), complete and
-on the disk before the request is answered. Whoever seals the trail on this machine takes the lines
-in first: each once, under the time at which it happened. What cannot be read is set aside, never
+on the disk before the request is answered. Whoever seals the trail on this machine imports the
+lines first: each once, under the time at which it happened. What cannot be read is set aside, never
 thrown away.
 """
 
@@ -41,7 +41,10 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Spool:
-    """The files of a spool. ``taking`` is what is being taken in, or was when a taker died."""
+    """The files of a spool.
+
+    ``importing`` is what is being imported, or was when the process that did it was killed.
+    """
 
     folder: Path
 
@@ -50,7 +53,12 @@ class Spool:
         return self.folder / "events.jsonl"
 
     @property
-    def taking(self) -> Path:
+    def importing(self) -> Path:
+        return self.folder / "importing.jsonl"
+
+    @property
+    def importing_before(self) -> Path:
+        """What ``importing`` was called by the version before, which may have left one here."""
         return self.folder / "taking.jsonl"
 
     @property
@@ -70,7 +78,7 @@ class Spool:
 
     @property
     def has_events(self) -> bool:
-        return self.lines.exists() or self.taking.exists()
+        return any(path.exists() for path in (self.lines, self.importing, self.importing_before))
 
     @property
     def is_writable(self) -> bool:
@@ -81,7 +89,7 @@ class Spool:
 
     def seconds(self, now: datetime) -> float:
         """For how long the oldest of the events that are kept here has waited; 0: none does."""
-        for path in (self.taking, self.lines):
+        for path in (self.importing_before, self.importing, self.lines):
             try:
                 with path.open(**AS_IT_STANDS) as file:
                     first, written = file.readline(), os.fstat(file.fileno()).st_mtime
@@ -107,7 +115,7 @@ def keep(event: AuditEvent, *, ods_code: str) -> None:
     """Write an event down that was not stored. Raises OSError when that cannot be done either.
 
     ``ods_code`` is that of the practice that was addressed: whether there is such a one is asked
-    when the event is taken in.
+    when the event is imported.
     """
     line = {
         "name": uuid4().hex,
@@ -140,7 +148,7 @@ def _write(file: FileIO, text: bytes) -> None:
         raise
 
 
-# ---------------------------------------------------------------- taking in
+# ---------------------------------------------------------------- importing
 
 
 def import_spooled(*, now: datetime) -> int:
@@ -152,16 +160,19 @@ def import_spooled(*, now: datetime) -> int:
     kept = spool()
     if not kept.has_events:
         return 0
-    with kept.lock("taking", wait=False) as mine:
-        if not (mine and kept.has_events):  # another one may just have ended
+    with kept.lock("importing", wait=False) as mine:
+        if not mine:
             return 0
-        # One that died may have stored all of it, and not have come to removing the file.
-        again = kept.taking.exists()
+        _adopt(kept)
+        # One that was killed may have stored all of it, and not have come to removing the file.
+        again = kept.importing.exists()
         if not again:
+            if not kept.lines.exists():  # another process has just ended
+                return 0
             with kept.lock("writing"):
-                kept.lines.rename(kept.taking)
+                kept.lines.rename(kept.importing)
         stored, unreadable = 0, list[str]()
-        with transaction.atomic(), kept.taking.open(**AS_IT_STANDS) as lines:
+        with transaction.atomic(), kept.importing.open(**AS_IT_STANDS) as lines:
             for batch in batches(lines, BATCH):
                 events, broken = _events(batch, now=now)
                 unreadable += broken
@@ -170,8 +181,17 @@ def import_spooled(*, now: datetime) -> int:
                 AuditEvent.objects.bulk_create(events)
                 stored += len(events)
         _set_aside(kept, unreadable)
-        kept.taking.unlink()
+        kept.importing.unlink()
     return stored
+
+
+def _adopt(kept: Spool) -> None:
+    """Go on with what the version before left half imported, once no process of it is at it."""
+    if not kept.importing_before.exists() or kept.importing.exists():
+        return
+    with kept.lock("taking", wait=False) as mine:  # the name of its lock
+        if mine and kept.importing_before.exists():
+            kept.importing_before.rename(kept.importing)
 
 
 def _events(lines: list[str], *, now: datetime) -> tuple[list[AuditEvent], list[str]]:

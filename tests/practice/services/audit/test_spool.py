@@ -187,7 +187,7 @@ def test_one_that_dies_while_taking_in_neither_loses_nor_doubles_any(spool, monk
         patched.setattr(*where, die)
         with pytest.raises(DatabaseError):
             import_spooled()
-    assert files(spool) == ["taking.jsonl"]
+    assert files(spool) == ["importing.jsonl"]
     keep(organisation.ods_code, resource="Appointment/3")
 
     assert import_spooled() == (3 if stored == "none" else 0)
@@ -200,9 +200,43 @@ def test_one_that_dies_while_taking_in_neither_loses_nor_doubles_any(spool, monk
 @pytest.mark.django_db
 def test_while_another_process_takes_in_nothing_is_done(spool):
     keep(make_organisation().ods_code)
+    with (spool.folder / "importing").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert import_spooled() == 0
+
+    assert import_spooled() == 1
+
+
+@pytest.mark.django_db
+def test_what_the_version_before_left_half_imported_is_imported_once(spool):
+    """It may have stored some of it; and new events came since."""
+    organisation = make_organisation()
+    for number in range(2):
+        keep(organisation.ods_code, resource=f"Appointment/{number}")
+    left = spool.lines.read_bytes()
+    assert import_spooled() == 2
+    keep(organisation.ods_code, resource="Appointment/2")
+    left += spool.lines.read_bytes()
+    spool.lines.unlink()
+    (spool.folder / "taking.jsonl").write_bytes(left)
+    keep(organisation.ods_code, resource="Appointment/3")
+
+    assert spool.has_events
+    assert [import_spooled() for _ in range(3)] == [1, 1, 0]
+
+    resources = AuditEvent.objects.order_by("pk").values_list("resource", flat=True)
+    assert list(resources) == [f"Appointment/{number}" for number in range(4)]
+    assert files(spool) == []
+
+
+@pytest.mark.django_db
+def test_what_the_version_before_is_still_importing_is_left_to_it(spool):
+    keep(make_organisation().ods_code)
+    spool.lines.rename(spool.folder / "taking.jsonl")
     with (spool.folder / "taking").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert import_spooled() == 0
+        assert files(spool) == ["taking.jsonl"]
 
     assert import_spooled() == 1
 
