@@ -13,13 +13,7 @@ from django.db import transaction
 from practice import clock, demographics
 from practice.demographics import Demographics
 from practice.exceptions import AlreadyRegistered, DemographicsNotConfirmed, NHSNumberRefused
-from practice.models import (
-    Organisation,
-    Patient,
-    PatientAddress,
-    PatientLanguage,
-    PatientTelecom,
-)
+from practice.models import Organisation, Patient, PatientAddress, PatientLanguage, PatientTelecom
 from practice.reads.patients import VERIFIED, known_patients
 from practice.services.audit.recording import Actor, record_done
 

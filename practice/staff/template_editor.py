@@ -41,8 +41,8 @@ from practice.models import (
 from practice.reads.bookability import effective_limit, effective_profile
 from practice.services.audit import recording
 from practice.services.generation.bank_holidays import unseeded
+from practice.services.generation.closed_times import closures_of
 from practice.services.generation.planned_sessions import PlannedSession, planned_session, runs_on
-from practice.services.generation.planner import closures_of
 from practice.site.fields import WeekdaysField
 from practice.staff.base import StaffPage
 from practice.staff.clinic_list import number

@@ -13,12 +13,7 @@ from django.db import IntegrityError
 from django.db.models import DateTimeField, F, QuerySet
 
 from practice import clock
-from practice.db.prepared import (
-    Numbers,
-    PreparedInsert,
-    PreparedUpdate,
-    QueryParameter,
-)
+from practice.db.prepared import Numbers, PreparedInsert, PreparedUpdate, QueryParameter
 from practice.db.transactions import atomic_service
 from practice.exceptions import (
     AppointmentInPast,

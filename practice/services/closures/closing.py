@@ -8,30 +8,14 @@ what becomes of each.
 from datetime import date, datetime, timedelta
 
 from practice.clock import moment, seconds
-from practice.exceptions import (
-    DiaryRefused,
-    LocationNotFound,
-    PlanChanged,
-    PractitionerNotFound,
-)
+from practice.exceptions import DiaryRefused, LocationNotFound, PlanChanged, PractitionerNotFound
 from practice.models import Appointment, Closure, Schedule, ScheduleQuerySet
 from practice.reads import directory
 from practice.services.audit.recording import Actor, record_done
-from practice.services.generation.planner import (
-    closures_of,
-    slots_and_bookings,
-    title,
-    values_of,
-)
-from practice.services.generation.plans import (
-    Action,
-    Plan,
-    Scope,
-    SessionPlan,
-    Skipped,
-    WeekPlan,
-)
+from practice.services.generation.closed_times import closures_of
+from practice.services.generation.plans import Action, Plan, Scope, SessionPlan, Skipped, WeekPlan
 from practice.services.generation.runs import apply_week, retry_on_conflict
+from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
 from practice.services.locks import lock_practice, lock_slots_of_days
 
 

@@ -17,13 +17,7 @@ from practice.services.closures.closing import (
     sessions_met,
 )
 from practice.services.diary import check_holder_is_free
-from practice.services.generation.planner import (
-    Closed,
-    closures_of,
-    slots_and_bookings,
-    title,
-    values_of,
-)
+from practice.services.generation.closed_times import Closed, closures_of
 from practice.services.generation.plans import (
     Action,
     HeldAppointment,
@@ -34,6 +28,7 @@ from practice.services.generation.plans import (
     SlotRow,
 )
 from practice.services.generation.runs import generate, retry_on_conflict
+from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
 from practice.services.locks import lock_practice, lock_slots_of_days
 
 

@@ -13,13 +13,13 @@ generation can plan a week, apply it and forget it. The rules:
 Source: AVAIL-081, AVAIL-083.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import FilteredRelation, Prefetch, Q
+from django.db.models import Prefetch, Q
 
 from practice import clock
 from practice.clock import moment, next_second, seconds
@@ -30,18 +30,11 @@ from practice.models import (
     Organisation,
     Schedule,
     SessionTemplate,
-    Slot,
     TemplateBlock,
 )
 from practice.services.generation.bank_holidays import unseeded
-from practice.services.generation.planned_sessions import (
-    DAY,
-    PlannedSession,
-    PlannedSlot,
-    SlotKind,
-    planned_session,
-    runs_on,
-)
+from practice.services.generation.closed_times import Closed, closures_of, without_closed
+from practice.services.generation.planned_sessions import DAY, PlannedSlot, planned_session, runs_on
 from practice.services.generation.plans import (
     Action,
     HeldAppointment,
@@ -50,10 +43,10 @@ from practice.services.generation.plans import (
     SessionPlan,
     SessionValues,
     Skipped,
-    SlotRow,
     WeekPlan,
 )
 from practice.services.generation.slot_differences import Covered, SlotDifference
+from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
 
 
 def plan(
@@ -77,7 +70,7 @@ def week_plans(scope: Scope) -> Iterator[WeekPlan]:
     """Plan week by week, each as if the one before it had been applied."""
     before = None
     for first, last in scope.weeks():
-        before = Week(scope, first, last, before)
+        before = WeekPlanner(scope, first, last, before)
         yield before.plan()
 
 
@@ -89,25 +82,27 @@ class Occupied(NamedTuple):
     what: str
 
 
-class Week:
+class WeekPlanner:
     """The planning of one week: what was read, and what has been decided so far.
 
     ``before`` is the week planned just before, not applied yet: its night sessions reach into this
     one. Under lock there is none, as the database knows.
     """
 
-    def __init__(self, scope: Scope, first: date, last: date, before: "Week | None" = None) -> None:
+    def __init__(
+        self, scope: Scope, first: date, last: date, before: "WeekPlanner | None" = None
+    ) -> None:
         self.scope, self.first, self.last, self.before = scope, first, last, before
         self.now = next_second(scope.now)
         self.skipped: list[Skipped] = []
-        self.planned: list[Wanted] = []
+        self.planned: list[WantedSession] = []
         self.decided: list[SessionPlan] = []
         self.occupied: dict[int, list[Occupied]] = defaultdict(list)
 
     def plan(self) -> WeekPlan:
         self._read()
-        self._want()
-        self._withdraw_what_is_not_wanted()
+        self._plan_sessions()
+        self._withdraw_unplanned()
         self._read_occupied()
         for wanted in self._without_clashes():
             self._decide(wanted)
@@ -202,9 +197,9 @@ class Week:
         self.before = None
         self.planned, self.decided, self.skipped = [], [], []
 
-    # ------------------------------------------------------------ which sessions are wanted
+    # ------------------------------------------------------------ which sessions are planned
 
-    def _want(self) -> None:
+    def _plan_sessions(self) -> None:
         days = [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
         for template in self.templates:
             for day in days:
@@ -214,13 +209,13 @@ class Week:
                 if schedule and _is_withdrawn_by_a_person(schedule):
                     self._skip(day, title(template), "A person has withdrawn this session.")
                     continue
-                wanted = self._wanted(template, day, schedule)
+                wanted = self._plan_session(template, day, schedule)
                 if wanted:
                     self.planned.append(wanted)
 
-    def _wanted(
+    def _plan_session(
         self, template: SessionTemplate, day: date, schedule: Schedule | None
-    ) -> "Wanted | None":
+    ) -> "WantedSession | None":
         """Return a template's session of a day as it should be, without the closed times."""
         if seconds(schedule.end if schedule else clock.day_end(day + DAY)) <= self.now:
             return None
@@ -249,7 +244,7 @@ class Week:
             holder_id=of.session_holder_id,
             runs_on_bank_holidays=template.runs_on_bank_holidays,
         )
-        slots, closed = _without_closed(whole, closures)
+        slots, closed = without_closed(whole, closures)
         for label, number in closed.items():
             which = "All" if not slots and len(closed) == 1 else f"{number} of {len(whole.slots)}"
             self._skip(day, name, f"{which} slots are closed: {label}.")
@@ -258,14 +253,14 @@ class Week:
         values = SessionValues(
             whole.start, whole.end, *(getattr(of, name) for name in SessionValues._fields[2:])
         )
-        return Wanted(template, day, schedule, name, values, slots, closures)
+        return WantedSession(template, day, schedule, name, values, slots, closures)
 
     def _skip(self, day: date, what: str, reason: str) -> None:
         self.skipped.append(Skipped(day, what, reason))
 
     # ------------------------------------------------------------ what becomes of each session
 
-    def _withdraw_what_is_not_wanted(self) -> None:
+    def _withdraw_unplanned(self) -> None:
         wanted = {(wanted.template.pk, wanted.day) for wanted in self.planned}
         for key, schedule in self.schedules.items():
             if key in wanted or schedule.withdrawn or seconds(schedule.end) <= self.now:
@@ -317,7 +312,7 @@ class Week:
                 return other
         return None
 
-    def _without_clashes(self) -> Iterator["Wanted"]:
+    def _without_clashes(self) -> Iterator["WantedSession"]:
         """The wanted sessions whose holder is free for them; the others are left out.
 
         Those that are in the diary come first, then those that are new to it, by start.
@@ -337,12 +332,12 @@ class Week:
                 self._occupy(wanted.values)
                 yield wanted
 
-    def _moved(self, moving: list["Wanted"]) -> list["Wanted"]:
+    def _moved(self, moving: list["WantedSession"]) -> list["WantedSession"]:
         """Let all sessions change time or holder at once; one that cannot stays, until all fit."""
         settled = {holder: list(times) for holder, times in self.occupied.items()}
         moving = sorted(moving, key=lambda w: (w.values.start, w.template.pk))
-        staying: list[Wanted] = []
-        refused: Wanted | None = None
+        staying: list[WantedSession] = []
+        refused: WantedSession | None = None
         while True:
             self.occupied = defaultdict(list, {h: list(times) for h, times in settled.items()})
             for wanted in staying:
@@ -359,13 +354,13 @@ class Week:
             staying.append(refused)
             self.decided.append(self._as_it_is(refused))
 
-    def _refuse(self, wanted: "Wanted", other: Occupied) -> None:
+    def _refuse(self, wanted: "WantedSession", other: Occupied) -> None:
         start, end = (clock.local(moment(at)) for at in (other.start, other.end))
         who = wanted.name.removeprefix(f"{wanted.values.session_name}, ")
         reason = f"{who} already {other.what} from {start:%H:%M} to {end:%H:%M}."
         self._skip(wanted.day, wanted.name, reason)
 
-    def _as_it_is(self, wanted: "Wanted") -> SessionPlan:
+    def _as_it_is(self, wanted: "WantedSession") -> SessionPlan:
         """Leave a session, its slots and its appointments alone."""
         schedule = wanted.schedule
         assert schedule is not None
@@ -379,7 +374,7 @@ class Week:
             slots_left=sum(not row.withdrawn for row in self.slots[schedule.pk]),
         )
 
-    def _decide(self, wanted: "Wanted") -> None:
+    def _decide(self, wanted: "WantedSession") -> None:
         """Compare a wanted session with the diary, slot by slot."""
         schedule = wanted.schedule
         rows = self.slots[schedule.pk] if schedule else []
@@ -387,30 +382,11 @@ class Week:
         slots = SlotDifference(wanted.slots, rows, self.now)
         for reason in slots.reasons:
             self._skip(wanted.day, wanted.name, reason)
-        was = wanted.was if schedule else None
-        if schedule is None:
-            action = Action.CREATE
-        elif schedule.withdrawn:
-            action = Action.RESTORE
-        elif was != wanted.values and wanted.values.end > self.now:
-            action = Action.CHANGE
-        else:
-            action = Action.LEAVE
+        action = self._action(wanted)
         if action in (Action.CREATE, Action.RESTORE) and not (slots.create or slots.restore):
             return
         covered = Covered(wanted.slots)
-        orphan: list[HeldAppointment] = []
-        unorphan: list[HeldAppointment] = []
-        for appointment in held:
-            if appointment.extra:
-                stands = not any(
-                    start < appointment.end and appointment.start < end
-                    for start, end, _ in wanted.closures
-                )
-            else:
-                stands = covered.holds(appointment.start, appointment.end)
-            if appointment.orphaned == stands:
-                (unorphan if stands else orphan).append(appointment)
+        fits = {appointment: wanted.has_room_for(appointment, covered) for appointment in held}
         self.decided.append(
             SessionPlan(
                 wanted.name,
@@ -419,20 +395,30 @@ class Week:
                 wanted.template.pk,
                 schedule.pk if schedule else None,
                 wanted.values,
-                was,
+                wanted.was if schedule else None,
                 tuple(slots.create),
                 tuple(slots.change),
                 tuple(slots.restore),
                 tuple(slots.withdraw),
                 slots.left,
-                tuple(orphan),
-                tuple(unorphan),
+                orphan=tuple(each for each in held if not each.orphaned and not fits[each]),
+                unorphan=tuple(each for each in held if each.orphaned and fits[each]),
             )
         )
 
+    def _action(self, wanted: "WantedSession") -> Action:
+        """Say what happens to the session itself, whatever becomes of its slots."""
+        if wanted.schedule is None:
+            return Action.CREATE
+        if wanted.schedule.withdrawn:
+            return Action.RESTORE
+        if wanted.was != wanted.values and wanted.values.end > self.now:
+            return Action.CHANGE
+        return Action.LEAVE
+
 
 @dataclass(frozen=True, eq=False)
-class Wanted:
+class WantedSession:
     """A session as template and closures together want it, and the one in the diary, if any."""
 
     template: SessionTemplate
@@ -441,7 +427,7 @@ class Wanted:
     name: str
     values: SessionValues
     slots: list[PlannedSlot]
-    closures: list["Closed"]
+    closures: list[Closed]
 
     @property
     def was(self) -> SessionValues:
@@ -454,138 +440,20 @@ class Wanted:
         """Whether the time at which somebody is occupied changes."""
         return _occupation(self.was) != _occupation(self.values)
 
+    def has_room_for(self, appointment: HeldAppointment, covered: Covered) -> bool:
+        """Whether an appointment still has its time: within the slots, or an extra one beside them.
+
+        An extra slot is not planned, so that only a closure takes its time away.
+        """
+        if not appointment.extra:
+            return covered.holds(appointment.start, appointment.end)
+        return not any(
+            start < appointment.end and appointment.start < end for start, end, _ in self.closures
+        )
+
 
 def _occupation(values: SessionValues) -> tuple[int | None, int, int]:
     return values.session_holder_id, values.start, values.end
-
-
-# ---------------------------------------------------------------- reading slots and bookings
-
-
-LIVE = Q(appointment_slots__released=False)
-
-
-def slots_and_bookings(
-    schedule_ids: Collection[int], now: datetime
-) -> tuple[dict[int, list[SlotRow]], dict[int, list[HeldAppointment]]]:
-    """Return, by session, its slots that are not over at ``now``, and its live appointments.
-
-    Appointments that have begun are left out. One statement, so that no booking or cancellation
-    lies between the two: a slot read as busy whose appointment is already gone would be left alone
-    by the plan, and stay on offer for good. Later ones are noticed when the plan is applied.
-    """
-    slots: dict[int, list[SlotRow]] = defaultdict(list)
-    held: dict[int, dict[int, HeldAppointment]] = defaultdict(dict)
-    rows = (
-        Slot.objects.filter(schedule__in=schedule_ids, end__gt=now)
-        .annotate(live=FilteredRelation("appointment_slots", condition=LIVE))
-        .values_list(
-            "schedule_id",
-            "pk",
-            "version",
-            Epoch("start"),
-            Epoch("end"),
-            "status",
-            "withdrawn",
-            "withdrawn_by_plan",
-            "changed_by_hand",
-            "overbooked",
-            *SlotKind._fields,
-            "live__appointment_id",
-            "live__appointment__patient_id",
-            Epoch("live__appointment__start"),
-            Epoch("live__appointment__end"),
-            "live__appointment__orphaned",
-        )
-    )
-    first = next_second(now)
-    for row in rows.order_by("schedule_id", "overbooked", "start", "pk"):
-        schedule, *about_slot, appointment, patient, start, end, orphaned = row
-        slot = SlotRow._make((*about_slot[:9], tuple(about_slot[9:])))
-        slots[schedule].append(slot)
-        if appointment is not None and start >= first:
-            # Of several slots the first counts: one of the session's own, if there is one.
-            held[schedule].setdefault(
-                appointment,
-                HeldAppointment(appointment, patient, start, end, orphaned, slot.overbooked),
-            )
-    return slots, defaultdict(
-        list, {schedule: sorted(found.values(), key=_by_start) for schedule, found in held.items()}
-    )
-
-
-def _by_start(appointment: HeldAppointment) -> tuple[int, int]:
-    return appointment.start, appointment.id
-
-
-# ---------------------------------------------------------------- closures
-
-
-class Closed(NamedTuple):
-    """When something is closed, and what it says on the door."""
-
-    start: int
-    end: int
-    label: str
-
-
-def closures_of(
-    closures: Iterable[Closure],
-    *,
-    start: int,
-    end: int,
-    location_id: int,
-    holder_id: int | None,
-    runs_on_bank_holidays: bool,
-) -> list[Closed]:
-    """Return the closures that touch one session."""
-    found = []
-    for closure in closures:
-        if closure.location_id not in (None, location_id):
-            continue
-        if closure.practitioner_id not in (None, holder_id):
-            continue
-        if runs_on_bank_holidays and closure.kind == Closure.Kind.BANK_HOLIDAY:
-            continue
-        first, last = (seconds(at) for at in closure.period)
-        if first < end and start < last:
-            label = closure.name or closure.get_kind_display()
-            found.append(Closed(first, last, str(label)))
-    return found
-
-
-def _without_closed(
-    whole: PlannedSession, closures: list[Closed]
-) -> tuple[list[PlannedSlot], Counter[str]]:
-    """Return the slots that no closure overlaps, and how many each closure took."""
-    if not closures:
-        return list(whole.slots), Counter()
-    open_slots, closed = [], Counter[str]()
-    for slot in whole.slots:
-        for start, end, label in closures:
-            if start < slot.end and slot.start < end:
-                closed[label] += 1
-                break
-        else:
-            open_slots.append(slot)
-    return open_slots, closed
-
-
-# ---------------------------------------------------------------- sessions
-
-
-def title(session: SessionTemplate | Schedule) -> str:
-    """Name a session as people do: Morning surgery, Dr Ada Specimen."""
-    name = session.session_name or "Session"
-    return f"{name}, {session.session_holder}" if session.session_holder else name
-
-
-def values_of(schedule: Schedule) -> SessionValues:
-    return SessionValues(
-        seconds(schedule.start),
-        seconds(schedule.end),
-        *(getattr(schedule, name) for name in SessionValues._fields[2:]),
-    )
 
 
 def _is_withdrawn_by_a_person(schedule: Schedule) -> bool:

@@ -23,7 +23,7 @@ from practice.services.audit.recording import Actor, record_done
 from practice.services.generation import bulk
 from practice.services.generation.bank_holidays import seed_bank_holidays
 from practice.services.generation.planned_sessions import SlotKind
-from practice.services.generation.planner import Week, plan
+from practice.services.generation.planner import WeekPlanner, plan
 from practice.services.generation.plans import (
     COUNTED,
     Action,
@@ -202,7 +202,7 @@ def _do_week(
         lock_practice(scope.organisation)
         if lock_slots_first:
             lock_slots_of_days(scope.organisation, first, last)
-        week = Week(scope, first, last).plan()
+        week = WeekPlanner(scope, first, last).plan()
         if digest is not None and week.digest != digest:
             raise PlanChanged
         apply_week(week, organisation=scope.organisation, actor=actor, now=now)

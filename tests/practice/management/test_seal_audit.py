@@ -10,9 +10,7 @@ from django.core.management import call_command
 
 from practice.models import AuditHead, AuditSeal
 from practice.services.audit import sealing, verifying
-from tests.practice.services.audit.trails import (
-    record,
-)
+from tests.practice.services.audit.trails import record
 from workbench.factories import make_organisation
 from workbench.paths import ROOT
 from workbench.servers import database_url

@@ -8,13 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from practice.services.audit import sealing
-from tests.practice.services.audit.trails import (
-    event_id,
-    forge,
-    record,
-    sealed_trail,
-    tamper,
-)
+from tests.practice.services.audit.trails import event_id, forge, record, sealed_trail, tamper
 
 
 @pytest.mark.django_db

@@ -15,12 +15,7 @@ from practice import clock
 from practice.models import Appointment, AuditEvent, Slot
 from practice.services import enablement
 from practice.services.audit import recording, sealing
-from practice.services.audit.recording import (
-    Actor,
-    record_done,
-    record_done_to_user,
-    storable,
-)
+from practice.services.audit.recording import Actor, record_done, record_done_to_user, storable
 from workbench import factories
 from workbench.bodies import appointment_body, cancelled
 from workbench.consumer import as_dict, make_claims

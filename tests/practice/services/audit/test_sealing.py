@@ -9,12 +9,7 @@ from django.utils import timezone
 
 from practice.models import AuditEvent, AuditSeal, AuditWaiting
 from practice.services.audit import sealing, verifying
-from tests.practice.services.audit.trails import (
-    check,
-    record,
-    seal,
-    sealed_trail,
-)
+from tests.practice.services.audit.trails import check, record, seal, sealed_trail
 from workbench.factories import make_organisation
 from workbench.paths import ROOT
 
