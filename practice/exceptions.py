@@ -4,10 +4,7 @@ No message repeats a patient's data. The API's codes for these stand in fhirapi.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from practice.practice_file import Problem
+from typing import NamedTuple
 
 
 class PracticeError(Exception):
@@ -149,10 +146,21 @@ class CodeNotAccepted(PracticeError):
     """The code is wrong, used or too old. After several wrong ones, wait a little."""
 
 
+class Problem(NamedTuple):
+    """Something wrong in a file, and where: line numbers begin with 1."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
 class FilesRefused(PracticeError):
     """The files that describe practices cannot be loaded; ``problems`` says all that is wrong."""
 
-    def __init__(self, problems: "Iterable[Problem]") -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(problems)
         super().__init__("\n".join(map(str, self.problems)))
 

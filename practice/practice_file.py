@@ -12,18 +12,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from practice.exceptions import Problem
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class Problem(NamedTuple):
-    """Something wrong in a file, and where: line numbers begin with 1."""
-
-    file: str
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.reason}"
 
 
 class Entry(dict[str, Any]):

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from practice import clock, terminology
-from practice.exceptions import FilesRefused
+from practice.exceptions import FilesRefused, Problem
 from practice.models import (
     AccessProfile,
     Closure,
@@ -29,7 +29,7 @@ from practice.models import (
     SessionTemplate,
 )
 from practice.models.common import Versioned
-from practice.practice_file import Entry, Problem, read
+from practice.practice_file import Entry, read
 from practice.services.audit.recording import Actor, record_done
 from practice.services.enablement import switch
 
