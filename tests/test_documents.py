@@ -292,6 +292,24 @@ def test_every_cited_hazard_stands_in_the_hazard_log():
     assert hazards
 
 
+def test_files_named_in_comments_exist():
+    """Also in docstrings, templates and configuration: moves leave such mentions behind."""
+    tops = "|".join({re.escape(each.partition("/")[0]) for each in tracked() if "/" in each})
+    path = re.compile(rf"(?<![\w./-])(?:{tops})/[\w./-]+\.(?:py|md|html|css|js|yaml|sql)\b")
+    mentions = {
+        Citation(name, each)
+        for name in tracked() - {"tests/test_documents.py"}
+        if name.endswith(SOURCES) and not name.startswith("docs/requirements/")
+        for each in path.findall(text(name))
+    }
+    # Templates and static files are also named as Django finds them, below these folders.
+    roots = ("", "templates/", "practice/static/")
+
+    assert {
+        each for each in mentions if not any(root + each.id in tracked() for root in roots)
+    } == set()
+
+
 def test_no_comment_points_outside_the_repository():
     """Notes that a reader of a clone does not have."""
     notes = re.compile(r"\b(?:TRIAL|DESIGN|STYLE)\.md\b|shared/(?:TRIAL|DESIGN|STYLE|mockups)")

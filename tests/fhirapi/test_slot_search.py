@@ -1,7 +1,7 @@
 """Search for free slots, as a consumer sees it: parameters, refusals, slots and their company.
 
 What single parameters mean is told in test_filters, who may see which slot when in
-practice/test_bookability; here it is asked through the URL.
+tests/practice/reads/test_bookability.py; here it is asked through the URL.
 """
 
 import json
