@@ -60,6 +60,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def database() -> dict[str, Any]:
+    """Whether the database answers; it raises what the database raises."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return {"status": OK}
@@ -72,6 +73,7 @@ def wanted_migrations() -> frozenset[tuple[str, str]]:
 
 
 def migrations() -> dict[str, Any]:
+    """Whether every migration of this version has been applied."""
     missing = wanted_migrations() - MigrationRecorder(connection).applied_migrations().keys()
     names = [f"{app}.{name}" for app, name in sorted(missing)]
     return {"status": FAILED if names else OK, "unapplied": names}

@@ -17,13 +17,13 @@ from practice import nhs_number
 context: ContextVar[Mapping[str, Any]] = ContextVar("context", default={})  # noqa: B039 - never changed
 
 # Ten digits, as one or as people write them; what stands before may be an escape of a URL (%7C).
-CANDIDATE = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))\d{3}([ -]?)\d{3}\1\d{4}(?!\d)")
+TEN_DIGITS = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))\d{3}([ -]?)\d{3}\1\d{4}(?!\d)")
 MASK = "[NHS number]"
 
 
 def mask(text: str) -> str:
     """Return a text with a mask in the place of every valid NHS number."""
-    return CANDIDATE.sub(_mask_if_valid, text)
+    return TEN_DIGITS.sub(_mask_if_valid, text)
 
 
 def _mask_if_valid(found: re.Match[str]) -> str:
@@ -68,6 +68,7 @@ class LineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """The message, and what is known beside it."""
         known = "".join(f" {name}={value}" for name, value in fields_of(record).items())
         return super().formatMessage(record) + known
 
@@ -76,6 +77,7 @@ class JSONFormatter(logging.Formatter):
     """One JSON object a line, for machines that collect them."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line as a JSON object."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -64,9 +64,10 @@ REPLICA_LAG = Gauge(
 
 
 class Condition(Collector):
-    """Gauges that are looked up while Prometheus waits: small queries, no patient."""
+    """Gauges that are looked up at each scrape: small queries, none about a patient."""
 
     def collect(self) -> Iterator[Metric]:
+        """The gauges, and whether the database answered; called by Prometheus's client."""
         up = GaugeMetricFamily("gpconnect_database_up", "Whether the database answers.")
         try:
             gauges = list(self.gauges())
@@ -81,6 +82,7 @@ class Condition(Collector):
         yield from (up, kept_aside, *gauges)
 
     def gauges(self) -> Iterator[Metric]:
+        """What the database knows: the audit trail, the diary, generation, locks."""
         now = timezone.now()
         lag = sealing.lag()
         yield GaugeMetricFamily(
@@ -125,6 +127,7 @@ class Condition(Collector):
             )
 
     def lock_waits(self) -> int:
+        """How many connections to PostgreSQL wait for a lock."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity "

@@ -61,6 +61,7 @@ class Replica:
         return float("inf") if self.is_lost else monotonic() - self.complete_to
 
     def may_be_asked(self) -> bool:
+        """Whether it is known to be near enough to the primary."""
         return self.lag() <= self.most_lag
 
     def failed(self, error: Error) -> None:
@@ -138,6 +139,7 @@ class Router:
     """Sends what may be stale to a replica, and everything else to the primary."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
+        """The primary, or for a ReplicaRead what was chosen for it."""
         reading = replicas.current.get()
         if reading is None:
             return DEFAULT_DB_ALIAS
@@ -156,6 +158,7 @@ class Router:
         metrics.STALE_READS.labels(reading.database).inc()
 
     def db_for_write(self, model: type[Model], **hints: Any) -> str:
+        """The primary."""
         return DEFAULT_DB_ALIAS
 
     def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool:
@@ -163,4 +166,5 @@ class Router:
         return True
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        """Replicas get their tables from the primary."""
         return db == DEFAULT_DB_ALIAS

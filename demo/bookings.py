@@ -20,7 +20,7 @@ from practice.services.appointments.changing import appointment_for_change, canc
 from practice.services.audit.recording import Actor, record_done
 
 # (up to so many days ahead, share of slots taken): a diary fills as its days come near.
-SHARES = ((0, 0.65), (2, 0.45), (7, 0.25), (14, 0.12), (21, 0.05))
+SHARES_TAKEN = ((0, 0.65), (2, 0.45), (7, 0.25), (14, 0.12), (21, 0.05))
 MOST_DAYS = 4  # on which one patient has an appointment
 FROM_OUTSIDE = 0.3
 TWO_SLOTS = 0.1
@@ -99,7 +99,7 @@ def free_slots(organisation: Organisation, today: date) -> list[Slot]:
         .filter(
             organisation=organisation,
             start__gte=clock.day_start(today),
-            start__lt=clock.day_end(today + timedelta(days=SHARES[-1][0])),
+            start__lt=clock.day_end(today + timedelta(days=SHARES_TAKEN[-1][0])),
         )
         .order_by("start", "pk")
     )
@@ -107,7 +107,7 @@ def free_slots(organisation: Organisation, today: date) -> list[Slot]:
 
 def share_taken(days_ahead: int) -> float:
     """The part of a day's slots that is taken when the day is so far away."""
-    return next(share for days, share in SHARES if days_ahead <= days)
+    return next(share for days, share in SHARES_TAKEN if days_ahead <= days)
 
 
 def is_alike(one: Slot, other: Slot) -> bool:

@@ -121,6 +121,7 @@ def operations() -> Iterator[Element]:
 
 
 def is_operation(interaction: Interaction) -> bool:
+    """Whether an interaction is an operation, with a dollar sign in its address."""
     return "/$" in interaction.path
 
 

@@ -131,7 +131,7 @@ def check_resource(problems: Sequence[str]) -> None:
 # ---------------------------------------------------------------- from exceptions to codes
 
 # Looked up along the ancestors of a class, so that a new refusal of a known kind has a code too.
-CODES: dict[type[Exception], SpineError] = {
+SPINE_ERRORS: dict[type[Exception], SpineError] = {
     refusals.PracticeError: INVALID_RESOURCE,
     refusals.SwitchedOff: ACCESS_DENIED,
     refusals.NotFound: NO_RECORD_FOUND,
@@ -176,8 +176,8 @@ def from_exception(exc: Exception, *, trace_id: str) -> FHIRError:
     if isinstance(exc, FHIRError):
         return exc
     for ancestor in type(exc).__mro__:
-        if ancestor in CODES:
-            return FHIRError(CODES[ancestor], str(exc))
+        if ancestor in SPINE_ERRORS:
+            return FHIRError(SPINE_ERRORS[ancestor], str(exc))
         if ancestor in FRAMEWORK_ERRORS:
             error, diagnostics = FRAMEWORK_ERRORS[ancestor]
             return FHIRError(error, diagnostics)

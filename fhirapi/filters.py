@@ -134,11 +134,13 @@ class SearchField(forms.Field):
         raise NotImplementedError
 
     def once(self, values: list[str]) -> str:
+        """The one value; a parameter that was sent several times is refused."""
         if len(values) > 1:
             self.refuse("must be sent once only")
         return values[0]
 
     def refuse(self, rule: str) -> NoReturn:
+        """Refuse the parameter for breaking a rule, such as "must be free"."""
         raise FHIRError(INVALID_PARAMETER, f"The parameter {self.name} {rule}.")
 
 

@@ -21,7 +21,7 @@ from fhirapi.errors import (
     UNSUPPORTED_MEDIA_TYPE,
     FHIRError,
 )
-from fhirapi.renderers import NAMES, NAMESPACE, Format, media_type
+from fhirapi.renderers import FORMATS_BY_MEDIA_TYPE, NAMESPACE, Format, media_type
 from fhirapi.resources.common import Element
 from fhirapi.validation import (
     EXTENSION_OF_PRIMITIVE,
@@ -63,7 +63,7 @@ def body_format(request: HttpRequest) -> Format:
     if not header.strip():
         raise FHIRError(BAD_REQUEST, "The Content-Type header is missing.")
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", header, flags=re.IGNORECASE)
-    known = NAMES.get(media_type(header))
+    known = FORMATS_BY_MEDIA_TYPE.get(media_type(header))
     if known is None or (charset and charset[1].lower() not in {"utf-8", "utf8"}):
         raise FHIRError(
             UNSUPPORTED_MEDIA_TYPE,

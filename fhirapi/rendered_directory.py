@@ -20,7 +20,7 @@ from practice.reads.slot_search import Version
 class RenderedResources:
     """Resources of one type as JSON. ``read`` renders those of a practice that have certain ids."""
 
-    MOST = 50_000  # less than a kilobyte each
+    MOST_KEPT = 50_000  # less than a kilobyte each
 
     def __init__(self, read: Callable[[Organisation, Collection[int]], Iterable[Element]]) -> None:
         self.read = read
@@ -39,7 +39,7 @@ class RenderedResources:
 
     def keep(self, practice: Organisation, version: Version, json: bytes) -> None:
         """Keep the JSON of a version; all is thrown away when there is too much."""
-        if len(self.kept) >= self.MOST:
+        if len(self.kept) >= self.MOST_KEPT:
             self.kept.clear()
         self.kept[practice.pk, version] = json
 

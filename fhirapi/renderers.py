@@ -29,7 +29,7 @@ class Format(Enum):
         return f"{self.value};charset=utf-8"
 
 
-NAMES = {
+FORMATS_BY_MEDIA_TYPE = {
     "application/fhir+json": Format.JSON,
     "application/json": Format.JSON,
     "text/json": Format.JSON,
@@ -37,7 +37,7 @@ NAMES = {
     "application/xml": Format.XML,
     "text/xml": Format.XML,
 }
-SHORT_NAMES = {"json": Format.JSON, "xml": Format.XML}
+FORMATS_BY_SHORT_NAME = {"json": Format.JSON, "xml": Format.XML}
 
 SMALLEST_WORTH_COMPRESSING = 1024  # bytes
 
@@ -63,8 +63,8 @@ def negotiate(request: HttpRequest) -> Format | None:
     """
     wanted = media_type(request.GET.get("_format", ""))
     if wanted:
-        return NAMES.get(wanted) or SHORT_NAMES.get(wanted)
-    own = NAMES.get(media_type(request.META.get("CONTENT_TYPE", "")), Format.JSON)
+        return FORMATS_BY_MEDIA_TYPE.get(wanted) or FORMATS_BY_SHORT_NAME.get(wanted)
+    own = FORMATS_BY_MEDIA_TYPE.get(media_type(request.META.get("CONTENT_TYPE", "")), Format.JSON)
     accept = request.headers.get("Accept", "").strip()
     return accepted(accept, preferred=own) if accept else own
 
@@ -78,7 +78,7 @@ def accepted(accept: str, *, preferred: Format) -> Format | None:
     ranges = [(media, (quality, -place)) for place, (media, quality) in enumerate(listed(accept))]
 
     def liking(candidate: Format) -> tuple[float, bool, int]:
-        exact = [rank for media, rank in ranges if NAMES.get(media) is candidate]
+        exact = [rank for media, rank in ranges if FORMATS_BY_MEDIA_TYPE.get(media) is candidate]
         partial = [rank for media, rank in ranges if media in {"application/*", "text/*"}]
         anything = [rank for media, rank in ranges if media == "*/*"]
         quality, place = max(exact or partial or anything or [(0.0, 0)])
@@ -171,7 +171,7 @@ ESCAPES = {
     "\n": "&#10;",
     "\r": "&#13;",
 }
-SPECIAL = re.compile('[\x00-\x1f&<>"\ud800-\udfff\ufffe\uffff]')
+TO_BE_ESCAPED = re.compile('[\x00-\x1f&<>"\ud800-\udfff\ufffe\uffff]')
 
 
 def to_xml(resource: Element) -> bytes:
@@ -254,6 +254,6 @@ def escape(value: JSON) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     text = value if isinstance(value, str) else str(value)
-    if SPECIAL.search(text):
-        return SPECIAL.sub(lambda found: ESCAPES.get(found[0], "\ufffd"), text)
+    if TO_BE_ESCAPED.search(text):
+        return TO_BE_ESCAPED.sub(lambda found: ESCAPES.get(found[0], "\ufffd"), text)
     return text

@@ -184,7 +184,7 @@ def one_problem(value: object, element: Definition, path: str) -> Iterator[str]:
 
 WHOLE_NUMBERS = ("integer", "unsignedInt", "positiveInt")
 # The types whose JSON values are no texts: which kinds they are, and the rule in words.
-NOT_TEXT: dict[str, tuple[tuple[type, ...], str]] = {
+JSON_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "boolean": ((bool,), "must be true or false"),
     "decimal": ((int, float), "must be a number"),
     **dict.fromkeys(WHOLE_NUMBERS, ((int,), "must be a whole number")),
@@ -203,7 +203,7 @@ def is_narrative(text: str) -> bool:
 
 
 # The types whose texts have a form that fhir.resources does not check.
-FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+TEXT_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "id": (re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch, "is not a FHIR id"),
     "uri": (re.compile(r"\S*").fullmatch, "is not a URI"),
     "base64Binary": (re.compile(r"[A-Za-z0-9+/\s]+={0,2}").fullmatch, "is not base64"),
@@ -216,8 +216,8 @@ def broken_rule(value: object, type_name: str) -> str:
 
     Only what fhir.resources leaves out: kinds of JSON values, and the form of free text and ids.
     """
-    if type_name in NOT_TEXT:
-        kinds, rule = NOT_TEXT[type_name]
+    if type_name in JSON_KINDS:
+        kinds, rule = JSON_KINDS[type_name]
         return "" if type(value) in kinds else rule
     if not isinstance(value, str):
         return f"must be a string holding a FHIR {type_name}"
@@ -229,8 +229,8 @@ def broken_rule(value: object, type_name: str) -> str:
         return "is too long"
     if type_name not in FREE_TEXT and value != value.strip():
         return "must not begin or end with a space"
-    if type_name in FORMS:
-        has_form, rule = FORMS[type_name]
+    if type_name in TEXT_FORMS:
+        has_form, rule = TEXT_FORMS[type_name]
         return "" if has_form(value) else rule
     return ""
 

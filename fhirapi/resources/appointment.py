@@ -135,7 +135,7 @@ class Texts(TypedDict):
 
 
 # By the page (BOOK-016, BOOK-017) or by the profile (BOOK-018), and what a reader must not ignore.
-FORBIDDEN = (
+FORBIDDEN_ELEMENTS = (
     "reason",
     "specialty",
     "appointmentType",
@@ -190,7 +190,9 @@ def check_form(body: Element) -> None:
     """Refuse what the profile refuses, whichever interaction it comes with."""
     if PROFILE not in body.get("meta", {}).get("profile", []):
         refuse_resource(f"Appointment.meta.profile must contain {PROFILE}.")
-    check_resource([f"Appointment.{name} must not be sent." for name in FORBIDDEN if name in body])
+    check_resource(
+        [f"Appointment.{name} must not be sent." for name in FORBIDDEN_ELEMENTS if name in body]
+    )
     required = ("status", "description", "start", "end", "slot", "participant")
     check_resource([f"Appointment.{name} is required." for name in required if not body.get(name)])
     if body["status"] not in terminology.value_set("appointment_status").codes:
@@ -271,6 +273,7 @@ def actors_of(body: Element) -> dict[str, list[int]]:
 
 
 def one_actor(actors: dict[str, list[int]], kind: str) -> int:
+    """The id of the one participant of a type; none or several are refused."""
     found = actors.get(kind, [])
     if len(found) != 1:
         refuse_resource(f"Appointment.participant must contain exactly one {kind}.")

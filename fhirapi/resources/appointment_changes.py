@@ -67,6 +67,7 @@ def differences(body: Element, stored: Element) -> list[str]:
 
 
 def changed_elements(body: Element, stored: Element) -> Iterator[str]:
+    """The names of elements that differ, as far as they may not."""
     for name in ("start", "end", "created"):
         sent = parse_instant(body[name], f"Appointment.{name}") if name in body else None
         if name == "created" and sent:
@@ -92,10 +93,12 @@ def changed_elements(body: Element, stored: Element) -> Iterator[str]:
 
 
 def references(elements: Iterable[Element]) -> list[str]:
+    """What the elements refer to, in an order of its own."""
     return sorted(element.get("reference") or "" for element in elements)
 
 
 def pairs(identifiers: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
+    """System and value of each identifier, in an order of its own."""
     return sorted((each["system"], each["value"]) for each in identifiers)
 
 
@@ -110,6 +113,7 @@ def same_participants(body: Element, stored: Element) -> bool:
 
 
 def role_codes(roles: Iterable[Element]) -> set[tuple[str | None, str | None]]:
+    """The codes in extensions of the practitioner role."""
     return {
         (coding.get("system"), coding.get("code"))
         for role in roles
@@ -118,4 +122,5 @@ def role_codes(roles: Iterable[Element]) -> set[tuple[str | None, str | None]]:
 
 
 def channel_codes(channels: Iterable[Element]) -> set[str | None]:
+    """The codes in extensions of the delivery channel."""
     return {channel.get("valueCode") for channel in channels}

@@ -39,7 +39,7 @@ class Registration(TypedDict):
 
 
 # The page's list of fields, and what parts of them it means; everything else must not be sent.
-ALLOWED = {
+ALLOWED_PARTS = {
     "Patient": {
         *("resourceType", "id", "meta", "extension", "identifier", "name"),
         *("telecom", "gender", "birthDate", "address"),
@@ -52,7 +52,7 @@ ALLOWED = {
 }
 PHONE_USES = ("home", "work", "mobile", "temp")
 ADDRESS_USES = ("home", "temp")
-KEPT_IN = {
+STORED_IN = {
     "prefix": (Patient, "prefix"),
     "given": (Patient, "given_names"),
     "family": (Patient, "family_name"),
@@ -120,12 +120,13 @@ def forbidden(element: Element, kind: str, path: str) -> Iterator[str]:
 
     What stands beside a primitive (``_birthDate``) is an extension, and so is not listed either.
     """
-    for name in sorted(element.keys() - ALLOWED[kind]):
+    for name in sorted(element.keys() - ALLOWED_PARTS[kind]):
         yield f"{path}.{name.removeprefix('_')} must not be sent."
 
 
 def too_long(value: str, element: str, path: str) -> Iterator[str]:
-    model, column = KEPT_IN[element]
+    """A problem if a text does not fit into the column that it is stored in."""
+    model, column = STORED_IN[element]
     longest: int = getattr(model, column).field.max_length
     if len(value) > longest:
         yield f"{path}.{element} must not be longer than {longest} characters."
@@ -137,6 +138,7 @@ def texts(element: Element, name: str) -> list[str]:
 
 
 def profile_problems(patient: Element) -> Iterator[str]:
+    """The profile is named, and nothing is sent that the page does not list."""
     if PROFILE not in patient.get("meta", {}).get("profile", []):
         yield f"Patient.meta.profile must contain {PROFILE}."
     yield from forbidden(patient, "Patient", "Patient")
@@ -190,6 +192,7 @@ def person_problems(patient: Element, *, today: date) -> Iterator[str]:
 
 
 def full_date(text: str) -> date | None:
+    """A date of the form yyyy-mm-dd that exists, or None."""
     try:
         return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
     except ValueError:
@@ -251,7 +254,7 @@ def language_problems(patient: Element) -> Iterator[str]:
         parts = sent.get("extension", [])
         urls = [part.get("url") for part in parts]
         path = "Patient.extension(nhsCommunication)"
-        if len(set(urls)) != len(urls) or not set(urls) <= ALLOWED["nhsCommunication"]:
+        if len(set(urls)) != len(urls) or not set(urls) <= ALLOWED_PARTS["nhsCommunication"]:
             yield f"{path} may only have one language and one interpreterRequired."
         codings = [
             coding
@@ -270,10 +273,12 @@ def language_problems(patient: Element) -> Iterator[str]:
 
 
 def telecom_details(sent: Element) -> TelecomDetails:
+    """A telecom that was checked, as the service wants it."""
     return {"system": sent["system"], "value": sent["value"], "use": sent.get("use", "home")}
 
 
 def address_details(sent: Element) -> AddressDetails:
+    """An address that was checked, as the service wants it."""
     return {
         "use": sent["use"],
         "type": sent.get("type", ""),
@@ -286,6 +291,7 @@ def address_details(sent: Element) -> AddressDetails:
 
 
 def language_details(sent: Element) -> LanguageDetails:
+    """A language that was checked, as the service wants it."""
     published = terminology.value_set("human_language")
     parts = {part["url"]: part for part in sent["extension"]}
     codes = [

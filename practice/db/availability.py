@@ -1,7 +1,12 @@
-"""The database is out of reach: how one notices, and that not everybody waits for it.
+"""Whether the database can be reached, and who may wait for it while it cannot.
 
-Both doors ask here: a thread that waits in vain for a connection serves nobody, through whichever
-door its request came.
+Both doors ask here. A thread that waits for a connection that does not come serves nobody, so while
+there is no connection most requests are answered with 503 at once, without asking the database.
+
+What begins such an outage: a query that got no connection (``note_failure``). What ends it: every
+PAUSE_SECONDS one request is let through to try; as soon as one of them has its first query answered
+(the end of ``database_within_reach``), all requests are let through again. Nothing need be
+restarted. Each process finds this out by itself.
 """
 
 import threading
@@ -16,42 +21,45 @@ RETRY_AFTER_SECONDS = 2
 
 
 class NoConnection(OperationalError):
-    """The database could not be reached a moment ago, and this request did not try again."""
+    """The database could not be reached a moment ago, so this request did not ask it."""
 
 
 def is_away(exc: BaseException | None) -> bool:
-    """Whether the fault is the database's, out of reach or read-only, and will pass."""
+    """Whether the fault is one of the database that will pass: out of reach, or read-only."""
     return isinstance(exc, (OperationalError, InterfaceError)) or is_read_only(exc)
 
 
 def is_read_only(exc: BaseException | None) -> bool:
-    """Whether the database may only be read, as a replica that has not taken over yet."""
+    """Whether the database refused to write: a replica that is not yet the primary."""
     return getattr(getattr(exc, "__cause__", None), "sqlstate", None) == "25006"
 
 
 def is_unreachable(exc: BaseException | None) -> bool:
-    """Whether there was no connection to the database, so that asking again means waiting again."""
+    """Whether there was no connection to the database; asking again would mean waiting again."""
     return isinstance(exc, NoConnection) or isinstance(getattr(exc, "__cause__", None), PoolTimeout)
 
 
 class Outage:
-    """While the database is out of reach, one request at a time finds out whether it still is.
+    """Whether the database is out of reach, and when the next request may try it.
 
-    The others are refused at once: each thread of the server would otherwise wait for a connection
-    that does not come. Known to this process only.
+    One request at a time tries; the others are refused at once. Known to this process only.
     """
 
     PAUSE_SECONDS = 1.0
-    LONGEST_TRY_SECONDS = 10.0  # longer than the pool waits; a try that is never heard of again
+    # After this the next request tries, though the one before has not said how it went. Longer than
+    # the pool of connections waits.
+    LONGEST_TRY_SECONDS = 10.0
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.next_try: float | None = None
 
     def begin(self, *, at: float | None = None) -> None:
+        """There was no connection: let nobody ask for PAUSE_SECONDS."""
         self.next_try = (time.monotonic() if at is None else at) + self.PAUSE_SECONDS
 
     def end(self) -> None:
+        """The database has answered: let everybody ask."""
         self.next_try = None
 
     def may_ask(self, *, at: float | None = None) -> bool:
@@ -83,7 +91,7 @@ def would_block() -> bool:
 
 
 def note_failure(fault: BaseException | None) -> None:
-    """Let the others know of a fault, if it is that there was no connection."""
+    """Begin an outage for all requests of this process, if the fault is a missing connection."""
     if is_unreachable(fault):
         outage.begin()
 

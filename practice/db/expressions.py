@@ -1,4 +1,4 @@
-"""Expressions that both databases understand, each in its own words."""
+"""SQL expressions that PostgreSQL and SQLite write differently."""
 
 from collections.abc import Callable
 from typing import Any

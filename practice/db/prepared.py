@@ -1,8 +1,8 @@
 """Statements that are built once and sent many times, with other values each time.
 
 Building a query set and turning it into SQL costs a millisecond or more, whatever it finds: more
-than the database takes to answer. A Prepared query keeps the SQL that the ORM made, with gaps where
-its Parameters stood, so that there is one definition of the query and none of it is paid twice.
+than the database takes to answer. A Prepared query keeps the SQL that the ORM made, with a gap for
+each QueryParameter: the query is defined once, as a query set, and turned into SQL once.
 PostgreSQL, too, keeps such a statement with its plan (config.settings.database).
 """
 
@@ -94,8 +94,8 @@ class Among(Lookup):
 class Prepared(Generic[Found]):
     """The SQL of a query set, made when it is first asked for on each database.
 
-    ``build`` returns it with Parameters for what changes; it must not depend on anything else. As
-    everywhere, the routers choose the database unless it is named.
+    ``build`` returns it with a QueryParameter for what changes, and must not depend on anything
+    else. As everywhere, the routers choose the database unless it is named.
     """
 
     def __init__(self, build: Callable[[], QuerySet[Found, Any]]) -> None:
@@ -104,10 +104,11 @@ class Prepared(Generic[Found]):
 
     @cached_property
     def model(self) -> type[Found]:
+        """The model whose rows the query finds."""
         return self.build().model
 
     def rows(self, using: str = "", /, **values: object) -> list[Row]:
-        """All rows of the query for these values of its Parameters, as tuples."""
+        """All rows of the query for these values of its parameters, as tuples."""
         using = using or router.db_for_read(self.model)
         return self._query(using).rows(using, values)
 
@@ -128,7 +129,7 @@ class Prepared(Generic[Found]):
 
 
 class PreparedUpdate(Generic[Found]):
-    """The SQL of ``update`` on the rows of a query set; both may hold Parameters."""
+    """The SQL of ``update`` on the rows of a query set; both may hold parameters."""
 
     def __init__(self, build: Callable[[], QuerySet[Found, Any]], **changes: object) -> None:
         self.build, self.changes = build, changes
@@ -285,7 +286,7 @@ def _written(compiler: SQLCompiler) -> Statement:
 def _filled(
     parameters: Iterable[object], values: dict[str, object], connection: BaseDatabaseWrapper
 ) -> list[object]:
-    """The values of a statement, those of its Parameters from ``values``."""
+    """The values of a statement, those of its parameters from ``values``."""
     return [
         part.adapted(values[part.name], connection) if isinstance(part, QueryParameter) else part
         for part in parameters

@@ -1,8 +1,7 @@
-"""Reads that may be a moment old.
+"""Reads that may be a moment old, and so may be answered by a replica.
 
-Every query is answered by the primary database, and so sees what was written just before. Only what
-is read through ``from_replica`` may come from a copy of it; which one is for a database router to
-say (config.replicas).
+Every other query is answered by the primary database, and sees what was written just before. Which
+replica answers is chosen by a database router (config.replicas).
 """
 
 from collections.abc import Callable
@@ -17,16 +16,17 @@ Result = TypeVar("Result")
 
 @dataclass
 class ReplicaRead:
-    """One stale read. A router chooses, at the first query, which database answers all of it.
+    """One read that may be stale. At its first query a router chooses who answers all of it.
 
-    ``failed`` is to be told when that database could not; None where there is no other to ask.
+    ``database`` is the one chosen. ``failed`` is called with the error if it could not answer; it
+    is None where the primary was chosen, and there is no other to ask.
     """
 
     database: str = ""
     failed: Callable[[Error], None] | None = None
 
 
-current: ContextVar[ReplicaRead | None] = ContextVar("stale_reading", default=None)
+current: ContextVar[ReplicaRead | None] = ContextVar("replica_read", default=None)
 
 
 def from_replica(read: Callable[[], Result]) -> Result:

@@ -1,4 +1,4 @@
-"""How a change becomes all or nothing, by itself or as part of a request that is one change."""
+"""All or nothing: a service by itself, or a request whose steps are one change."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +16,10 @@ _ends_with_any_failure: ContextVar[bool] = ContextVar("ends_with_any_failure", d
 
 @contextmanager
 def single_transaction() -> Iterator[None]:
-    """A transaction that every exception inside it ends: nobody within catches one and goes on.
+    """A transaction that any exception inside it ends and undoes.
 
-    So its steps need no savepoints, each of which is two more journeys to the database.
+    Nothing within may catch the exception of a step and go on. So the steps need no savepoints,
+    which would be two more journeys to the database for each.
     """
     with transaction.atomic():
         token = _ends_with_any_failure.set(True)

@@ -172,7 +172,7 @@ def test_no_refusal_is_a_surprise(refusal):
     """Also those not yet written: a new one has the code of its nearest ancestor, and words."""
     response = answer_to(refusal())
 
-    assert spine_code(response) in {error.code for error in errors.CODES.values()}
+    assert spine_code(response) in {error.code for error in errors.SPINE_ERRORS.values()}
     assert diagnostics(response)
 
 

@@ -140,7 +140,7 @@ def test_one_practice_does_not_see_what_is_kept_for_another():
 
 
 def test_memory_has_an_end(monkeypatch):
-    monkeypatch.setattr(RenderedResources, "MOST", 2)
+    monkeypatch.setattr(RenderedResources, "MOST_KEPT", 2)
     shelf = Shelf()
     shelf.versions[3] = 1
 

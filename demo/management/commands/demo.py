@@ -126,4 +126,5 @@ def search(practice: Organisation, address: str, *, now: datetime) -> str:
 
 
 def service_root(practice: Organisation, address: str) -> str:
+    """The address of a practice's FHIR base."""
     return f"{address}/{practice.ods_code}/STU3/1/gpconnect"
