@@ -239,7 +239,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("practice/colours.css"),
         lambda request: static("practice/sign_in.css"),
-        lambda request: static("practice/admin.css"),
+        lambda request: static("practice/site.css"),
         lambda request: static("practice/figures.css"),
     ],
     "SCRIPTS": [
