@@ -8,7 +8,6 @@ its own transaction, with old and new values. Each page that shows patients is a
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -32,6 +31,7 @@ from practice.models import (
     Practitioner,
 )
 from practice.models.common import Versioned
+from practice.services.audit.changes import plain
 from practice.services.audit.recording import patient_id_of, record_done
 from practice.site.people import actor_of, only_own, practice_of, sole_practice
 from practice.site.shown import record_shown
@@ -62,17 +62,6 @@ def tones(**by_key: str) -> dict[str, str | None]:
 # ---------------------------------------------------------------- what was changed
 
 NEVER_AUDITED = {"password"}
-
-
-def plain(value: Any) -> Any:
-    """Return a form's value as the audit trail keeps it: text, numbers and lists of these."""
-    if isinstance(value, Model):
-        return f"{value} ({value.pk})"
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, QuerySet | list | tuple):
-        return [plain(item) for item in value]
-    return value
 
 
 def form_changes(form: forms.ModelForm, *, change: bool) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from practice.exceptions import DiaryRefused, LocationNotFound, PlanChanged, Pra
 from practice.models import Appointment, Closure, Schedule, ScheduleQuerySet
 from practice.reads import directory
 from practice.services.audit.recording import Actor, record_done
+from practice.services.closures.changing import check_kind
 from practice.services.generation.closed_times import closures_of
 from practice.services.generation.plans import Action, Plan, Scope, SessionPlan, Skipped, WeekPlan
 from practice.services.generation.runs import apply_week, retry_on_conflict
@@ -130,6 +131,7 @@ def _check(closure: Closure) -> None:
         .exists()
     ):
         raise PractitionerNotFound
+    check_kind(closure)
     first, last = closure.period
     if last <= first:
         raise DiaryRefused("The closure ends before it starts.")

@@ -1,10 +1,13 @@
 """Taking a closure away: what it took from the diary comes back, where nothing else is closed."""
 
-from datetime import datetime, timedelta
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from practice import clock
 from practice.clock import moment, seconds
-from practice.exceptions import HolderElsewhere, NotFound
+from practice.exceptions import HolderElsewhere, NotFound, PlanChanged
 from practice.models import Closure, GenerationRun, Organisation, Schedule
 from practice.services.audit.recording import Actor
 from practice.services.closures.closing import (
@@ -18,10 +21,12 @@ from practice.services.closures.closing import (
 )
 from practice.services.diary import check_holder_is_free
 from practice.services.generation.closed_times import Closed, closures_of
+from practice.services.generation.planner import week_plans
 from practice.services.generation.plans import (
     Action,
     HeldAppointment,
     Plan,
+    Scope,
     SessionPlan,
     Skipped,
     SlotChange,
@@ -32,13 +37,47 @@ from practice.services.generation.stored_sessions import slots_and_bookings, tit
 from practice.services.locks import lock_practice, lock_slots_of_days
 
 
+@dataclass(frozen=True)
+class Return:
+    """What a closure's going would bring back: of what was made by hand, and of templates."""
+
+    by_hand: Plan
+    generated: Plan | None
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The numbers of both together, by the names of GenerationRun where it has them."""
+        return self.by_hand.counts + (self.generated.counts if self.generated else Counter())
+
+    @property
+    def digest(self) -> str:
+        """A short text that differs when anything that would come back differs."""
+        generated = self.generated.digest if self.generated else ""
+        return hashlib.sha256(f"{self.by_hand.digest} {generated}".encode()).hexdigest()
+
+
+def plan_return(closure: Closure, *, now: datetime) -> Return:
+    """Say what opening again would bring back. Nothing is written."""
+    dates = _dates_to_generate(closure, now)
+    if dates is None:
+        return Return(plan_reopening(closure, now), None)
+    scope = Scope(closure.organisation, *dates, now, without_closure=closure.pk)
+    return Return(plan_reopening(closure, now), Plan(scope, tuple(week_plans(scope))))
+
+
 def reopen(
-    *, organisation: Organisation, closure_id: int, actor: Actor, now: datetime
+    *,
+    organisation: Organisation,
+    closure_id: int,
+    actor: Actor,
+    now: datetime,
+    digest: str | None = None,
 ) -> GenerationRun | None:
     """Take a closure away, and bring back what it took; return the run that filled the diary.
 
     Sessions made by hand are restored as they were. Those of templates are generated again, as far
-    ahead as the diary reaches; beyond that there is nothing to do. Raises NotFound.
+    ahead as the diary reaches; beyond that there is nothing to do. ``digest`` is that of the return
+    that was shown. Raises NotFound, and PlanChanged when something else would now come back.
     """
 
     def do(lock_slots_first: bool) -> Closure:
@@ -48,6 +87,8 @@ def reopen(
             raise NotFound("There is no such closure at this practice.")
         if lock_slots_first:
             lock_slots_of_days(organisation, *days_met(closure))
+        if digest is not None and plan_return(closure, now=now).digest != digest:
+            raise PlanChanged
         plan = plan_reopening(closure, now)
         record_closure("closure.delete", closure, plan, actor, now)
         closure.delete()
@@ -55,8 +96,20 @@ def reopen(
         return closure
 
     closure = retry_on_conflict(do)
+    dates = _dates_to_generate(closure, now)
+    if dates is None:
+        return None
+    first, last = dates
+    return generate(organisation=organisation, from_date=first, to_date=last, actor=actor, now=now)
+
+
+def _dates_to_generate(closure: Closure, now: datetime) -> tuple[date, date] | None:
+    """The days of a closure that are not over and that the diary has reached; None: there are none.
+
+    How far the diary reaches, the last session of a template says.
+    """
     reach = (
-        Schedule.objects.filter(organisation=organisation, template__isnull=False)
+        Schedule.objects.filter(organisation=closure.organisation_id, template__isnull=False)
         .order_by("-date")
         .values_list("date", flat=True)
         .first()
@@ -65,8 +118,7 @@ def reopen(
     first = max(first, clock.today(now) - timedelta(days=1))
     if reach is None or min(reach, last) < first:
         return None
-    last = min(reach, last)
-    return generate(organisation=organisation, from_date=first, to_date=last, actor=actor, now=now)
+    return first, min(reach, last)
 
 
 def plan_reopening(closure: Closure, now: datetime) -> Plan:

@@ -139,9 +139,13 @@ class WeekPlanner:
         )
         # A session may last into the day after its own.
         until = self.last + timedelta(days=2)
-        saved = Closure.objects.filter(
-            organisation=organisation, start_date__lte=until, end_date__gte=self.first
-        ).order_by("pk")
+        saved = (
+            Closure.objects.filter(
+                organisation=organisation, start_date__lte=until, end_date__gte=self.first
+            )
+            .exclude(pk__in=[scope.without_closure or 0])
+            .order_by("pk")
+        )
         self.closures = [
             *saved,
             *unseeded(organisation=organisation, through=scope.to_date, now=scope.now),

@@ -210,13 +210,17 @@ COUNTED = (
 
 @dataclass(frozen=True)
 class Scope:
-    """For which dates and templates (all, when None) something is planned, and at which moment."""
+    """For which dates and templates (all, when None) something is planned, and at which moment.
+
+    ``without_closure`` is the id of a closure that is planned to go: it closes nothing.
+    """
 
     organisation: Organisation
     from_date: date
     to_date: date
     now: datetime
     template_ids: frozenset[int] | None = None
+    without_closure: int | None = None
 
     def weeks(self) -> Iterator[tuple[date, date]]:
         """The dates in stretches of at most seven days, first and last of each."""
