@@ -58,28 +58,25 @@ def entry(title: str, icon: str, model: str, hint: str) -> dict[str, Any]:
     }
 
 
-def may_open(name: str, *more: str) -> Callable[[HttpRequest], bool]:
-    """Return a condition for a menu entry: whoever the page itself lets in sees it.
-
-    ``more`` are permissions that it asks for at this address beyond the one that it names.
-    """
+def may_open(name: str) -> Callable[[HttpRequest], bool]:
+    """Return a condition for a menu entry: whoever the page itself lets in sees it."""
 
     def condition(request: HttpRequest) -> bool:
         from practice.staff.urls import urlpatterns  # the pages use models, which load later
 
         view: Any = next(each.callback for each in urlpatterns if each.name == name)
-        return request.user.has_perms([view.view_class.permission, *more])
+        return request.user.has_perm(view.view_class.permission)
 
     return condition
 
 
-def page(title: str, icon: str, name: str, hint: str, *more: str) -> dict[str, Any]:
-    """Return a menu entry that leads to a day-to-day page; ``more``: see may_open."""
+def page(title: str, icon: str, name: str, hint: str) -> dict[str, Any]:
+    """Return a menu entry that leads to a day-to-day page."""
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{name}"),
-        "permission": may_open(name, *more),
+        "permission": may_open(name),
         "hint": hint,
     }
 
@@ -117,33 +114,19 @@ NAVIGATION = [
                 "Templates",
                 "calendar_view_week",
                 "practice.sessiontemplate",
-                "Sessions that repeat",
+                "Sessions that repeat: build, change, end",
             ),
-            page(
-                "Build a template",
-                "view_timeline",
-                "build_template",
-                "A session from blocks, and what applying it would do",
-                "practice.add_sessiontemplate",
-            ),
-            page(
-                "Apply templates",
-                "published_with_changes",
-                "apply_templates",
-                "See what it would do to the diary, then do it",
-            ),
-            page(
-                "Close a time",
-                "sick",
-                "close",
-                "Off sick, leave: see whom it meets before it does",
-            ),
-            entry("Closures", "event_busy", "practice.closure", "Bank holidays, leave, sickness"),
             entry(
-                "Generation runs",
+                "Closures",
+                "event_busy",
+                "practice.closure",
+                "Off sick, leave, bank holidays: close a time, open it again",
+            ),
+            entry(
+                "Generation",
                 "published_with_changes",
                 "practice.generationrun",
-                "What became of the templates",
+                "Apply templates to the diary, and what became of them",
             ),
         ],
     },
@@ -162,17 +145,11 @@ NAVIGATION = [
                 "utilisation",
                 "Offered, booked, missed, unused",
             ),
-            page(
+            entry(
                 "Who may book what",
                 "lock_open",
-                "access",
-                "Each profile, where it is set, places left",
-            ),
-            entry(
-                "Access profiles",
-                "key",
                 "practice.accessprofile",
-                "Which organisations, and how many slots",
+                "Each access profile, where it is set, places left",
             ),
         ],
     },
@@ -238,10 +215,9 @@ UNFOLD = {
     },
     "STYLES": [
         lambda request: static("practice/colours.css"),
-        lambda request: static("practice/theme.css"),
-        lambda request: static("practice/components.css"),
-        lambda request: static("practice/site.css"),
         lambda request: static("practice/sign_in.css"),
+        lambda request: static("practice/admin.css"),
+        lambda request: static("practice/figures.css"),
     ],
     "SCRIPTS": [
         lambda request: static("practice/security.js"),

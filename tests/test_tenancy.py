@@ -540,7 +540,8 @@ def own_arguments(world: World, entry: Any) -> dict[str, Any]:
     for name in entry.pattern.converters:
         kind = f"practice_{name}"
         if kind not in world.own:
-            kind = "practice_slot" if "slot" in entry.name else "practice_appointment"
+            named = (each for each in world.own if entry.name.startswith(each))
+            kind = next(named, "practice_appointment")
         found[name] = world.own[kind].pk
     return found
 
@@ -552,7 +553,8 @@ NOT_IDS = (
     "expected_version first from go gp_connect_bookable kind last minimum_notice_minutes minutes "
     "name note nth_of_month ods_code offered organisation_type other_week page position "
     "practitioner_role q reached reason runs_on_bank_holidays seen session_name shown_at "
-    "slot_count slot_minutes slot_type start start_date start_time to version view weekdays"
+    "last_date slot_count slot_minutes slot_type start start_date start_time to version view "
+    "weekdays"
 )
 KINDS_ON_PAGES = (
     "accessprofile appointment closure location organisation patient practitioner schedule "

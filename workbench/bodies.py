@@ -5,7 +5,6 @@ from typing import Any
 
 from fhirapi.resources import appointment, organization
 from fhirapi.resources import patient as patient_resource
-from fhirapi.resources.booking_organisation import BOOKING_ORGANISATION
 from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, uk_time
 from practice import terminology
 from practice.models import Patient, Slot
@@ -46,7 +45,7 @@ def appointment_body(
         "contained": [organisation or booking_organisation()],
         "extension": [
             {
-                "url": BOOKING_ORGANISATION,
+                "url": appointment.BOOKING_ORGANISATION,
                 "valueReference": {"reference": "#1"},
             }
         ],

@@ -19,6 +19,7 @@ from practice.models import (
     AccessProfile,
     Appointment,
     Closure,
+    GenerationRun,
     Location,
     Organisation,
     Patient,
@@ -225,6 +226,19 @@ def make_closure(organisation: Organisation | None = None, **overrides: Any) -> 
         "end_date": overrides.get("start_date") or tomorrow(),
     }
     return Closure.objects.create(**{**fields, **overrides})
+
+
+def make_generation_run(
+    organisation: Organisation | None = None, **overrides: Any
+) -> GenerationRun:
+    """Keep the record of a run that did nothing, in January 2026."""
+    fields = {
+        "organisation": organisation or the_organisation(),
+        "from_date": date(2026, 1, 1),
+        "to_date": date(2026, 1, 31),
+        "started_at": timezone.now(),
+    }
+    return GenerationRun.objects.create(**{**fields, **overrides})
 
 
 # ---------------------------------------------------------------- the diary

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from unfold.decorators import display
 
 from practice import terminology
 from practice.admin.base import PracticeAdmin, PracticeForm
@@ -43,33 +42,12 @@ class AccessProfileForm(PracticeForm):
         return cleaned
 
 
-def who_in_words(profile: AccessProfile) -> str:
-    """Return whom a profile admits: Urgent Care that are also A20047, or B81617."""
-    types = " or ".join(
-        terminology.value_set("organisation_type").display(code)
-        for code in profile.organisation_types
-    )
-    codes = ", ".join(profile.ods_codes)
-    if types and codes:
-        return f"{types}, and of these only {codes}"
-    return types or codes or "Everybody"
-
-
-def limits_in_words(profile: AccessProfile) -> str:
-    """Return how many slots may be taken: 3 a session, 10 a week."""
-    limits = (
-        (profile.slots_per_session, "session"),
-        (profile.slots_per_day, "day"),
-        (profile.slots_per_week, "week"),
-    )
-    return ", ".join(f"{limit} a {period}" for limit, period in limits if limit) or "No limit"
-
-
 @admin.register(AccessProfile)
 class AccessProfileAdmin(PracticeAdmin):
+    """The form of a profile. Its list is the page that says who may book what (practice.staff)."""
+
     form = AccessProfileForm
-    list_display = ["name", "who", "limits"]
-    list_select_related = ["organisation"]
+    actions = None
     search_fields = ["name", "ods_codes"]
     search_help_text = "Name or ODS code"
     fieldsets = [
@@ -89,11 +67,3 @@ class AccessProfileAdmin(PracticeAdmin):
             },
         ),
     ]
-
-    @display(description="Who may book")
-    def who(self, profile: AccessProfile) -> str:
-        return who_in_words(profile)
-
-    @display(description="Limit")
-    def limits(self, profile: AccessProfile) -> str:
-        return limits_in_words(profile)

@@ -27,8 +27,7 @@ from practice import nhs_number, terminology
 from practice.admin.base import OwnRelatedFilter, OwnTabularInline, ReadOnlyAdmin, tones
 from practice.admin.directory import parse_date
 from practice.admin.filters import WhenFilter
-from practice.admin.pages import PageForm, ask, done, textarea
-from practice.admin.templates import found
+from practice.admin.pages import PageForm, ask, done, found, textarea
 from practice.models import Appointment, AppointmentSlot
 from practice.services.appointments import booking, changing
 from practice.site.people import actor_of

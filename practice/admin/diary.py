@@ -43,8 +43,7 @@ from practice.admin.base import (
 from practice.admin.directory import OFFER_LIMITS
 from practice.admin.filters import WhenFilter
 from practice.admin.offer import obstacles
-from practice.admin.pages import OwnRecordField, PageForm, ask, date_field, done, textarea
-from practice.admin.templates import found
+from practice.admin.pages import OwnRecordField, PageForm, ask, date_field, done, found, textarea
 from practice.models import (
     AccessProfile,
     Appointment,

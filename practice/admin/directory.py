@@ -44,7 +44,7 @@ from practice.models import (
 )
 from practice.reads.patients import VERIFIED
 from practice.services import enablement
-from practice.site.fields import ManyCodesField, NHSNumberField
+from practice.site.fields import OFFER_LIMITS, ManyCodesField, NHSNumberField
 from practice.site.people import actor_of, only_own, sole_practice
 
 ADDRESS: list[Any] = [
@@ -54,7 +54,6 @@ ADDRESS: list[Any] = [
     ("city", "district"),
     ("postal_code", "country"),
 ]
-OFFER_LIMITS: list[Any] = ["booking_window_days", "embargo_minutes", "minimum_notice_minutes"]
 
 # ---------------------------------------------------------------- the practice
 
@@ -102,7 +101,7 @@ class OrganisationAdmin(PracticeAdmin):
             "When others may book",
             {
                 "classes": ["tab"],
-                "fields": OFFER_LIMITS,
+                "fields": tuple(OFFER_LIMITS),
                 "description": "For every slot that other organisations may book, unless its "
                 "template, session or the slot itself says otherwise.",
             },

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Field
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
@@ -106,3 +106,11 @@ def textarea(rows: int = 3, **attrs: Any) -> UnfoldAdminTextareaWidget:
 
 def date_field(label: str, **kwargs: Any) -> forms.DateField:
     return forms.DateField(label=label, widget=UnfoldAdminSingleDateWidget(), **kwargs)
+
+
+def found(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
+    """Return a record of the person's own practices that they may see; anything else is a 404."""
+    record = model_admin.get_object(request, object_id)
+    if record is None or not model_admin.has_view_permission(request, record):
+        raise Http404
+    return record

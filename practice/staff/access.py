@@ -1,25 +1,20 @@
-"""Which organisations may book what: each access profile, where it is set, what is left of it."""
+"""Which organisations may book what: each access profile, where it is set, what is left of it.
 
-from collections import Counter, defaultdict
+This is the list of access profiles; the form of each stands at Django's own addresses.
+"""
+
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from practice import clock
-from practice.admin.access import limits_in_words, who_in_words
-from practice.models import (
-    AccessProfile,
-    Schedule,
-    SessionTemplate,
-    Slot,
-    TemplateBlock,
-)
-from practice.reads import bookability
+from practice import clock, terminology
+from practice.models import AccessProfile, SessionTemplate, TemplateBlock
+from practice.reads import access_profiles, bookability
+from practice.reads.access_profiles import SessionUnder
 from practice.reads.bookability import Usage
 from practice.staff.base import StaffPage
 
@@ -74,22 +69,24 @@ class Profile:
 
 
 class Access(StaffPage):
-    """The page; as many queries for a hundred profiles as for one."""
+    """The page, with ``?q=`` only those that the words occur in: as many queries for any number."""
 
     permission = "practice.view_accessprofile"
     template = "staff/access/page.html"
     title = "Who may book what"
 
     def get(self, request: HttpRequest) -> HttpResponse:
+        words = request.GET.get("q", "")[:100]
         found = {
             profile.pk: Profile(profile)
-            for profile in AccessProfile.objects.filter(organisation=self.practice)
+            for profile in access_profiles.profiles(organisation=self.practice, words=words)
         }
         self.add_templates(found)
         free = self.add_diary(found)
         self.add_places(found)
         return self.render(
             profiles=list(found.values()),
+            words=words,
             open_to_all=free[None],
             is_open=bookability.is_open(self.practice),
             last=self.today + AHEAD,
@@ -97,70 +94,39 @@ class Access(StaffPage):
 
     def add_templates(self, found: dict[int, Profile]) -> None:
         """Where each is set in templates that go on: for the session, and for single blocks."""
-        goes_on = Q(effective_to__isnull=True) | Q(effective_to__gte=self.today)
-        templates = SessionTemplate.objects.filter(
-            goes_on, organisation=self.practice, access_profile__in=found
-        ).select_related("session_holder")
-        for template in templates:
+        practice, today = self.practice, self.today
+        for template in access_profiles.templates_under(found, organisation=practice, today=today):
             found[template.access_profile_id].templates.append(template)  # type: ignore[index]
-        blocks = (
-            TemplateBlock.objects.filter(
-                template__in=SessionTemplate.objects.filter(goes_on, organisation=self.practice),
-                access_profile__in=found,
-            )
-            .select_related("template__session_holder")
-            .order_by("template__session_name", "template", "position")
-        )
-        for block in blocks:
+        for block in access_profiles.blocks_under(found, organisation=practice, today=today):
             found[block.access_profile_id].blocks.append(block)  # type: ignore[index]
 
     def add_diary(self, found: dict[int, Profile]) -> Counter[int | None]:
         """Where each is set in the next weeks; return the bookable free slots by profile."""
         until = self.today + AHEAD
-        sessions = (
-            Schedule.objects.filter(
-                organisation=self.practice,
-                date__range=(self.today, until),
-                withdrawn=False,
-                access_profile__in=found,
-            )
-            .values_list("access_profile")
-            .annotate(number=Count("pk"))
-            .order_by()
-        )
-        for profile, number in sessions:
-            found[profile].sessions = number
-        slots = (
-            Slot.objects.filter(
-                organisation=self.practice,
-                status=Slot.Status.FREE,
-                gp_connect_bookable=True,
-                withdrawn=False,
-                schedule__withdrawn=False,
-                start__gt=self.now,
-                start__lt=clock.day_end(until),
-            )
-            .values_list("access_profile", Coalesce("access_profile", "schedule__access_profile"))
-            .annotate(number=Count("pk"))
-            .order_by()
-        )
+        for sessions in access_profiles.sessions_under(
+            found, self.today, until, organisation=self.practice
+        ):
+            found[sessions.profile_id].sessions = sessions.number
         free: Counter[int | None] = Counter()
-        for own, effective, number in slots:
-            free[effective] += number
-            if own in found:
-                found[own].single_slots += number
-        for profile, number in free.items():
-            if profile in found:
-                found[profile].free = number
+        for slots in access_profiles.free_under(until, organisation=self.practice, now=self.now):
+            free[slots.effective_id] += slots.number
+            if slots.own_id in found:
+                found[slots.own_id].single_slots += slots.number
+        for profile_id, number in free.items():
+            if profile_id in found:
+                found[profile_id].free = number
         return free
 
     def add_places(self, found: dict[int, Profile]) -> None:
         """What is taken of each limit now: in today's sessions, today, and this week."""
         taken = bookability.usage([each.profile for each in found.values()], self.now)
-        sessions = self.sessions_of_today(found)
+        limited = [pk for pk, each in found.items() if each.profile.slots_per_session is not None]
+        sessions = access_profiles.sessions_of_day_under(
+            limited, self.today, organisation=self.practice
+        )
         for pk, each in found.items():
             each.places = [
-                *self.session_places(each.profile, sessions[pk], taken),
+                *self.session_places(each.profile, sessions.get(pk, []), taken),
                 *(
                     Places(period, used, limit)
                     for period, used, limit in (
@@ -176,39 +142,38 @@ class Access(StaffPage):
             ]
 
     def session_places(
-        self, profile: AccessProfile, sessions: list[tuple[int, str]], taken: Usage
+        self, profile: AccessProfile, sessions: list[SessionUnder], taken: Usage
     ) -> list[Places]:
         limit = profile.slots_per_session
         if limit is None:
             return []
         return [
-            Places(name, taken.by_session[profile.pk, schedule], limit)
-            for schedule, name in sessions
+            Places(
+                f"in {session.name or 'the session'}, {clock.local(session.start):%H:%M}",
+                taken.by_session[profile.pk, session.schedule_id],
+                limit,
+            )
+            for session in sessions
         ]
 
-    def sessions_of_today(
-        self, found: dict[int, Profile]
-    ) -> defaultdict[int, list[tuple[int, str]]]:
-        """Today's sessions in which slots are under each profile with a limit for sessions."""
-        limited = [pk for pk, each in found.items() if each.profile.slots_per_session is not None]
-        rows = (
-            Slot.objects.filter(
-                organisation=self.practice,
-                schedule__date=self.today,
-                schedule__organisation=self.practice,
-                withdrawn=False,
-                schedule__withdrawn=False,
-                gp_connect_bookable=True,
-            )
-            .annotate(profile=Coalesce("access_profile", "schedule__access_profile"))
-            .filter(profile__in=limited)
-            .order_by("schedule__start", "schedule")
-            .values_list("profile", "schedule", "schedule__start", "schedule__session_name")
-            .distinct()
-        )
-        sessions: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        for profile, schedule, start, name in rows:
-            sessions[profile].append(
-                (schedule, f"in {name or 'the session'}, {clock.local(start):%H:%M}")
-            )
-        return sessions
+
+def who_in_words(profile: AccessProfile) -> str:
+    """Return whom a profile admits: Urgent Care that are also A20047, or B81617."""
+    types = " or ".join(
+        terminology.value_set("organisation_type").display(code)
+        for code in profile.organisation_types
+    )
+    codes = ", ".join(profile.ods_codes)
+    if types and codes:
+        return f"{types}, and of these only {codes}"
+    return types or codes or "Everybody"
+
+
+def limits_in_words(profile: AccessProfile) -> str:
+    """Return how many slots may be taken: 3 a session, 10 a week."""
+    limits = (
+        (profile.slots_per_session, "session"),
+        (profile.slots_per_day, "day"),
+        (profile.slots_per_week, "week"),
+    )
+    return ", ".join(f"{limit} a {period}" for limit, period in limits if limit) or "No limit"

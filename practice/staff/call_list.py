@@ -7,9 +7,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from practice import clock
 from practice.exceptions import PracticeError
-from practice.models import Appointment, Closure, Schedule, Slot
+from practice.models import Appointment, Schedule, Slot
 from practice.services.audit import recording
 from practice.services.closures import follow_up
 from practice.staff.base import StaffPage
@@ -17,7 +16,7 @@ from practice.staff.clinic_list import telephones
 
 
 class CallPage(StaffPage):
-    """What a list of people to be told has: their numbers, who rang them, a trace of who looked."""
+    """What every list of people to be told has: their numbers, who rang them, who looked at it."""
 
     permission = "practice.change_appointment"
 
@@ -41,24 +40,6 @@ class CallPage(StaffPage):
                 detail={"patients": sorted({a.patient_id for a in found})},
             )
         return sorted(found, key=lambda a: (not a.to_be_told, bool(a.telephone), a.start))  # type: ignore[attr-defined]
-
-
-class Calls(CallPage):
-    """The call list of one closure, to be worked through or printed."""
-
-    template = "staff/call_list/page.html"
-    title = "Call list"
-
-    def get(self, request: HttpRequest, closure: int) -> HttpResponse:
-        found = self.own(Closure.objects.select_related("practitioner", "location"), pk=closure)
-        people = self.people(Appointment.objects.filter(affected_by=found))
-        return self.render(
-            closure=found,
-            people=people,
-            waiting=sum(person.to_be_told for person in people),
-            printed_at=clock.local(self.now),
-            back=request.get_full_path(),
-        )
 
 
 class Contacted(StaffPage):

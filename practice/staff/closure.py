@@ -1,26 +1,36 @@
-"""Closing a time: say what and when, see what it would do, decide for each, and only then close.
+"""Closing a time, the page of a closure with its call list, and opening it again.
 
-Nothing happens before the last button, and that executes the impact that was shown: when the diary
-has changed meanwhile, the new impact is shown and nothing is done.
+Nothing happens before the last button, and that does what was shown: when the diary has changed
+meanwhile, the new effect is shown and nothing is done.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from practice import clock
 from practice.exceptions import PlanChanged, PracticeError
-from practice.models import Appointment, Closure, Location, Practitioner
-from practice.services.closures import closing, follow_up
+from practice.models import Appointment, Closure
+from practice.reads import closures, templates
+from practice.services.closures import closing, follow_up, reopening
+from practice.services.closures.changing import change_closure, check_kind
 from practice.services.closures.follow_up import Decision
 from practice.services.generation.plans import Plan
+from practice.site.plan_words import closure_in_words, run_in_words
 from practice.site.widgets import date_input, time_input
-from practice.staff.base import StaffPage
+from practice.staff.base import RecordPage, StaffPage, found_or_404
+from practice.staff.call_list import CallPage
 from practice.staff.clinic_list import number, telephones
 
 CHANGED = (
     "The diary has changed since you looked. Nothing was closed: this is what would happen now."
+)
+CHANGED_REOPENING = (
+    "The diary has changed since you looked. Nothing was opened: this is what would come back now."
 )
 
 
@@ -51,29 +61,36 @@ class ClosureForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.instance.organisation = organisation
         fields: dict[str, Any] = self.fields
-        # Bank holidays come by themselves.
-        fields["kind"].choices = [c for c in Closure.Kind.choices if c[0] != "bank-holiday"]
-        fields["practitioner"].queryset = Practitioner.objects.filter(
-            roles__organisation=organisation
-        ).distinct()
+        fields["kind"].help_text = "England's bank holidays are there already."
+        fields["practitioner"].queryset = templates.possible_holders(organisation=organisation)
         fields["practitioner"].empty_label = "Everybody"
         fields["practitioner"].help_text = fields["location"].help_text = ""
-        fields["location"].queryset = Location.objects.filter(organisation=organisation)
+        fields["location"].queryset = templates.possible_locations(organisation=organisation)
         fields["location"].empty_label = "Everywhere"
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("start_date") and cleaned.get("end_date"):
-            for name in self._meta.fields or ():
-                setattr(self.instance, name, cleaned.get(name))
-            first, last = self.instance.period
-            if last <= first:
-                self.add_error("end_date", "The closure ends before it starts.")
+        for name in self._meta.fields or ():
+            setattr(self.instance, name, cleaned.get(name))
+        first, last = cleaned.get("start_date"), cleaned.get("end_date")
+        if first and last and last < first:
+            self.add_error("end_date", "The last day is before the first.")
+        elif first and last and self.instance.period[1] <= self.instance.period[0]:
+            self.add_error("end_time", "The closure ends before it starts.")
+        if not {"kind", "practitioner"} & set(self.errors):
+            try:
+                check_kind(self.instance)
+            except PracticeError as refusal:
+                is_missing = self.instance.practitioner is None
+                self.add_error("practitioner" if is_missing else "kind", str(refusal))
         return cleaned
 
 
+# ---------------------------------------------------------------- closing
+
+
 class Close(StaffPage):
-    """``/admin/close/``: the form; with its values in the address, the impact; posted, the deed."""
+    """The form; with its values in the address, what closing would do; posted, it is done."""
 
     permission = "practice.add_closure"
     title = "Close a time"
@@ -94,7 +111,7 @@ class Close(StaffPage):
         closure = form.instance
         try:
             plan = closing.close(
-                closure, digest=request.POST.get("digest"), actor=self.actor, now=self.now
+                closure, digest=request.POST.get("digest", ""), actor=self.actor, now=self.now
             )
         except PlanChanged:
             return self.show(closure, warning=CHANGED, status=409)
@@ -116,7 +133,7 @@ class Close(StaffPage):
         )
         for appointment, why in outcome.failed:
             said += f" {appointment.patient.full_name} could not be helped as decided: {why}"
-        return self.done(said, reverse("admin:calls", args=[closure.pk]))
+        return self.done(said, reverse("admin:practice_closure_change", args=[closure.pk]))
 
     def decisions(self, plan: Plan) -> dict[int, Decision]:
         """What was decided for each appointment that the closure met."""
@@ -136,15 +153,14 @@ class Close(StaffPage):
         plan = closing.plan_closing(closure, now=self.now)
         affected = self.affected(plan)
         slots = follow_up.replacements(plan, affected, closure, now=self.now)
-        for appointment in affected:
-            appointment.replacement = slots.get(appointment.pk)  # type: ignore[attr-defined]
         sent = self.request.POST if self.request.method == "POST" else self.request.GET
         for appointment in affected:
+            appointment.replacement = slots.get(appointment.pk)  # type: ignore[attr-defined]
             first = "move" if appointment.pk in slots else "leave"
             decided = sent.get(f"what-{appointment.pk}", first)
             appointment.decided = first if decided == "move" else decided  # type: ignore[attr-defined]
-        values = {name: sent.get(name, "") for name in ClosureForm.Meta.fields}
         without = [a for a in affected if not a.telephone]  # type: ignore[attr-defined]
+        with_number = [a for a in affected if a not in without]
         return self.render(
             template="staff/closure/impact.html",
             status=status,
@@ -155,35 +171,142 @@ class Close(StaffPage):
             sessions=sum(1 for session in plan.sessions if session.withdraw or session.orphan),
             groups=[
                 ("No contact details", "Nobody can ring them: write to them.", without),
-                (
-                    "Has a telephone",
-                    "Earliest appointment first.",
-                    [a for a in affected if a not in without],
-                ),
+                ("Has a telephone", "Earliest appointment first.", with_number),
             ],
             affected=affected,
             without=without,
             from_outside=sum(a.booked_via == Appointment.Door.GP_CONNECT for a in affected),
             replaced=len(slots),
             reason=reason_of(closure),
-            values=values,
+            values={name: sent.get(name, "") for name in ClosureForm.Meta.fields},
             warning=warning,
         )
 
     def affected(self, plan: Plan) -> list[Appointment]:
         """Who would be left without their session, by time, each with a telephone number."""
-        ids = [held.id for session in plan.sessions for held in session.orphan]
-        found = list(
-            Appointment.objects.filter(organisation=self.practice, pk__in=ids)
-            .select_related("patient", "schedule__session_holder", "location")
-            .order_by("start", "pk")
-        )
+        found = list(closures.appointments_named(orphaned_by(plan), organisation=self.practice))
         numbers = telephones(appointment.patient_id for appointment in found)
         for appointment in found:
             appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
         return found
 
 
+def orphaned_by(plan: Plan) -> Iterable[int]:
+    """Return the ids of the appointments that a plan would orphan."""
+    return (held.id for session in plan.sessions for held in session.orphan)
+
+
 def reason_of(closure: Closure) -> str:
     """Return what a cancelled patient's organisation reads."""
     return closure.name or f"{closure.get_kind_display()}."
+
+
+# ---------------------------------------------------------------- a closure
+
+
+class NameForm(forms.ModelForm):
+    """What may be changed of a closure that has taken effect."""
+
+    class Meta:
+        model = Closure
+        fields = ("kind", "name")
+        labels = {"name": "Reason, shown to patients and other organisations"}
+
+
+class ClosurePage(RecordPage, CallPage):
+    """What is closed, its call list, and what may be changed of it."""
+
+    permission = "practice.view_closure"
+    template = "staff/closure/page.html"
+    model = Closure
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        closure = self.record(pk)
+        return self.show(closure, NameForm(instance=closure))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.may("change_closure"):
+            raise PermissionDenied("Only some roles may change closures.")
+        form = NameForm(request.POST, instance=self.record(pk))
+        if form.is_valid():
+            try:
+                change_closure(
+                    organisation=self.practice,
+                    closure_id=pk,
+                    **form.cleaned_data,
+                    actor=self.actor,
+                    now=self.now,
+                )
+            except PracticeError as refusal:
+                form.add_error("kind", str(refusal))
+            else:
+                return self.done("Saved.", request.path)
+        return self.show(self.record(pk), form, status=422)
+
+    def record(self, pk: int) -> Closure:
+        return found_or_404(closures.closure_of(organisation=self.practice, pk=pk))
+
+    def may(self, what: str) -> bool:
+        return self.request.user.has_perm(f"practice.{what}")
+
+    def show(self, closure: Closure, form: NameForm, status: int = 200) -> HttpResponse:
+        may_call = self.may("change_appointment")
+        people = self.people(closures.on_call_list(closure)) if may_call else []
+        return self.render(
+            status=status,
+            title=str(closure),
+            closure=closure,
+            when=closure_in_words(closure),
+            form=form if self.may("change_closure") else None,
+            may_call=may_call,
+            people=people,
+            waiting=sum(person.to_be_told for person in people),
+            printed_at=clock.local(self.now),
+            back=self.request.path,
+        )
+
+
+# ---------------------------------------------------------------- opening again
+
+
+class Reopen(RecordPage):
+    """Taking a closure away: what the diary would get back; posted, it is done."""
+
+    permission = "practice.delete_closure"
+    template = "staff/closure/reopen.html"
+    title = "Open again"
+    model = Closure
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self.show(self.record(pk))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        closure = self.record(pk)
+        try:
+            run = reopening.reopen(
+                organisation=self.practice,
+                closure_id=pk,
+                digest=request.POST.get("digest", ""),
+                actor=self.actor,
+                now=self.now,
+            )
+        except PlanChanged:
+            return self.show(closure, warning=CHANGED_REOPENING, status=409)
+        except PracticeError as refusal:
+            return self.refused(str(refusal), request.path)
+        said = f"Open again: {closure}. {run_in_words(run)}." if run else f"Open again: {closure}."
+        return self.done(said, reverse("admin:practice_closure_changelist"))
+
+    def record(self, pk: int) -> Closure:
+        return found_or_404(closures.closure_of(organisation=self.practice, pk=pk))
+
+    def show(self, closure: Closure, *, warning: str = "", status: int = 200) -> HttpResponse:
+        returning = reopening.plan_return(closure, now=self.now)
+        return self.render(
+            status=status,
+            closure=closure,
+            when=closure_in_words(closure),
+            returning=returning,
+            counts=returning.counts,
+            warning=warning,
+        )

@@ -49,7 +49,7 @@ def sick(staff_roles, practice) -> Sick:
 
 
 def say_what_closes(page, sick: Sick) -> None:
-    page.goto("/admin/close/")
+    page.goto("/admin/practice/closure/add/")
     page.get_by_label("Reason, shown to patients").fill("Clinician unwell")
     page.get_by_label("Practitioner").select_option(label=str(sick.gp))
     page.get_by_label("From").fill(f"{tomorrow()}")
@@ -71,7 +71,7 @@ def test_off_sick_from_impact_to_call_list(page_for, sick, width, javascript):
     page.get_by_role("group", name="What happens to Edie Birch").get_by_label("Cancel").check()
     page.get_by_role("button", name=re.compile("Close: withdraw 3 free slots")).click()
 
-    page.wait_for_url("**/admin/calls/**")
+    page.wait_for_url("**/admin/practice/closure/*/change/")
     assert sick.became(sick.birch) == ("cancelled", False)
     assert sick.became(sick.cedar) == ("booked", True)
     moved = Appointment.objects.get(moved_from=sick.alder)
@@ -104,7 +104,7 @@ def test_all_are_decided_for_at_once(page_for, sick):
     page.get_by_role("button", name="Move where a slot is free").click()
     expect(page.locator("input[type=radio][value=move]:checked")).to_have_count(1)
     page.get_by_role("button", name=re.compile("^Close:")).click()
-    page.wait_for_url("**/admin/calls/**")
+    page.wait_for_url("**/admin/practice/closure/*/change/")
     assert sick.became(sick.birch) == ("cancelled", False)
 
 

@@ -20,7 +20,7 @@ from workbench.staff import MANAGER, make_staff
 PAGES = [
     "/admin/",
     "/admin/utilisation/",
-    "/admin/access/",
+    "/admin/practice/accessprofile/",
     "/admin/audit/",
     "/admin/calendars/",
     "/admin/practice/choose/",

@@ -82,7 +82,7 @@ def test_the_site_works_under_its_policy(watched, practice):
     page.goto("/admin/practice/patient/")
     page.locator("body").press("Control+e")  # Alpine: another theme
     theme = page.locator("html").get_attribute("class")
-    page.goto(reverse("admin:practice_closure_add"))
+    page.goto(reverse("admin:practice_patient_add"))
     page.locator(".datetimeshortcuts a").first.dispatch_event("click")  # Django's "Today"
     date = page.locator("input.vDateField").first.input_value()
 

@@ -78,7 +78,7 @@ def test_the_clinic_list_on_paper(page_for, practice, appointment, dark):
 def test_the_call_list_on_paper(page_for, practice, appointment, call_list):
     page = page_for(make_staff(practice.organisation, role=MANAGER), 1400)
 
-    words = printed(page, f"/admin/calls/{call_list.pk}/")
+    words = printed(page, f"/admin/practice/closure/{call_list.pk}/change/")
 
     for expected in (
         "Edie Fauxley",

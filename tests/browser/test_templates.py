@@ -11,7 +11,8 @@ from practice.models import Schedule, SessionTemplate, Slot
 from workbench.factories import make_appointment, make_closure, make_template
 from workbench.staff import MANAGER, make_staff
 
-NEW = "/admin/templates/new/"
+NEW = "/admin/practice/sessiontemplate/add/"
+APPLY = "/admin/practice/generationrun/add/"
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_the_timeline_follows_and_says_what_is_wrong_before_saving(page_for, man
     page.locator("[name=practitioner_role]").select_option("")
     page.get_by_label("GP Connect bookable").check()
     expect(page.locator("#said-blocks-0")).to_contain_text(
-        "Can never be seen: The session has no role"
+        "Can never be offered: The session has no role"
     )
     expect(page.locator("#calendar")).to_contain_text("Runs")
 
@@ -95,7 +96,7 @@ def test_somebody_else_changed_the_diary_meanwhile(page_for, manager, practice):
         blocks=[{"end": time(10)}],
     )
     page = page_for(manager, 1400)
-    page.goto(f"/admin/templates/apply/?template={template.pk}&from={first}")
+    page.goto(f"{APPLY}?template={template.pk}&from={first}")
     make_closure(start_date=first, end_date=first, name="Flood")
 
     page.get_by_role("button", name="Apply: create 24").click()
@@ -125,14 +126,14 @@ def test_nothing_keeps_people_out_and_nothing_scrolls_sideways(
     )  # fmt: skip
     make_closure(start_date=first + timedelta(weeks=2), name="Fire alarm works")
     page = page_for(manager, width, dark=dark)
-    apply = f"/admin/templates/apply/?template={template.pk}&from={first}"
+    apply = f"{APPLY}?template={template.pk}&from={first}"
     page.goto(apply)
     page.get_by_role("button", name="Apply:").click()
     make_appointment(slots=[Slot.objects.filter(embargo_minutes=None).order_by("start").last()])
     template.blocks.filter(position=0).update(end=time(9, 30))
 
-    for address in (NEW, f"/admin/templates/{template.pk}/", apply):
+    for address in (NEW, f"/admin/practice/sessiontemplate/{template.pk}/change/", apply):
         page.goto(address)
         assert axe(page) == [], address
         assert sideways(page) == 0, address
-    expect(page.locator(".plan-person")).to_contain_text("Strands")
+    expect(page.locator(".plan-person")).to_contain_text("Orphans")

@@ -129,10 +129,11 @@ def desk(practice) -> dict[str, str]:
         "extra": f"/admin/book/extra-slot/?patient={patient.pk}",
         "move, when": f"/admin/move/{here.pk}/",
         "move, whether": f"/admin/move/{here.pk}/?slot={free[0].pk}",
-        "close": "/admin/close/",
-        "impact": f"/admin/close/?kind=sick&name=Unwell&practitioner={holder}&location="
-        f"&start_date={tomorrow()}&end_date={tomorrow()}&start_time=&end_time=",
-        "calls": f"/admin/calls/{closure.pk}/",
+        "close": "/admin/practice/closure/add/",
+        "impact": f"/admin/practice/closure/add/?kind=sick&name=Unwell&practitioner={holder}"
+        f"&location=&start_date={tomorrow()}&end_date={tomorrow()}&start_time=&end_time=",
+        "closure": f"/admin/practice/closure/{closure.pk}/change/",
+        "reopen": f"/admin/practice/closure/{closure.pk}/delete/",
         "worklist": "/admin/worklist/",
         "visibility": "/admin/visibility/",
         "clinic list": f"/admin/clinic-list/?date={tomorrow()}",
@@ -140,7 +141,8 @@ def desk(practice) -> dict[str, str]:
         "second factor": "/admin/second-factor/",
         "a list": reverse("admin:practice_slot_changelist"),
         "a form": reverse("admin:practice_patient_change", args=[patient.pk]),
-        "a form with rows": reverse("admin:practice_sessiontemplate_change", args=[template.pk]),
+        "a template": reverse("admin:practice_sessiontemplate_change", args=[template.pk]),
+        "its end": reverse("admin:practice_sessiontemplate_delete", args=[template.pk]),
     }
 
 

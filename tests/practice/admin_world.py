@@ -1,12 +1,12 @@
 """Two practices, their staff, and one record of each kind: what the tests of the admin site use."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from practice.models import AuditEvent, GenerationRun, Organisation
+from practice.models import AuditEvent, Organisation
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
 from workbench import factories
@@ -48,12 +48,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
     closure = factories.make_closure(
         organisation, start_date=tomorrow + timedelta(days=30 + factories.number())
     )
-    run = GenerationRun.objects.create(
-        organisation=organisation,
-        from_date=date(2026, 1, 1),
-        to_date=date(2026, 1, 31),
-        started_at=timezone.now(),
-    )
+    run = factories.make_generation_run(organisation)
     recording.record(
         organisation=organisation, actor=STAFF, event="test", outcome="ok", now=timezone.now()
     )

@@ -20,7 +20,7 @@ from workbench.staff import MANAGER, RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 
-PAGE = "/admin/access/"
+PAGE = "/admin/practice/accessprofile/"
 NOW = datetime(2026, 11, 18, 8, tzinfo=UTC)  # a Wednesday
 TODAY = NOW.date()
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice import clock
-from practice.models import Appointment, AuditEvent, Closure, ContactAttempt, Slot
+from practice.models import Appointment, AuditEvent, Closure, Slot
 from workbench.factories import (
     make_appointment,
     make_organisation,
@@ -17,7 +17,7 @@ from workbench.factories import (
     make_slots,
     tomorrow,
 )
-from workbench.staff import MANAGER, make_staff
+from workbench.staff import AUDITOR, MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -57,15 +57,17 @@ def text(response) -> str:
 
 
 def close(client, gp, **decisions):
-    shown = client.get(reverse("admin:close"), values(gp))
+    shown = client.get(reverse("admin:practice_closure_add"), values(gp))
     digest = shown.context_data["plan"].digest
-    return client.post(reverse("admin:close"), {**values(gp), "digest": digest, **decisions})
+    return client.post(
+        reverse("admin:practice_closure_add"), {**values(gp), "digest": digest, **decisions}
+    )
 
 
 def test_the_impact_is_shown_before_anything_happens(practice, client, manager, sick):
     gp, slots, with_number, without = sick
 
-    page = text(client.get(reverse("admin:close"), values(gp)))
+    page = text(client.get(reverse("admin:practice_closure_add"), values(gp)))
 
     assert "Nothing has changed yet" in page
     assert page.index(without.patient.full_name) < page.index(with_number.patient.full_name)
@@ -88,7 +90,7 @@ def test_each_appointment_becomes_what_was_decided_for_it(practice, client, mana
     )
 
     closure = Closure.objects.get(kind="sick")
-    assert response.url == reverse("admin:calls", args=[closure.pk])
+    assert response.url == reverse("admin:practice_closure_change", args=[closure.pk])
     new = Appointment.objects.get(moved_from=moved)
     assert (new.start, new.to_be_told, new.affected_by) == (replacement.start, True, closure)
     cancelled.refresh_from_db()
@@ -127,10 +129,12 @@ def test_a_diary_that_changed_since_the_impact_was_shown_is_not_closed(
     practice, client, manager, sick
 ):
     gp, slots, *_ = sick
-    digest = client.get(reverse("admin:close"), values(gp)).context_data["plan"].digest
+    digest = (
+        client.get(reverse("admin:practice_closure_add"), values(gp)).context_data["plan"].digest
+    )
     make_appointment(slots=[slots[2]], patient=make_patient(family_name="Latecomer"))
 
-    response = client.post(reverse("admin:close"), {**values(gp), "digest": digest})
+    response = client.post(reverse("admin:practice_closure_add"), {**values(gp), "digest": digest})
 
     assert response.status_code == 409
     assert "Nothing was closed" in text(response)
@@ -143,32 +147,10 @@ def test_the_suggested_time_is_of_the_same_kind_and_suggested_once(practice, cli
     make_slots(1, make_schedule(), slot_type="Urgent")
     fitting = make_slots(1, make_schedule())[0]
 
-    page = client.get(reverse("admin:close"), values(gp))
+    page = client.get(reverse("admin:practice_closure_add"), values(gp))
 
     suggested = [a.replacement for a in page.context_data["affected"]]
     assert [slot for slot in suggested if slot] == [fitting]
-
-
-def test_the_call_list_is_worked_through(practice, client, manager, sick):
-    gp, *_ = sick
-    close(client, gp)
-    closure = Closure.objects.get(kind="sick")
-    calls = reverse("admin:calls", args=[closure.pk])
-    first = Appointment.objects.filter(affected_by=closure).first()
-
-    client.post(
-        reverse("admin:contacted", args=[first.pk]),
-        {"reached": "no", "note": "No answer", "back": calls},
-    )
-    client.post(reverse("admin:contacted", args=[first.pk]), {"reached": "yes", "back": calls})
-
-    first.refresh_from_db()
-    assert not first.to_be_told
-    assert [a.reached for a in ContactAttempt.objects.order_by("pk")] == [False, True]
-    page = text(client.get(calls))
-    assert "1 of 2 still to be told" in page
-    assert manager.get_username() in page
-    assert AuditEvent.objects.filter(event="appointment.patient_contacted").count() == 2
 
 
 def test_another_practice_is_out_of_reach(practice, client, manager):
@@ -181,16 +163,22 @@ def test_another_practice_is_out_of_reach(practice, client, manager):
     )
     gp = make_practitioner(there)
 
-    assert client.get(reverse("admin:calls", args=[closure.pk])).status_code == 404
+    assert (
+        client.get(reverse("admin:practice_closure_change", args=[closure.pk])).status_code == 404
+    )
     assert client.post(reverse("admin:contacted", args=[theirs.pk])).status_code == 404
-    assert "Select a valid choice" in text(client.get(reverse("admin:close"), values(gp)))
+    assert "Select a valid choice" in text(
+        client.get(reverse("admin:practice_closure_add"), values(gp))
+    )
 
 
 def test_a_closure_that_ends_before_it_starts_is_refused_in_words(practice, client, manager):
     gp = make_practitioner()
     wrong = {**values(gp), "end_date": f"{tomorrow() - timedelta(days=1)}"}
 
-    assert "ends before it starts" in text(client.get(reverse("admin:close"), wrong))
+    assert "The last day is before the first" in text(
+        client.get(reverse("admin:practice_closure_add"), wrong)
+    )
 
 
 def test_the_impact_makes_as_many_queries_for_30_patients_as_for_3(
@@ -207,33 +195,120 @@ def test_the_impact_makes_as_many_queries_for_30_patients_as_for_3(
             make_appointment(slots=[slot], patient=make_patient())
         asked = {**values(gp), "start_date": f"{day}", "end_date": f"{day}"}
         with django_assert_max_num_queries(80) as made:
-            client.get(reverse("admin:close"), asked)
+            client.get(reverse("admin:practice_closure_add"), asked)
         return len(made.captured_queries)
 
     assert queries(3, tomorrow()) == queries(30, tomorrow() + timedelta(days=1))
 
 
-@pytest.mark.parametrize("page", ["worklist", "calls"])
-def test_a_list_of_people_makes_as_many_queries_for_12_as_for_3(
-    practice, client, manager, django_assert_max_num_queries, page
+# ---------------------------------------------------------------- what makes no sense
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"start_time": "12:00", "end_time": "09:00"}, "The closure ends before it starts"),
+        ({"practitioner": ""}, "Whose? Choose who is off sick"),
+        ({"kind": "bank-holiday"}, "A bank holiday is everybody&#x27;s. Choose Leave instead"),
+    ],
+    ids=["times in the wrong order", "nobody is off sick", "one person's bank holiday"],
+)
+def test_a_closure_that_makes_no_sense_is_refused_in_words(
+    practice, client, manager, changed, said
 ):
-    closure = Closure.objects.create(
-        organisation=practice.organisation,
-        kind="sick",
-        start_date=tomorrow(),
-        end_date=tomorrow(),
+    address = reverse("admin:practice_closure_add")
+    wrong = {**values(make_practitioner()), **changed}
+
+    assert said in text(client.get(address, wrong))
+    assert client.post(address, {**wrong, "digest": "x"}).status_code == 422
+    assert not Closure.objects.exists()
+
+
+def test_nothing_is_closed_without_what_was_shown(practice, client, manager, sick):
+    gp, *_ = sick
+
+    answer = client.post(reverse("admin:practice_closure_add"), values(gp))
+
+    assert answer.status_code == 409
+    assert not Closure.objects.filter(kind="sick").exists()
+
+
+# ---------------------------------------------------------------- the page of a closure
+
+
+def closed(client, gp) -> Closure:
+    close(client, gp)
+    return Closure.objects.get(kind="sick")
+
+
+def test_its_name_can_be_changed_and_its_time_cannot(practice, client, manager, sick):
+    closure = closed(client, sick[0])
+    address = reverse("admin:practice_closure_change", args=[closure.pk])
+
+    client.post(address, {"kind": "leave", "name": "Funeral", "start_date": "2020-01-01"})
+
+    closure.refresh_from_db()
+    assert (closure.kind, closure.name) == ("leave", "Funeral")
+    assert closure.start_date == tomorrow()
+    event = AuditEvent.objects.get(event="closure.change")
+    assert event.detail["changes"]["name"] == {"from": "Clinician unwell", "to": "Funeral"}
+
+
+def test_what_does_not_go_with_whom_it_is_for_is_refused(practice, client, manager, sick):
+    closure = closed(client, sick[0])
+    address = reverse("admin:practice_closure_change", args=[closure.pk])
+
+    answer = client.post(address, {"kind": "bank-holiday", "name": "Christmas"})
+
+    closure.refresh_from_db()
+    assert answer.status_code == 422
+    assert closure.kind == "sick"
+
+
+def test_who_may_only_look_sees_no_patients_and_changes_nothing(practice, client, manager, sick):
+    _, _, patient, _ = sick
+    closure = closed(client, sick[0])
+    client.force_login(make_staff(practice.organisation, role=AUDITOR))
+    address = reverse("admin:practice_closure_change", args=[closure.pk])
+
+    page = client.get(address)
+
+    assert "Clinician unwell" in text(page)
+    assert patient.patient.full_name not in text(page)
+    assert client.post(address, {"kind": "leave"}).status_code == 403
+    reopening = reverse("admin:practice_closure_delete", args=[closure.pk])
+    assert client.get(reopening).status_code == client.post(reopening).status_code == 403
+
+
+# ---------------------------------------------------------------- opening again
+
+
+def test_opening_again_shows_what_comes_back_and_brings_back_that(practice, client, manager, sick):
+    gp, slots, *_ = sick
+    closure = closed(client, gp)
+    address = reverse("admin:practice_closure_delete", args=[closure.pk])
+
+    page = client.get(address)
+    assert page.context_data["counts"]["slots_restored"] == 2
+    assert Closure.objects.filter(kind="sick").exists()
+    client.post(address, {"digest": page.context_data["returning"].digest})
+
+    assert not Closure.objects.filter(kind="sick").exists()
+    assert not Slot.objects.filter(pk__in=[slot.pk for slot in slots], withdrawn=True).exists()
+
+
+def test_a_diary_that_changed_since_the_return_was_shown_is_not_opened(
+    practice, client, manager, sick
+):
+    closure = closed(client, sick[0])
+    address = reverse("admin:practice_closure_delete", args=[closure.pk])
+    digest = client.get(address).context_data["returning"].digest
+    Closure.objects.create(
+        organisation=practice.organisation, start_date=tomorrow(), end_date=tomorrow()
     )
-    address = reverse("admin:calls", args=[closure.pk]) if page == "calls" else "/admin/worklist/"
 
-    def queries(count: int) -> int:
-        for slot in make_slots(count):
-            waiting = make_appointment(slots=[slot], patient=make_patient())
-            Appointment.objects.filter(pk=waiting.pk).update(
-                to_be_told=True, orphaned=True, affected_by=closure
-            )
-            waiting.contact_attempts.create(at=timezone.now(), by=manager, by_name="Mo", note="")
-        with django_assert_max_num_queries(60) as made:
-            client.get(address)
-        return len(made.captured_queries)
+    answer = client.post(address, {"digest": digest})
 
-    assert queries(3) == queries(9)
+    assert answer.status_code == 409
+    assert "Nothing was opened" in text(answer)
+    assert Closure.objects.filter(pk=closure.pk).exists()

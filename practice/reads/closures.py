@@ -1,0 +1,39 @@
+"""Closures: when nobody works, and which appointments that met."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from django.db.models import QuerySet
+
+from practice.models import Appointment, Closure, Organisation
+
+
+def closures(*, organisation: Organisation) -> QuerySet[Closure]:
+    """Return a practice's closures, each with whose and where."""
+    return Closure.objects.filter(organisation=organisation).select_related(
+        "organisation", "practitioner", "location"
+    )
+
+
+def closure_of(*, organisation: Organisation, pk: int) -> Closure | None:
+    """Return one of the practice's closures."""
+    return closures(organisation=organisation).filter(pk=pk).first()
+
+
+def closures_between(first: date, last: date, *, organisation: Organisation) -> QuerySet[Closure]:
+    """Return the closures that touch these days, both included."""
+    return closures(organisation=organisation).filter(start_date__lte=last, end_date__gte=first)
+
+
+def on_call_list(closure: Closure) -> QuerySet[Appointment]:
+    """Return the appointments that a closure orphaned, or that took the place of one."""
+    return Appointment.objects.filter(organisation=closure.organisation_id, affected_by=closure)
+
+
+def appointments_named(ids: Iterable[int], *, organisation: Organisation) -> QuerySet[Appointment]:
+    """Return the practice's appointments that a plan names, by time, each with whose and where."""
+    return (
+        Appointment.objects.filter(organisation=organisation, pk__in=list(ids))
+        .select_related("patient", "schedule__session_holder", "location")
+        .order_by("start", "pk")
+    )
