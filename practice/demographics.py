@@ -100,7 +100,8 @@ class DemographicsService(Protocol):
 
 def service() -> DemographicsService:
     """The service that the settings name."""
-    return import_string(settings.DEMOGRAPHICS_BACKEND)()
+    made: DemographicsService = import_string(settings.DEMOGRAPHICS_BACKEND)()
+    return made
 
 
 # ---------------------------------------------------------------- a file of people

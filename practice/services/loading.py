@@ -95,7 +95,7 @@ class _Loader:
             ("patients", self._patient),
             ("staff", self._member),
         ):
-            seen: set[Any] = set()
+            seen: set[object] = set()
             for entry in described.get(section) or ():
                 if isinstance(entry, Entry):
                     load(entry, seen)
@@ -119,12 +119,13 @@ class _Loader:
         found = Organisation.objects.filter(ods_code=entry["ods_code"]).first()
         # What a person switched off stays off, however often the file is loaded.
         switches = {} if found else {name: bool(entry.get(name)) for name in SWITCHES}
-        organisation = self._save(found or Organisation(ods_code=entry["ods_code"]), values, entry)
+        record = found or Organisation(ods_code=entry["ods_code"])
+        organisation: Organisation | None = self._save(record, values, entry)
         if organisation and any(switches.values()):
             switch(organisation=organisation, actor=self.actor, now=self.now, **switches)
         return organisation
 
-    def _location(self, entry: Entry, seen: set[Any]) -> None:
+    def _location(self, entry: Entry, seen: set[object]) -> None:
         name: Any = entry.get("name")
         if self._is_unusable(entry, name, seen, self.locations):
             return
@@ -136,7 +137,7 @@ class _Loader:
             return
         self.locations[name] = self._save(location, _plain(entry, without=["name"]), entry)
 
-    def _practitioner(self, entry: Entry, seen: set[Any]) -> None:
+    def _practitioner(self, entry: Entry, seen: set[object]) -> None:
         sds_user_id: Any = entry.get("sds_user_id")
         if self._is_unusable(entry, sds_user_id, seen, self.practitioners):
             return
@@ -158,7 +159,7 @@ class _Loader:
             found = PractitionerRole.objects.filter(**mine).first()
             self._save(found or PractitionerRole(**mine), _plain(role, without=["role"]), role)
 
-    def _profile(self, entry: Entry, seen: set[Any]) -> None:
+    def _profile(self, entry: Entry, seen: set[object]) -> None:
         name: Any = entry.get("name")
         if self._is_unusable(entry, name, seen, self.profiles):
             return
@@ -174,7 +175,7 @@ class _Loader:
             values["ods_codes"] = [code.upper() for code in entry["ods_codes"]]
         self.profiles[name] = self._save(found or AccessProfile(**mine), values, entry)
 
-    def _template(self, entry: Entry, seen: set[Any]) -> None:
+    def _template(self, entry: Entry, seen: set[object]) -> None:
         key = tuple(entry.get(n) for n in ("session_name", "session_holder", "effective_from"))
         if self._is_unusable(entry, key, seen):
             return
@@ -201,7 +202,7 @@ class _Loader:
             self._problem(entry, "blocks", "a template needs blocks.")
         self._replace(template.blocks, blocks, order="position")
 
-    def _closure(self, entry: Entry, seen: set[Any]) -> None:
+    def _closure(self, entry: Entry, seen: set[object]) -> None:
         names = ("kind", "location", "practitioner", "start_date", "start_time")
         if self._is_unusable(entry, tuple(entry.get(name) for name in names), seen):
             return
@@ -213,7 +214,7 @@ class _Loader:
         found = Closure.objects.filter(**mine).first()
         self._save(found or Closure(**mine), values, entry)
 
-    def _patient(self, entry: Entry, seen: set[Any]) -> None:
+    def _patient(self, entry: Entry, seen: set[object]) -> None:
         lists = ("other_names", "addresses", "telecoms", "contacts", "languages")
         number = (entry.get("nhs_number") or "").replace(" ", "")
         if self._is_unusable(entry, number, seen):
@@ -234,7 +235,7 @@ class _Loader:
         if found and self.created + self.changed != before:
             Patient.objects.filter(pk=saved.pk).update(version=models.F("version") + 1)
 
-    def _member(self, entry: Entry, seen: set[Any]) -> None:
+    def _member(self, entry: Entry, seen: set[object]) -> None:
         username: Any = entry.get("username")
         if self._is_unusable(entry, username, seen):
             return
@@ -270,7 +271,7 @@ class _Loader:
         self.problems.append(Problem(self.file, line, words))
 
     def _is_unusable(
-        self, entry: Entry, key: Any, seen: set[Any], named: dict[str, Any] | None = None
+        self, entry: Entry, key: Any, seen: set[object], named: dict[str, Any] | None = None
     ) -> bool:
         """Whether an entry has problems already, or is in the file twice; remember its name."""
         if named is not None and key is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from secrets import token_bytes
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 from django_otp.plugins.otp_static.models import StaticDevice
@@ -23,7 +23,7 @@ RECOVERY_CODES = 8
 
 def is_on(user: AbstractBaseUser) -> bool:
     """Whether this person has to show a code when signing in."""
-    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
 
 
 def candidate(user: AbstractBaseUser) -> TOTPDevice:
@@ -32,7 +32,7 @@ def candidate(user: AbstractBaseUser) -> TOTPDevice:
     return device
 
 
-def turn_on(*, user: Any, code: str, actor: Actor, now: datetime) -> list[str]:
+def turn_on(*, user: AbstractBaseUser, code: str, actor: Actor, now: datetime) -> list[str]:
     """Turn it on with a code of the new key, which proves that the app has learnt it.
 
     Returns the recovery codes, which cannot be read again. Raises CodeNotAccepted.
@@ -46,7 +46,9 @@ def turn_on(*, user: Any, code: str, actor: Actor, now: datetime) -> list[str]:
         return new_recovery_codes(user)
 
 
-def renew_recovery_codes(*, user: Any, code: str, actor: Actor, now: datetime) -> list[str]:
+def renew_recovery_codes(
+    *, user: AbstractBaseUser, code: str, actor: Actor, now: datetime
+) -> list[str]:
     """Return new recovery codes in exchange for a code; the old ones no longer hold."""
     check(user=user, code=code)
     with transaction.atomic():
@@ -54,14 +56,14 @@ def renew_recovery_codes(*, user: Any, code: str, actor: Actor, now: datetime) -
         return new_recovery_codes(user)
 
 
-def turn_off(*, user: Any, code: str, actor: Actor, now: datetime) -> None:
+def turn_off(*, user: AbstractBaseUser, code: str, actor: Actor, now: datetime) -> None:
     """Turn it off in exchange for a code. Raises CodeNotAccepted."""
     check(user=user, code=code)
     remove(user=user, actor=actor, now=now)
 
 
 @transaction.atomic
-def remove(*, user: Any, actor: Actor, now: datetime) -> bool:
+def remove(*, user: AbstractBaseUser, actor: Actor, now: datetime) -> bool:
     """Remove what a person has lost; whether there was something. Who may is for the caller."""
     there, _ = TOTPDevice.objects.filter(user=user).delete()
     StaticDevice.objects.filter(user=user).delete()
@@ -70,7 +72,7 @@ def remove(*, user: Any, actor: Actor, now: datetime) -> bool:
     return bool(there)
 
 
-def check(*, user: Any, code: str) -> None:
+def check(*, user: AbstractBaseUser | AnonymousUser, code: str) -> None:
     """Accept a code of the app, once, or a recovery code, for ever used up then.
 
     Raises CodeNotAccepted. Not to be called in a transaction: a wrong try is remembered, and slows
@@ -78,9 +80,9 @@ def check(*, user: Any, code: str) -> None:
     """
     code = code.replace(" ", "").replace("-", "").lower()
     if code.isdecimal():
-        device = TOTPDevice.objects.filter(user=user, confirmed=True).first()
+        device = TOTPDevice.objects.filter(user_id=user.pk, confirmed=True).first()
     else:
-        device = StaticDevice.objects.filter(user=user, confirmed=True).first()
+        device = StaticDevice.objects.filter(user_id=user.pk, confirmed=True).first()
         code = stored(code)
     accept(device, code)
 
@@ -99,7 +101,7 @@ def recovery_codes_left(user: AbstractBaseUser) -> int:
     return sum(device.token_set.count() for device in StaticDevice.objects.filter(user=user))
 
 
-def new_recovery_codes(user: Any) -> list[str]:
+def new_recovery_codes(user: AbstractBaseUser) -> list[str]:
     """Replace a person's recovery codes."""
     StaticDevice.objects.filter(user=user).delete()
     device = StaticDevice.objects.create(user=user, name="recovery")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Command(BaseCommand):
             first = broken[0]
             raise CommandError(f"The trail of {first.practice} is broken: {first.faults[0]}")
 
-    def report(self, trail: Trail, now: Any) -> None:
+    def report(self, trail: Trail, now: datetime) -> None:
         state = f"{len(trail.faults)} FAULTS" if trail.faults else "whole"
         waiting = trail.waiting
         behind = f", the oldest for {waiting.seconds(now):.0f} s" if waiting.waiting else ""
@@ -77,7 +78,7 @@ def published_in(log: Path) -> list[Published]:
     return found
 
 
-def as_json(trail: Trail, now: Any) -> dict[str, Any]:
+def as_json(trail: Trail, now: datetime) -> dict[str, Any]:
     """A trail as verify_audit --json prints it."""
     return {
         "practice": trail.practice,

@@ -190,7 +190,7 @@ def _write_csv(output: TextIO, rows: Iterator[tuple[Any, ...]]) -> int:
     return count
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     """A value as a spreadsheet may see it: text from outside must not become a formula."""
     if isinstance(value, datetime):
         return value.isoformat()

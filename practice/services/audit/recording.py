@@ -99,7 +99,7 @@ def record_done(
 
 def record_done_to_user(
     event: str,
-    user: Any,
+    user: Model | None,
     *,
     actor: Actor,
     now: datetime,
@@ -112,7 +112,7 @@ def record_done_to_user(
     """
     people = [user] if user else []
     practices: list[Organisation | None] = [
-        *Organisation.objects.filter(memberships__user__in=people).distinct()
+        *Organisation.objects.filter(memberships__user__in=[each.pk for each in people]).distinct()
     ]
     for practice in practices or [None]:
         record_done(

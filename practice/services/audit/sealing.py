@@ -77,7 +77,7 @@ def digest(
     return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
 
 
-def _instant(value: Any) -> str:
+def _instant(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -241,6 +241,6 @@ def _set_aside(kept: Spool, unreadable: list[str]) -> None:
         file.writelines(unreadable)
 
 
-def was_kept_aside(detail: Any) -> bool:
+def was_kept_aside(detail: object) -> bool:
     """Whether an event with this detail came into the trail later than it happened."""
     return isinstance(detail, dict) and KEPT in detail

@@ -1,19 +1,15 @@
-"""The rules of booking, through the service: both doors, shares of limits, giving slots back."""
+"""The rules of booking, through the service: both doors, and shares of limits."""
 
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from practice.exceptions import (
-    AppointmentCancelled,
     AppointmentInPast,
-    AppointmentNotFound,
     BookedPatientNotFound,
     BookingRefused,
     LocationNotFound,
@@ -21,7 +17,6 @@ from practice.exceptions import (
     PatientNotFound,
     PracticeError,
     PractitionerNotFound,
-    ReasonMissing,
     SlotNotFound,
     SlotNotFree,
     SlotRepeated,
@@ -29,16 +24,24 @@ from practice.exceptions import (
     SlotsNotAlike,
     TextTooLong,
     TimesDiffer,
-    VersionConflict,
     WrongLocation,
     WrongPractitioner,
 )
-from practice.models import AccessProfile, Appointment, AppointmentSlot, AuditEvent, Patient, Slot
+from practice.models import AccessProfile, Appointment, AuditEvent, Patient, Slot
 from practice.services.appointments import changing
+from tests.practice.services.appointments.diary_of_june import (
+    CALL_CENTRE,
+    DAY,
+    HOUR,
+    NOW,
+    RECEPTION,
+    book,
+    cancel,
+    held,
+    tables,
+)
 from workbench.factories import (
     make_access_profile,
-    make_actor,
-    make_appointment,
     make_location,
     make_organisation,
     make_patient,
@@ -49,37 +52,6 @@ from workbench.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)  # a Wednesday, noon in London
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-RECEPTION = make_actor(door="staff", user_id="rita", name="Rita Reception", organisation="Practice")
-CALL_CENTRE = make_actor()
-
-
-def book(*slots: Slot, **arguments: Any) -> Appointment:
-    return make_appointment(slots, **{"now": NOW, **arguments})
-
-
-def held(appointment: Appointment, actor=RECEPTION, **arguments: Any) -> Appointment:
-    """The appointment, locked for a change."""
-    return changing.appointment_for_change(
-        organisation=appointment.organisation,
-        appointment_id=appointment.pk,
-        actor=actor,
-        **{"now": NOW, **arguments},
-    )
-
-
-def cancel(appointment: Appointment, actor=RECEPTION, *, reason="Better", now=NOW) -> Appointment:
-    with transaction.atomic():
-        return changing.cancel_appointment(
-            appointment=held(appointment, actor, now=now), reason=reason, actor=actor, now=now
-        )
-
-
-def tables() -> list[list[Any]]:
-    kinds: tuple[Any, ...] = (Appointment, AppointmentSlot, Slot, AuditEvent)
-    return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 
 # ---------------------------------------------------------------- the refusals, one after the other
@@ -390,144 +362,6 @@ def test_slots_under_two_limits_are_not_one_appointment(practice):
     book(slots[1])
 
 
-# ---------------------------------------------------------------- giving slots back
-
-
-@pytest.mark.req("CANC-031")
-@pytest.mark.parametrize("orphaned", [False, True])
-def test_slots_of_an_orphan_are_withdrawn_others_are_free(practice, orphaned):
-    slots = make_slots(2, start=NOW + DAY)
-    booked = book(*slots)
-    Appointment.objects.update(orphaned=orphaned)
-
-    ended = cancel(booked)
-
-    for slot in Slot.objects.filter(pk__in=[slot.pk for slot in slots]):
-        assert (slot.status, slot.withdrawn, slot.version) == ("free", orphaned, 3)
-        assert slot.withdrawn_by_plan == orphaned, "the plan may bring it back"
-    assert (ended.status, ended.orphaned, ended.version) == ("cancelled", False, 2)
-    assert AppointmentSlot.objects.filter(appointment=booked, released=True).count() == 2
-    if orphaned:
-        with pytest.raises(BookingRefused):
-            book(slots[0], door="staff")
-    else:
-        assert book(slots[0], door="staff").pk
-
-
-@pytest.mark.req("CANC-032")
-def test_a_cancelled_appointment_gives_nothing_back_twice(practice):
-    """Its slots may be somebody else's by now."""
-    slot = make_slot(start=NOW + DAY)
-    first = book(slot)
-    cancel(first)
-    second = book(slot)
-
-    with pytest.raises(AppointmentCancelled):
-        cancel(first)
-
-    assert Slot.objects.get(pk=slot.pk).status == "busy"
-    assert AppointmentSlot.objects.get(slot=slot, released=False).appointment == second
-
-
-@pytest.mark.req("CANC-014")
-def test_a_cancellation_needs_a_reason(practice):
-    booked = book(make_slot(start=NOW + DAY))
-
-    with pytest.raises(ReasonMissing):
-        cancel(booked, reason=" \n")
-
-    booked.refresh_from_db()
-    assert booked.status == "booked"
-
-
-# ---------------------------------------------------------------- changing
-
-
-@pytest.mark.req("AMEND-013", "AMEND-023", "CANC-012")
-@pytest.mark.parametrize("expected", ["0", "2", "", "1 ", "01"])
-def test_another_version_is_a_conflict_before_anything_else(practice, expected):
-    """Even for what is cancelled and long over."""
-    booked = book(make_slot(start=NOW + DAY))
-    Appointment.objects.update(status="cancelled")
-
-    with pytest.raises(VersionConflict), transaction.atomic():
-        held(booked, CALL_CENTRE, expected_version=expected, now=NOW + 10 * DAY)
-
-
-@pytest.mark.req("AMEND-012", "CANC-011")
-def test_staff_change_what_is_over_others_do_not(practice):
-    """By the stored start, to the second."""
-    booked = book(make_slot(start=NOW + DAY))
-    start = booked.start
-
-    with transaction.atomic():
-        assert held(booked, CALL_CENTRE, now=start - timedelta(microseconds=1))
-        with pytest.raises(AppointmentInPast):
-            held(booked, CALL_CENTRE, now=start)
-        assert held(booked, RECEPTION, now=start + 10 * DAY)
-
-
-def test_an_appointment_of_another_practice_is_not_there(practice):
-    booked = book(make_slot(start=NOW + DAY))
-
-    with pytest.raises(AppointmentNotFound), transaction.atomic():
-        changing.appointment_for_change(
-            organisation=make_organisation(), appointment_id=booked.pk, actor=RECEPTION, now=NOW
-        )
-
-
-@pytest.mark.req("AMEND-015", "AMEND-016", "AMEND-035")
-def test_texts_are_checked_and_a_change_of_nothing_is_none(practice):
-    booked = book(make_slot(start=NOW + DAY), comment="Deaf")
-
-    def amend(description: str, comment: str) -> Appointment:
-        with transaction.atomic():
-            return changing.amend_appointment(
-                appointment=held(booked),
-                description=description,
-                comment=comment,
-                actor=RECEPTION,
-                now=NOW,
-            )
-
-    for texts in (("", "Deaf"), ("x" * 101, ""), ("Cough", "x" * 501)):
-        with pytest.raises((BookingRefused, TextTooLong)):
-            amend(*texts)
-    unchanged = amend(booked.description, "Deaf")
-    changed = amend(booked.description, "")
-
-    assert (unchanged.version, changed.version) == (1, 2)
-    assert Appointment.objects.get().comment == ""
-
-
-# ---------------------------------------------------------------- locks
-
-
-@pytest.mark.req("BOOK-073", "GEN-102")
-@pytest.mark.postgresql
-def test_locks_are_taken_in_the_one_order_before_anything_is_decided(practice):
-    """Slots by id, then access profiles by id: whoever keeps to it queues and never deadlocks."""
-    schedule = make_schedule(
-        start=NOW + DAY, access_profile=make_access_profile(slots_per_session=5)
-    )
-    slots = make_slots(2, schedule)
-
-    with CaptureQueriesContext(
-        connection,
-    ) as booking_queries:
-        booked = book(*reversed(slots), patient=practice.patient)
-    with CaptureQueriesContext(connection) as cancel_queries:
-        cancel(booked)
-
-    def locks(queries: CaptureQueriesContext) -> list[str]:
-        asked = [query["sql"] for query in queries if " FOR NO KEY UPDATE" in query["sql"]]
-        assert all("ORDER BY" in sql or "LIMIT 1" in sql for sql in asked)
-        return [sql.partition('FROM "practice_')[2].partition('"')[0] for sql in asked]
-
-    assert locks(booking_queries) == ["slot", "accessprofile"]
-    assert locks(cancel_queries) == ["slot", "appointment"]
-
-
 def test_booking_takes_a_constant_number_of_queries(practice, django_assert_num_queries):
     few, many = make_slots(1, start=NOW + DAY), make_slots(12, start=NOW + 2 * DAY)
     with CaptureQueriesContext(connection) as for_few:
@@ -543,14 +377,3 @@ def test_created_is_kept_to_the_second_and_defaults_to_now(practice):
 
     assert book(first, created=said).created == NOW - DAY
     assert book(second, now=NOW + timedelta(microseconds=1)).created == NOW
-
-
-def test_an_actor_without_role_or_device_leaves_no_empty_entries(practice):
-    actor = replace(CALL_CENTRE, role="", device="")
-
-    booked = book(make_slot(start=NOW + DAY), actor=actor)
-
-    (entry,) = booked.provenance
-    assert "role" not in entry
-    assert "device" not in entry
-    assert timezone.is_aware(datetime.fromisoformat(entry["at"]))
