@@ -13,11 +13,12 @@ from itertools import combinations
 import pytest
 from django.utils import timezone
 
-from fhirapi.resources.common import ODS_CODE
+from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID
 from practice import clock, terminology
-from practice.models import Appointment
+from practice.models import Appointment, PractitionerRole
 from tests import profiles
 from tests.fhirapi.answers import in_both_formats, resources, violations
+from tests.practice.admin.test_directory import save
 from tests.shared import needs_shared
 from workbench.bodies import appointment_body
 from workbench.consumer import ABSENT, Consumer, as_dict, diagnostics, issues, read_back, spine_code
@@ -33,6 +34,7 @@ from workbench.factories import (
     make_slots,
 )
 from workbench.paths import ROOT
+from workbench.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -906,3 +908,67 @@ def test_a_long_answer_keeps_to_the_profiles_from_beginning_to_end(practice, con
     assert len(slot_ids(resources(answer))) == 300
     assert profiles.check(answer, ordered=True) == []
     assert profiles.uk_times(answer) == []
+
+
+def shown(consumer: Consumer, kind: str) -> list[dict]:
+    found = resources(as_dict(consumer.search_slots(query(recurse=EVERYTHING))))
+    return [each for each in found if each["resourceType"] == kind]
+
+
+# ---------------------------------------------------------------- as the directory is now
+
+
+@pytest.mark.django_db
+@pytest.mark.req("GEN-032", "SLOT-071")
+def test_what_staff_change_is_shown_by_the_next_search(practice, consumer):
+    slot_on(session={"session_holder": practice.practitioner, "location": practice.location})
+    before = [shown(consumer, kind)[0] for kind in ("Practitioner", "Location", "Organization")]
+    staff = superuser()
+
+    save(staff, practice.practitioner, family_name="Renamed")
+    save(staff, practice.location, name="Rebuilt surgery")
+    save(staff, practice.organisation, name="Renamed practice")
+
+    after = [shown(consumer, kind)[0] for kind in ("Practitioner", "Location", "Organization")]
+    assert after[0]["name"][0]["family"] == "Renamed"
+    assert [each["name"] for each in after[1:]] == ["Rebuilt surgery", "Renamed practice"]
+    assert all(
+        int(new["meta"]["versionId"]) > int(old["meta"]["versionId"])
+        for old, new in zip(before, after, strict=True)
+    )
+    for kind, [direct] in (
+        ("Practitioner", [consumer.read_practitioner(practice.practitioner.pk)]),
+        ("Location", [consumer.read_location(practice.location.pk)]),
+    ):
+        assert as_dict(direct) == shown(consumer, kind)[0]
+
+
+PROFILE_HERE, PROFILE_THERE = "100000000001", "200000000002"
+
+
+def profiles_of(practitioner: dict) -> set[str]:
+    held = practitioner["identifier"]
+    return {each["value"] for each in held if each["system"] == SDS_ROLE_PROFILE_ID}
+
+
+@pytest.mark.django_db
+@pytest.mark.req("PRAC-028")
+def test_a_practitioner_of_two_practices_has_the_role_profiles_of_each(practice, consumer):
+    """Role profiles that are held at one practice are not shown by the other."""
+    other = make_organisation(gp_connect_enabled=True, appointment_management_enabled=True)
+    both = make_practitioner(practice.organisation, role=None)
+    for hour, organisation, profile in (
+        (9, practice.organisation, PROFILE_HERE),
+        (14, other, PROFILE_THERE),
+    ):
+        PractitionerRole.objects.create(
+            organisation=organisation, practitioner=both, role="R0260", sds_role_profile_id=profile
+        )
+        session = {"session_holder": both, "location": make_location(organisation)}
+        slot_on(hour=hour, session={"organisation": organisation, **session})
+
+    [here], [there] = shown(consumer, "Practitioner"), shown(Consumer(other), "Practitioner")
+
+    assert profiles_of(here) == {PROFILE_HERE}
+    assert profiles_of(there) == {PROFILE_THERE}
+    assert shown(consumer, "Practitioner") == [here]
