@@ -131,7 +131,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "practice",
     "fhirapi",
-    "demo",
+    "demo",  # for its commands; nothing below it imports it
 ]
 
 MIDDLEWARE = [

@@ -23,7 +23,7 @@ from tests.fhirapi.appointments import (
     extension,
     published,
 )
-from tests.fhirapi.echoes import (
+from tests.fhirapi.copies_sent_back import (
     without_derived,
 )
 from tests.shared import needs_shared

@@ -27,7 +27,7 @@ from tests.fhirapi.appointments import (
     published,
     status_of,
 )
-from tests.fhirapi.echoes import without_derived
+from tests.fhirapi.copies_sent_back import without_derived
 from tests.shared import needs_shared
 from workbench.bodies import appointment_body, cancelled
 from workbench.consumer import Consumer, as_dict, read_back

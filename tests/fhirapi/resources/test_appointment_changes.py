@@ -7,7 +7,7 @@ import pytest
 
 from fhirapi.resources import appointment
 from tests.fhirapi.appointments import INVALID, appointment_in, assert_refused, changed, diary
-from tests.fhirapi.echoes import (
+from tests.fhirapi.copies_sent_back import (
     DIFFERENT,
     SAME,
     Change,
