@@ -109,11 +109,8 @@ STILL: dict[str, set[str]] = {
         "practice.staff.visibility.explain: Slot.objects",
     },
     "test files": {
-        "practice.reads.appointments",
         "practice.reads.diary_columns",
-        "practice.reads.directory",
         "practice.reads.monitoring",
-        "practice.reads.patients",
         "practice.services.closures.follow_up",
         "practice.staff.admin_site",
         "practice.staff.base",

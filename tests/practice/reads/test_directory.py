@@ -1,0 +1,99 @@
+"""Who and what a practice has, as rows that other organisations may see."""
+
+import pytest
+
+from practice.models import Organisation, Practitioner, PractitionerRole
+from practice.reads import directory
+from workbench.factories import (
+    make_location,
+    make_organisation,
+    make_practitioner,
+    make_schedule,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_practice_is_found_by_exactly_its_ods_code():
+    practice = make_organisation()
+
+    assert directory.practice_by_ods_code(practice.ods_code) == practice
+    assert directory.practice_by_ods_code(practice.ods_code.lower() + "x") is None
+
+
+def test_the_row_of_a_practice_names_its_main_surgery():
+    practice = make_organisation()
+    assert directory.practice_row(organisation=practice).main_location is None
+    main = make_location(practice)
+    make_location(practice)
+
+    row = directory.practice_row(organisation=practice)
+
+    assert row.main_location == main.pk
+    for name in row._fields:
+        if name != "main_location":
+            assert getattr(row, name) == getattr(practice, name), name
+
+
+@pytest.mark.req("LOC-004")
+def test_places_are_found_by_id_closed_ones_included_and_only_those_of_the_practice():
+    practice, other = make_organisation(), make_organisation()
+    first, closed = make_location(practice), make_location(practice, status="inactive")
+    foreign = make_location(other)
+
+    rows = directory.location_rows(organisation=practice, ids=[closed.pk, foreign.pk, first.pk])
+
+    assert [row.pk for row in rows] == [first.pk, closed.pk]
+    assert {row.organisation for row in rows} == {practice.pk}
+    assert list(directory.locations(organisation=other)) == [foreign]
+
+
+def give_role(person: Practitioner, practice: Organisation, profile: str, **fields: object) -> None:
+    PractitionerRole.objects.create(
+        organisation=practice,
+        practitioner=person,
+        role="R0260",
+        sds_role_profile_id=profile,
+        **fields,
+    )
+
+
+@pytest.mark.req("PRAC-028")
+def test_a_practitioner_is_one_row_with_the_active_role_profiles_held_here():
+    practice, other = make_organisation(), make_organisation()
+    person = make_practitioner(practice, role=None)
+    give_role(person, practice, "100000000001")
+    give_role(person, other, "200000000002")
+
+    (row,) = directory.practitioner_rows(organisation=practice, ids=[person.pk])
+
+    assert row.sds_role_profile_ids == ("100000000001",)
+    assert (row.pk, row.family_name) == (person.pk, person.family_name)
+    PractitionerRole.objects.filter(organisation=practice).update(active=False)
+    (row,) = directory.practitioner_rows(organisation=practice, ids=[person.pk])
+    assert row.sds_role_profile_ids == ()
+
+
+@pytest.mark.req("PRAC-011", "GEN-025")
+def test_whoever_holds_a_session_here_is_found_without_a_role():
+    practice = make_organisation()
+    locum, stranger = make_practitioner(practice, role=None), make_practitioner(make_organisation())
+    make_schedule(organisation=practice, location=make_location(practice), session_holder=locum)
+
+    rows = directory.practitioner_rows(organisation=practice, ids=[stranger.pk, locum.pk])
+
+    assert [row.pk for row in rows] == [locum.pk]
+
+
+def test_practitioners_are_found_by_their_sds_user_id_here_only():
+    practice, other = make_organisation(), make_organisation()
+    person = make_practitioner(practice)
+
+    def found(organisation: Organisation) -> list[int]:
+        rows = directory.practitioner_rows_by_sds_user_id(
+            organisation=organisation, sds_user_id=person.sds_user_id
+        )
+        return [row.pk for row in rows]
+
+    assert found(practice) == [person.pk]
+    assert found(other) == []
