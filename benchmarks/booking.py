@@ -278,26 +278,14 @@ def tell(taken: dict[str, dict[int, Taken]]) -> dict[str, Any]:
     }
 
 
-def measure(
-    url: str,
-    free: list[Free],
-    pids: dict[str, int],
-    clients: Sequence[int],
+def tell_of_the_rest(
+    figures: dict[str, Any],
+    taken: dict[str, dict[int, Taken]],
+    steady: Round,
+    rounds: list[Round],
     options: argparse.Namespace,
-    copy: str | None = None,
-) -> dict[str, Any]:
-    """All of it on a database; ``copy`` is the URL of one for the bare transaction."""
-    with stack.web(url) as (address, web), stack.sealing(url) as sealing:
-        systems = Systems(f"{address[0]}:{address[1]}")
-        status, body = driving.answer(address, request(systems, free.pop(), 0))
-        assert status == 201, (status, body[:500])
-        bare = Bare(copy, Statements(url), list(free)) if copy else None
-        meter = stack.Meter({"web": web, **pids, "sealing": sealing})
-        ask = asking(systems, free)
-        taken = saturate(address, ask, bare, meter, clients, options)
-        figures = tell(taken)
-        steady = driving.opened(address, ask, rate=options.rate, seconds=options.open_seconds)
-        rounds = [hot_slot(address, systems, free.pop()) for _ in range(options.hot_rounds)]
+) -> None:
+    """Print the open arrivals, the slot that all want and the saturation, and add the figures."""
     figures["open"] = {
         "per_second": options.rate,
         **{f"p{q}_ms": round(steady.p(q / 100), 1) for q in (50, 95, 99)},
@@ -323,11 +311,34 @@ def measure(
         f" {figures['hot']['median_ms']} ms, the slowest after {figures['hot']['slowest_ms']} ms\n"
         f"  saturation: {best[OURS]:.0f} bookings a second"
     )
-    if copy:
+    if BARE in best:
         figures["saturation"]["of_bare"] = round(best[OURS] / best[BARE], 3)
         print(
             f"  which is {best[OURS] / best[BARE]:.0%} of the bare transaction's {best[BARE]:.0f}"
         )
+
+
+def measure(
+    url: str,
+    free: list[Free],
+    pids: dict[str, int],
+    clients: Sequence[int],
+    options: argparse.Namespace,
+    copy: str | None = None,
+) -> dict[str, Any]:
+    """All of it on a database; ``copy`` is the URL of one for the bare transaction."""
+    with stack.web(url) as (address, web), stack.sealing(url) as sealing:
+        systems = Systems(f"{address[0]}:{address[1]}")
+        status, body = driving.answer(address, request(systems, free.pop(), 0))
+        assert status == 201, (status, body[:500])
+        bare = Bare(copy, Statements(url), list(free)) if copy else None
+        meter = stack.Meter({"web": web, **pids, "sealing": sealing})
+        ask = asking(systems, free)
+        taken = saturate(address, ask, bare, meter, clients, options)
+        figures = tell(taken)
+        steady = driving.opened(address, ask, rate=options.rate, seconds=options.open_seconds)
+        rounds = [hot_slot(address, systems, free.pop()) for _ in range(options.hot_rounds)]
+    tell_of_the_rest(figures, taken, steady, rounds, options)
     figures["sound"] = stack.is_sound(url)
     return figures
 

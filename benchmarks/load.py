@@ -15,47 +15,33 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import re
 import ssl
 import statistics
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.consumers import STRUCTURES, Systems, booking, search, service_root
 from benchmarks.driving import (
     MOST_CONNECTIONS,
     RECEIVE_SECONDS,
     percentile,
     wait_until_served,
 )
+from benchmarks.mix import COMMANDS, MIX, Consumers, Practice
 from benchmarks.stack import ROOT, TUNED, is_sound, processor_seconds
 from workbench import nginx
 
-CONSUMERS = 50  # organisations that ask
-COMMANDS = {"book", "amend", "cancel"}
-# (name, share of all requests in thousandths)
-MIX = {
-    **{"search": 800, "book": 80, "read": 40, "retrieve": 30, "find": 15, "read patient": 15},
-    **{"amend": 10, "cancel": 10},
-}
-DAYS_SEARCHED = {1: 50, 3: 30, 7: 15, 14: 5}
 # Milliseconds: what must be kept, what should be (PERF-001 to 004), and what we set ourselves.
 MUST = {True: 250, False: 3000}
 SHOULD = {True: 100, False: 1000}
 OUR_LIMITS = {True: 100, False: 250}
-
-NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
-SLOT = re.compile(
-    rb'"resourceType":"Slot","id":"(\d+)".*?"start":"([^"]+)","end":"([^"]+)"', re.DOTALL
-)
 
 
 # ---------------------------------------------------------------- the world
@@ -89,122 +75,6 @@ def make_world(practices: int, holders: int) -> dict[str, Any]:
             for each in made
         ]
     }
-
-
-# ---------------------------------------------------------------- consumers
-
-
-@dataclass
-class Practice:
-    """A practice, and what consumers have come to know of it."""
-
-    ods_code: str
-    asid: str
-    location: int
-    patients: list[tuple[int, str]]
-    seen: deque[tuple[str, str, str]] = field(default_factory=lambda: deque(maxlen=200))
-    booked: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-
-    @property
-    def base(self) -> str:
-        return service_root(self.ods_code)
-
-
-class Consumers:
-    """Many organisations' systems: what each of them sends next."""
-
-    def __init__(self, practices: list[Practice], host: str, seed: int) -> None:
-        self.practices, self.systems = practices, Systems(host, CONSUMERS)
-        self.chance = random.Random(seed)
-        self.names, self.weights = list(MIX), list(MIX.values())
-        self.confirmed: dict[str, str] = {}  # slot by appointment, for as long as it is booked
-        self.unsure: set[str] = set()  # slots of bookings whose answer never came
-
-    def next(self) -> tuple[str, Practice, bytes, Any]:
-        """Name, practice, bytes and what to remember, of the next request."""
-        chance = self.chance
-        name = chance.choices(self.names, self.weights)[0]
-        practice = chance.choice(self.practices)
-        if name == "book" and not practice.seen:
-            name = "search"  # nobody has seen a slot there yet
-        if name in {"read", "amend", "cancel"} and not practice.booked:
-            name = "retrieve"
-        verb, path, etag = "GET", "", ""
-        body: Any = None
-        memory: Any = None
-        if name == "search":
-            days = chance.choices(list(DAYS_SEARCHED), list(DAYS_SEARCHED.values()))[0]
-            first = date.today() + timedelta(days=1 + chance.randrange(14))
-            path = search(practice.ods_code, first, first + timedelta(days=days - 1))
-        elif name == "book":
-            slot = practice.seen.pop()
-            verb, path, memory = "POST", f"{practice.base}/Appointment", slot[0]
-            body = booking(
-                slot=slot[0],
-                start=slot[1],
-                end=slot[2],
-                patient=chance.choice(practice.patients)[0],
-                location=practice.location,
-            )
-        elif name == "find":
-            number = chance.choice(practice.patients)[1]
-            path = f"{practice.base}/Patient?identifier={NHS_NUMBER}%7C{number}"
-        elif name == "read patient":
-            path = f"{practice.base}/Patient/{chance.choice(practice.patients)[0]}"
-        elif name == "retrieve":
-            first = date.today()
-            path = f"{practice.base}/Patient/{chance.choice(practice.patients)[0]}/Appointment"
-            path += f"?start=ge{first}&start=le{first + timedelta(days=28)}"
-        else:
-            index = chance.randrange(len(practice.booked))
-            held, etag = practice.booked[index]
-            path = f"{practice.base}/Appointment/{held['id']}"
-            if name != "read":
-                del practice.booked[index]
-                verb, memory = "PUT", held
-                body = dict(held)
-                if name == "amend":
-                    body["description"] = f"Changed {time.time()}"
-                else:
-                    body["status"] = "cancelled"
-                    reason = f"{STRUCTURES}/Extension-GPConnect-AppointmentCancellationReason-1"
-                    body["extension"] = [
-                        *body["extension"],
-                        {"url": reason, "valueString": "No longer needed."},
-                    ]
-        request = self.systems.request(
-            name,
-            path,
-            asid=practice.asid,
-            system=chance.randrange(CONSUMERS),
-            verb=verb,
-            body=body,
-            etag=etag,
-        )
-        return name, practice, request, memory
-
-    def learn(
-        self, name: str, practice: Practice, memory: Any, status: int, head: bytes, body: bytes
-    ) -> None:
-        """What a consumer remembers of an answer."""
-        if name == "search" and status == 200 and len(practice.seen) < 100:
-            at = self.chance.randrange(max(1, len(body) - 50_000)) if len(body) > 50_000 else 0
-            found = list(SLOT.finditer(body, at, at + 20_000))
-            for match in self.chance.sample(found, min(3, len(found))):
-                practice.seen.append(tuple(part.decode() for part in match.groups()))  # type: ignore[arg-type]
-        elif name in {"book", "amend"} and status in {200, 201}:
-            held = json.loads(body)
-            etag = re.search(rb"(?i)\r\netag: *([^\r]+)", head)
-            practice.booked.append((held, etag[1].decode() if etag else ""))
-            self.confirmed[held["id"]] = held["slot"][0]["reference"].split("/")[1]
-        elif name == "cancel" and status == 200:
-            self.confirmed.pop(memory["id"])
-        elif status == 0 and name == "book":
-            self.unsure.add(memory)
-        elif name in {"amend", "cancel"} and status == 0:
-            self.unsure.add(self.confirmed.pop(memory["id"]))
-        elif name in {"amend", "cancel"}:
-            practice.booked.append((memory, ""))  # refused: it is still what it was
 
 
 # ---------------------------------------------------------------- the client
@@ -361,6 +231,30 @@ class Stack:
         return [int(line) / 1024 for line in found.stdout.split()]
 
 
+def environment(url: str, folder: Path) -> dict[str, str]:
+    """As in production, on the database of this URL."""
+    return {
+        **os.environ,
+        "DATABASE_URL": url,
+        "AUDIT_SPOOL": str(folder / "audit"),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_SECRET_KEY": "for-load-tests-only-" + "x" * 50,
+        "DJANGO_ALLOWED_HOSTS": f"{nginx.FHIR},127.0.0.1",
+        "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "1" if nginx.NGINX else "0",
+    }
+
+
+def fill(practices: int, file: Path) -> None:
+    """Fill the database of DATABASE_URL, and leave in a file what consumers are to know of it."""
+    world = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load", "--make-world", f"--practices={practices}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    file.write_bytes(world.stdout)
+
+
 @contextlib.contextmanager
 def stack(practices: int, log: Path) -> Iterator[Stack]:
     """PostgreSQL, gunicorn, sealing and nginx, all ended afterwards."""
@@ -373,42 +267,20 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
         database = running.enter_context(cluster(settings=TUNED))
         folder = Path(database.home)
         os.chmod(folder, 0o755)  # nginx's user passes through to the socket
-        upstream = f"unix:{folder}/web.sock" if nginx.NGINX else "127.0.0.1:0"
-        port = nginx.free_port()
-        environment = {
-            **os.environ,
-            "DATABASE_URL": database.url,
-            "AUDIT_SPOOL": str(folder / "audit"),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "DJANGO_SECRET_KEY": "for-load-tests-only-" + "x" * 50,
-            "DJANGO_ALLOWED_HOSTS": f"{nginx.FHIR},127.0.0.1",
-            "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "1" if nginx.NGINX else "0",
-        }
-        bind = upstream if nginx.NGINX else f"127.0.0.1:{port}"
-        os.environ.update(environment)
+        upstream, port = f"unix:{folder}/web.sock", nginx.free_port()
+        os.environ.update(environment(database.url, folder))
 
         def start(*arguments: str) -> subprocess.Popen[bytes]:
             process = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=ROOT,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                [sys.executable, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
             )
             running.callback(process.wait, 60)
             running.callback(process.terminate)
             return process
 
-        world = subprocess.run(
-            [sys.executable, "-m", "benchmarks.load", "--make-world"]
-            + [f"--practices={practices}"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        (log.parent / "world.json").write_bytes(world.stdout)
+        fill(practices, log.parent / "world.json")
         # As deploy/systemd/appointments-web.service has it.
+        bind = upstream if nginx.NGINX else f"127.0.0.1:{port}"
         web = start("-m", "gunicorn", "config.wsgi", "--bind", bind, "--umask", "0")
         assert database.process is not None
         pids = {"web": web.pid, "PostgreSQL": database.process.pid}
@@ -418,17 +290,22 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
             wait_until_served(("127.0.0.1", port))
             yield Stack(database.url, "127.0.0.1", port, None, web, pids)
             return
-        deadline = time.monotonic() + 60
-        while not (folder / "web.sock").exists():
-            if time.monotonic() > deadline or web.poll() is not None:
-                raise SystemExit(f"gunicorn did not start: {log.read_text()[-2000:]}")
-            time.sleep(0.1)
+        wait_for_socket(folder / "web.sock", web, log)
         # One address sends everything here, so nginx's limit for each is out of the way.
         nginx.MAIN = nginx.MAIN.replace("connections 256", "connections 2048")
         front = running.enter_context(nginx.nginx(upstream, requests_per_second=5000))
         tls = nginx.context(front.authority, front.valid)
         pids["nginx"] = front.process.pid
         yield Stack(database.url, nginx.FHIR, front.tls_port, tls, web, pids)
+
+
+def wait_for_socket(socket: Path, web: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when gunicorn listens; end the run when it does not within a minute."""
+    deadline = time.monotonic() + 60
+    while not socket.exists():
+        if time.monotonic() > deadline or web.poll() is not None:
+            raise SystemExit(f"gunicorn did not start: {log.read_text()[-2000:]}")
+        time.sleep(0.1)
 
 
 def shout(words: str) -> None:

@@ -47,12 +47,13 @@ def use(url: str) -> None:
 
 def leave_database() -> None:
     """Close what this process has open, so that nothing of it stands in anybody's way."""
-    from django.db import connection
+    from django.db import connections
     from django.db.backends.postgresql.base import DatabaseWrapper
 
-    connection.close()
-    if isinstance(connection, DatabaseWrapper):
-        connection.close_pool()
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if isinstance(connection, DatabaseWrapper):
+            connection.close_pool()
 
 
 def manage(*words: str, url: str) -> subprocess.CompletedProcess[str]:

@@ -42,6 +42,72 @@ def next_working_day(after: date) -> date:
     return next(weekdays(after + timedelta(days=1), 7))
 
 
+def make_practices(number: int, prefix: str, *, holidays_to: date) -> list[Organisation]:
+    """Switched on; their bank holidays are known to that day."""
+    return Organisation.objects.bulk_create(
+        Organisation(
+            ods_code=f"{prefix}{n:05}",
+            name=f"Benchmark Surgery {n}",
+            asid=f"2{n:011}",
+            city="Leeds",
+            postal_code="LS1 4DY",
+            telephone="0113 496 0001",
+            gp_connect_enabled=True,
+            appointment_management_enabled=True,
+            bank_holidays_seeded_to=holidays_to,
+        )
+        for n in range(number)
+    )
+
+
+def make_locations(organisations: list[Organisation]) -> list[Location]:
+    """A surgery for each practice."""
+    return Location.objects.bulk_create(
+        Location(
+            organisation=organisation,
+            name="Main surgery",
+            is_main=True,
+            address_line_1="1 High Street",
+            city="Leeds",
+            postal_code="LS1 4DY",
+            telephone="0113 496 0002",
+        )
+        for organisation in organisations
+    )
+
+
+def make_holders(organisations: list[Organisation], number: int, prefix: str) -> list[Practitioner]:
+    """So many session holders for each practice."""
+    return Practitioner.objects.bulk_create(
+        Practitioner(
+            sds_user_id=f"{prefix}{organisation.pk:06}{n:03}",
+            prefix="Dr",
+            given_names="Ada",
+            family_name=f"Specimen-{n}",
+            gender="female",
+        )
+        for organisation in organisations
+        for n in range(number)
+    )
+
+
+def make_patients(organisations: list[Organisation], number: int) -> None:
+    """So many patients for each practice."""
+    Patient.objects.bulk_create(
+        Patient(
+            organisation=organisation,
+            nhs_number=new_nhs_number(),
+            nhs_number_verification="01",
+            given_names="Edie",
+            family_name=f"Fauxley-{n}",
+            birth_date=date(1950 + n % 60, 1, 1),
+            gender="female",
+        )
+        for organisation in organisations
+        for n in range(number)
+    )
+
+
 @transaction.atomic
 def build(
     *,
@@ -54,61 +120,15 @@ def build(
 ) -> list[Organisation]:
     """Make the practices, switched on, and return them."""
     now = datetime.now(UTC)
-    organisations = Organisation.objects.bulk_create(
-        Organisation(
-            ods_code=f"{prefix}{n:05}",
-            name=f"Benchmark Surgery {n}",
-            asid=f"2{n:011}",
-            city="Leeds",
-            postal_code="LS1 4DY",
-            telephone="0113 496 0001",
-            gp_connect_enabled=True,
-            appointment_management_enabled=True,
-            bank_holidays_seeded_to=first,
-        )
-        for n in range(practices)
-    )
-    locations = Location.objects.bulk_create(
-        Location(
-            organisation=organisation,
-            name="Main surgery",
-            is_main=True,
-            address_line_1="1 High Street",
-            city="Leeds",
-            postal_code="LS1 4DY",
-            telephone="0113 496 0002",
-        )
-        for organisation in organisations
-    )
-    people = Practitioner.objects.bulk_create(
-        Practitioner(
-            sds_user_id=f"{prefix}{organisation.pk:06}{n:03}",
-            prefix="Dr",
-            given_names="Ada",
-            family_name=f"Specimen-{n}",
-            gender="female",
-        )
-        for organisation in organisations
-        for n in range(holders)
-    )
+    organisations = make_practices(practices, prefix, holidays_to=first)
+    locations = make_locations(organisations)
+    people = make_holders(organisations, holders, prefix)
     homes = [organisation for organisation in organisations for _ in range(holders)]
     PractitionerRole.objects.bulk_create(
         PractitionerRole(organisation=home, practitioner=person, role="R0260")
         for home, person in zip(homes, people, strict=True)
     )
-    Patient.objects.bulk_create(
-        Patient(
-            organisation=organisation,
-            nhs_number=new_nhs_number(),
-            nhs_number_verification="01",
-            given_names="Edie",
-            family_name=f"Fauxley-{n}",
-            birth_date=date(1950 + n % 60, 1, 1),
-            gender="female",
-        )
-        for organisation in organisations
-        for n in range(patients)
-    )
+    make_patients(organisations, patients)
     places = {location.organisation_id: location for location in locations}
     fill_sessions(
         [(home, places[home.pk], person) for home, person in zip(homes, people, strict=True)],

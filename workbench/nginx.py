@@ -66,6 +66,37 @@ http {{
 """
 
 
+def configure(folder, authority, ports, *, upstream, requests_per_second, crl_days):
+    """Write the configuration that is deployed, and the certificates that it names."""
+    server = {"purpose": ExtendedKeyUsageOID.SERVER_AUTH}
+    for name in (FHIR, STAFF):
+        authority.issue(name, names=[name], file=name, **server)
+    (folder / "ca.pem").write_bytes(authority.pem)
+    (folder / "crl.pem").write_bytes(authority.revocations(days=crl_days))
+    tls_port, plain_port = ports
+    values = {
+        "FHIR_NAME": FHIR,
+        "FHIR_CERTIFICATE": f"{folder}/{FHIR}.pem",
+        "FHIR_KEY": f"{folder}/{FHIR}.key",
+        "STAFF_NAME": STAFF,
+        "STAFF_CERTIFICATE": f"{folder}/{STAFF}.pem",
+        "STAFF_KEY": f"{folder}/{STAFF}.key",
+        "CLIENT_CA": f"{folder}/ca.pem",
+        "CLIENT_CRL": f"{folder}/crl.pem",
+        "DH_GROUP": f"{folder}/group.pem",
+        "PROXY_FQDN": PROXY,
+        "UPSTREAM": upstream,
+        "TLS_LISTEN": f"127.0.0.1:{tls_port}",
+        "PLAIN_LISTEN": f"127.0.0.1:{plain_port}",
+        "LOG_FOLDER": str(folder),
+        "FHIR_REQUESTS_PER_SECOND": str(requests_per_second),
+    }
+    # The configuration as it is; only the group lies where an unprivileged process may read it.
+    shutil.copy(ROOT / "deploy" / "nginx" / "ffdhe3072.pem", folder / "group.pem")
+    (folder / "appointments.conf").write_text(render(values))
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+
+
 @contextlib.contextmanager
 def nginx(upstream, *, requests_per_second=1000, crl_days=(-1, 7)):
     """Run nginx in front of ``upstream``, with an authority and certificates of its own."""
@@ -73,33 +104,15 @@ def nginx(upstream, *, requests_per_second=1000, crl_days=(-1, 7)):
     process = None
     try:
         authority = Authority(folder, "Sub authority", below=Authority(folder, "Root authority"))
-        server = {"purpose": ExtendedKeyUsageOID.SERVER_AUTH}
-        for name in (FHIR, STAFF):
-            authority.issue(name, names=[name], file=name, **server)
-        (folder / "ca.pem").write_bytes(authority.pem)
-        (folder / "crl.pem").write_bytes(authority.revocations(days=crl_days))
-        tls_port, plain_port = free_port(), free_port()
-        values = {
-            "FHIR_NAME": FHIR,
-            "FHIR_CERTIFICATE": f"{folder}/{FHIR}.pem",
-            "FHIR_KEY": f"{folder}/{FHIR}.key",
-            "STAFF_NAME": STAFF,
-            "STAFF_CERTIFICATE": f"{folder}/{STAFF}.pem",
-            "STAFF_KEY": f"{folder}/{STAFF}.key",
-            "CLIENT_CA": f"{folder}/ca.pem",
-            "CLIENT_CRL": f"{folder}/crl.pem",
-            "DH_GROUP": f"{folder}/group.pem",
-            "PROXY_FQDN": PROXY,
-            "UPSTREAM": upstream,
-            "TLS_LISTEN": f"127.0.0.1:{tls_port}",
-            "PLAIN_LISTEN": f"127.0.0.1:{plain_port}",
-            "LOG_FOLDER": str(folder),
-            "FHIR_REQUESTS_PER_SECOND": str(requests_per_second),
-        }
-        # The configuration as it is; only the group lies where an unprivileged process may read it.
-        shutil.copy(ROOT / "deploy" / "nginx" / "ffdhe3072.pem", folder / "group.pem")
-        (folder / "appointments.conf").write_text(render(values))
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+        ports = tls_port, plain_port = free_port(), free_port()
+        configure(
+            folder,
+            authority,
+            ports,
+            upstream=upstream,
+            requests_per_second=requests_per_second,
+            crl_days=crl_days,
+        )
         child = unprivileged()
         if child:
             for path in (folder, *folder.iterdir()):
