@@ -9,6 +9,10 @@ validate_ods_code = RegexValidator(
 
 
 YEAR_MINUTES = 366 * 24 * 60
+MOST_WINDOW_DAYS = 730
+
+
+OFFER_LIMITS = ("booking_window_days", "embargo_minutes", "minimum_notice_minutes")
 
 
 class Versioned(models.Model):
@@ -51,7 +55,7 @@ class OfferLimits(models.Model):
         "booking window (days)",
         null=True,
         blank=True,
-        validators=[MaxValueValidator(730)],
+        validators=[MaxValueValidator(MOST_WINDOW_DAYS)],
         help_text="How many days ahead other organisations may book, by the clock on the wall. "
         "Empty: as set for the session, or else for the practice.",
     )

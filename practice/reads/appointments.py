@@ -35,6 +35,19 @@ def appointment_by_id(*, organisation: Organisation, appointment_id: int) -> App
     return found
 
 
+def appointment_in_detail(*, organisation: Organisation, appointment_id: int) -> Appointment | None:
+    """Return an appointment with everything that its page names."""
+    found = appointments(organisation=organisation).select_related(
+        "patient",
+        "schedule__session_holder",
+        "location",
+        "booked_by",
+        "access_profile",
+        "moved_from",
+    )
+    return found.filter(pk=appointment_id).first()
+
+
 def check_may_be_read(found: Appointment | None, *, now: datetime) -> Appointment:
     """Return an appointment that another organisation names, if there is one and it may see it.
 

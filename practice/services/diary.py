@@ -7,11 +7,12 @@ that of practice.services.locks.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime, time, timedelta
+from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Model, Q
 
 from practice import clock, terminology
 from practice.clock import seconds
@@ -23,6 +24,7 @@ from practice.exceptions import (
     PractitionerNotFound,
     ReferenceNotFound,
     SlotNotFound,
+    VersionConflict,
 )
 from practice.models import (
     AccessProfile,
@@ -33,6 +35,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
+from practice.models.common import Versioned
 from practice.reads import directory
 from practice.reads.bookability import effective_limit
 from practice.services.audit.recording import Actor, record_done
@@ -41,6 +44,7 @@ from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.locks import lock_practice, lock_slots
 
 LONGEST_SESSION = timedelta(days=1)
+LONGEST_SLOT_MINUTES = 480  # of an extra slot, and of a session that is made by hand
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Outcome:
 
 # ---------------------------------------------------------------- slots
 # Each takes the ids of any number of the practice's slots, changes those that can be changed and
-# says why the others cannot. An id that is no slot of the practice raises SlotNotFound.
+# says why the others cannot. An id that is no slot of the practice raises SlotNotFound. A page
+# about one slot says which version it showed: another one by now raises VersionConflict.
 
 
 @transaction.atomic
@@ -72,6 +77,7 @@ def block_slots(
     actor: Actor,
     now: datetime,
     note: str = "",
+    expected_version: str | None = None,
 ) -> Outcome:
     """Block free slots: nobody can book them until they are unblocked. ``note`` is for staff."""
 
@@ -81,12 +87,19 @@ def block_slots(
         return _why_not_free(slot) or _why_not_in_diary(slot) or _why_over(slot, now)
 
     values = {"status": Slot.Status.BUSY_UNAVAILABLE.value, "note": note[:200]}
-    return _change_slots("block", values, why_not, organisation, slot_ids, actor, now)
+    return _change_slots(
+        "block", values, why_not, organisation, slot_ids, actor, now, expected_version
+    )
 
 
 @transaction.atomic
 def unblock_slots(
-    *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
+    *,
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
 ) -> Outcome:
     """Make blocked slots free again, unless their session is just being withdrawn.
 
@@ -100,12 +113,19 @@ def unblock_slots(
         return _why_not_in_diary(slot)
 
     values = {"status": Slot.Status.FREE.value, "note": ""}
-    return _change_slots("unblock", values, why_not, organisation, slot_ids, actor, now)
+    return _change_slots(
+        "unblock", values, why_not, organisation, slot_ids, actor, now, expected_version
+    )
 
 
 @transaction.atomic
 def make_bookable(
-    *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
+    *,
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
 ) -> Outcome:
     """Mark slots GP Connect bookable, except those that nobody outside could ever see."""
 
@@ -118,12 +138,19 @@ def make_bookable(
         return " ".join(why_never_seen(slot, organisation=organisation)) or _why_over(slot, now)
 
     values = {"gp_connect_bookable": True}
-    return _change_slots("make-bookable", values, why_not, organisation, slot_ids, actor, now)
+    return _change_slots(
+        "make-bookable", values, why_not, organisation, slot_ids, actor, now, expected_version
+    )
 
 
 @transaction.atomic
 def make_not_bookable(
-    *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
+    *,
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
 ) -> Outcome:
     """Take the GP Connect mark from slots; bookings already made stand."""
 
@@ -131,12 +158,19 @@ def make_not_bookable(
         return "" if slot.gp_connect_bookable else "It is not GP Connect bookable."
 
     values = {"gp_connect_bookable": False}
-    return _change_slots("make-not-bookable", values, why_not, organisation, slot_ids, actor, now)
+    return _change_slots(
+        "make-not-bookable", values, why_not, organisation, slot_ids, actor, now, expected_version
+    )
 
 
 @transaction.atomic
 def withdraw_slots(
-    *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
+    *,
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
 ) -> Outcome:
     """Take free or blocked slots out of the diary; generating again does not bring them back."""
 
@@ -148,12 +182,19 @@ def withdraw_slots(
         return _why_not_free(slot) or _why_over(slot, now)
 
     values = {"withdrawn": True, "withdrawn_by_plan": False}
-    return _change_slots("withdraw", values, why_not, organisation, slot_ids, actor, now)
+    return _change_slots(
+        "withdraw", values, why_not, organisation, slot_ids, actor, now, expected_version
+    )
 
 
 @transaction.atomic
 def restore_slots(
-    *, organisation: Organisation, slot_ids: Iterable[int], actor: Actor, now: datetime
+    *,
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
 ) -> Outcome:
     """Put withdrawn slots back, unless something else now lies in their place."""
     lock_practice(organisation)
@@ -181,7 +222,9 @@ def restore_slots(
         return ""
 
     values = {"withdrawn": False, "withdrawn_by_plan": False}
-    return _change_slots("restore", values, why_not, organisation, wanted, actor, now)
+    return _change_slots(
+        "restore", values, why_not, organisation, wanted, actor, now, expected_version
+    )
 
 
 def _change_slots(
@@ -192,12 +235,15 @@ def _change_slots(
     slot_ids: Iterable[int],
     actor: Actor,
     now: datetime,
+    expected_version: str | None,
 ) -> Outcome:
     """Lock slots, ask of each why not, change the others and write down what they were."""
     wanted = set(slot_ids)
     slots = lock_slots(organisation, wanted)
     if {slot.pk for slot in slots} != wanted:
         raise SlotNotFound
+    for slot in slots:
+        check_version(slot, expected_version)
     changed, refused, details = [], [], []
     for slot in slots:
         if why := why_not(slot):
@@ -216,6 +262,98 @@ def _change_slots(
         )
         record_done(f"slot.{event}", *changed, actor=actor, now=now, detail={"changes": details})
     return Outcome(tuple(changed), tuple(refused))
+
+
+class SlotWords(NamedTuple):
+    """What a person can write about a slot: its kind, whom it is for, and when it is offered.
+
+    ``changed_by_hand``: generating again leaves the slot as it is. A limit that is None is that of
+    the session, or else of the practice.
+    """
+
+    slot_type: str
+    delivery_channel: str
+    note: str
+    access_profile_id: int | None
+    booking_window_days: int | None
+    embargo_minutes: int | None
+    minimum_notice_minutes: int | None
+    changed_by_hand: bool
+
+
+@transaction.atomic
+def change_slot(
+    *,
+    organisation: Organisation,
+    slot_id: int,
+    words: SlotWords,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Slot:
+    """Change what a slot says of itself; a slot that is offered must stay one that can be seen.
+
+    What a person has set stays when the diary is generated again, unless only the note was changed
+    or the person says otherwise. Nothing changed: no new version. Raises SlotNotFound,
+    VersionConflict, ReferenceNotFound, DiaryRefused (in words).
+    """
+    slots = lock_slots(organisation, {slot_id})
+    if not slots:
+        raise SlotNotFound
+    [slot] = slots
+    check_version(slot, expected_version)
+    _profile(organisation, words.access_profile_id)
+    changes = _set_checked(slot, words._asdict())
+    if not changes:
+        return slot
+    for_staff_only = changes.keys() <= {"note", "changed_by_hand"}
+    if slot.gp_connect_bookable and not for_staff_only:
+        slot.schedule.location = organisation.locations.get(pk=slot.schedule.location_id)
+        if reasons := why_never_seen(slot, organisation=organisation):
+            raise DiaryRefused(" ".join(["Nobody outside could see it then.", *reasons]))
+    if not for_staff_only and "changed_by_hand" not in changes:
+        slot.changed_by_hand = True
+    _save_changed(slot, [*changes, "changed_by_hand"])
+    record_done("slot.change", slot, actor=actor, now=now, detail={"changes": changes})
+    return slot
+
+
+def check_version(record: Versioned, expected: str | None) -> None:
+    """Raise VersionConflict unless this is the version that the caller says it has read, if any."""
+    if expected is not None and expected != str(record.version):
+        raise VersionConflict
+
+
+def _set_checked(record: Slot | Schedule, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Set those of the values that differ, each checked as its column says; return from and to."""
+    changes = {}
+    for name, value in values.items():
+        field = type(record)._meta.get_field(name.removesuffix("_id"))
+        before = getattr(record, name)
+        if value == before:
+            continue
+        if not field.is_relation:
+            try:
+                field.clean(value, record)  # type: ignore[union-attr]
+            except ValidationError as error:
+                label = str(field.verbose_name)  # type: ignore[union-attr]
+                said = " ".join(error.messages)
+                raise DiaryRefused(f"{label[:1].upper()}{label[1:]}: {said}") from error
+        old = _named(getattr(record, field.name))
+        setattr(record, name, value)
+        changes[field.name] = {"from": old, "to": _named(getattr(record, field.name))}
+    return changes
+
+
+def _named(value: Any) -> Any:
+    """Return a value as the audit trail keeps it: a record by its name and its number."""
+    return f"{value} ({value.pk})" if isinstance(value, Model) else value
+
+
+def _save_changed(record: Slot | Schedule, columns: Iterable[str]) -> None:
+    """Store the next version of a record, and of the rest these columns only."""
+    record.version += 1
+    record.save(update_fields=[*dict.fromkeys(columns), "version", "updated_at"])
 
 
 # ---------------------------------------------------------------- why not, in words
@@ -296,15 +434,17 @@ def change_session_holder(
     practitioner_id: int | None,
     actor: Actor,
     now: datetime,
+    expected_version: str | None = None,
 ) -> Schedule:
     """Give a session to another practitioner (a locum), or to nobody by name.
 
     Session and appointments get new versions, as both show the practitioner (AVAIL-082). Works for
     a session that is withdrawn too: generating again restores it when its new holder is free.
-    Raises NotFound, PractitionerNotFound, DiaryRefused, HolderElsewhere.
+    Raises NotFound, VersionConflict, PractitionerNotFound, DiaryRefused, HolderElsewhere.
     """
     lock_practice(organisation)
     schedule = _session(organisation, schedule_id)
+    check_version(schedule, expected_version)
     holder = _practitioner(organisation, practitioner_id)
     before = schedule.session_holder
     if holder == before:
@@ -330,6 +470,58 @@ def change_session_holder(
             "appointments": told,
         },
     )
+    return schedule
+
+
+class SessionWords(NamedTuple):
+    """What a person can write about a session, apart from who holds it and when it is.
+
+    A limit that is None is that of the practice.
+    """
+
+    session_name: str
+    location_id: int
+    practitioner_role: str
+    access_profile_id: int | None
+    booking_window_days: int | None
+    embargo_minutes: int | None
+    minimum_notice_minutes: int | None
+
+
+@transaction.atomic
+def change_session(
+    *,
+    organisation: Organisation,
+    schedule_id: int,
+    words: SessionWords,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Schedule:
+    """Change where a session is, under which role and name, and to whom its slots are offered.
+
+    Generating again leaves it as a person has set it. Nothing changed: no new version. Raises
+    NotFound, VersionConflict, LocationNotFound, ReferenceNotFound, DiaryRefused (in words).
+    """
+    lock_practice(organisation)
+    schedule = _session(organisation, schedule_id)
+    check_version(schedule, expected_version)
+    if words.location_id != schedule.location_id:
+        _location(organisation, words.location_id)
+    _profile(organisation, words.access_profile_id)
+    changes = _set_checked(schedule, words._asdict())
+    if not changes:
+        return schedule
+    if not schedule.practitioner_role and "practitioner_role" in changes:
+        offered = schedule.slots.filter(gp_connect_bookable=True, withdrawn=False).count()
+        if offered:
+            raise DiaryRefused(
+                f"{offered} slots of this session are GP Connect bookable and need the role. "
+                "Make them not bookable first, in the list of slots."
+            )
+    schedule.changed_by_hand = True
+    _save_changed(schedule, [*changes, "changed_by_hand"])
+    record_done("schedule.change", schedule, actor=actor, now=now, detail={"changes": changes})
     return schedule
 
 
@@ -362,6 +554,8 @@ def create_session(
     first, last = seconds(start), seconds(end)
     if slot_minutes < 1 or first + length > last:
         raise DiaryRefused("No slot of that length fits into the session.")
+    if slot_minutes > LONGEST_SLOT_MINUTES:
+        raise DiaryRefused(f"A slot lasts {LONGEST_SLOT_MINUTES} minutes at most.")
     if not slot_type.strip():
         raise DiaryRefused("A slot needs a type.")
     schedule = Schedule(
@@ -410,6 +604,17 @@ def create_session(
     return schedule
 
 
+def moment_in_session(schedule: Schedule, at: time) -> datetime:
+    """Return when a session reaches this time of the clock on the wall.
+
+    A time before the session starts belongs to the next day: 01:00 in a session from 22:00 to
+    06:00. Whether that lies within the session is for ``add_extra_slot`` to say.
+    """
+    first = clock.local(schedule.start).date()
+    moment = clock.instant(first, at)
+    return moment if moment >= schedule.start else clock.instant(first + timedelta(days=1), at)
+
+
 @transaction.atomic
 def add_extra_slot(
     *,
@@ -425,11 +630,14 @@ def add_extra_slot(
 ) -> Slot:
     """Add a slot beside the session's own, on purpose and with a reason; never offered outside.
 
-    It starts within the session, or just when it ends. Raises NotFound, DiaryRefused (in words).
+    It starts within the session, or just when it ends, and lasts LONGEST_SLOT_MINUTES at most.
+    Raises NotFound, DiaryRefused (in words).
     """
     lock_practice(organisation)
     schedule = _session(organisation, schedule_id)
     check_times(start, end, now=now)
+    if seconds(end) - seconds(start) > LONGEST_SLOT_MINUTES * 60:
+        raise DiaryRefused(f"A slot lasts {LONGEST_SLOT_MINUTES} minutes at most.")
     if schedule.withdrawn:
         raise DiaryRefused("The session does not take place.")
     if not schedule.start <= start <= schedule.end:

@@ -107,3 +107,9 @@ def weekdays_in_words(days: list[int]) -> str:
     if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
         return f"{names[0]} to {names[-1]}"
     return ", ".join(names)
+
+
+def record_choice(**kwargs: Any) -> forms.ModelChoiceField:
+    """A choice of one record; the form that has it says which, those of one practice, each time."""
+    field: forms.ModelChoiceField = forms.ModelChoiceField(None, **kwargs)
+    return field

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 
 from practice.db.prepared import Number, Prepared
@@ -12,6 +13,7 @@ from practice.exceptions import (
     AppointmentInPast,
     AppointmentNotFound,
     ReasonMissing,
+    TextTooLong,
     VersionConflict,
 )
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
@@ -132,6 +134,64 @@ def cancel_appointment(
     appointment.orphaned = False
     record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
     return appointment
+
+
+# ---------------------------------------------------------------- as staff do it, in one step
+
+REASON_LENGTH = 300
+
+
+@transaction.atomic
+def amend_by_staff(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    description: str,
+    comment: str,
+    actor: Actor,
+    now: datetime,
+    expected_version: str,
+) -> Appointment:
+    """Lock an appointment, and change its texts if it is still what the person saw.
+
+    Raises what ``appointment_for_change`` and ``amend_appointment`` raise.
+    """
+    locked = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=expected_version,
+    )
+    return amend_appointment(
+        appointment=locked, description=description, comment=comment, actor=actor, now=now
+    )
+
+
+@transaction.atomic
+def cancel_by_staff(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    expected_version: str,
+) -> Appointment:
+    """Lock an appointment, and cancel it if it is still what the person saw.
+
+    Raises TextTooLong, and what ``appointment_for_change`` and ``cancel_appointment`` raise.
+    """
+    if len(reason) > REASON_LENGTH:
+        raise TextTooLong(f"The reason may have at most {REASON_LENGTH} characters.")
+    locked = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=expected_version,
+    )
+    return cancel_appointment(appointment=locked, reason=reason, actor=actor, now=now)
 
 
 def record_change(
