@@ -90,7 +90,7 @@ NAVIGATION = [
             page(
                 "Book an appointment",
                 "edit_calendar",
-                "book",
+                "practice_appointment_add",
                 "Find the patient, find the time",
             ),
             page(

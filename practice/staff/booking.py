@@ -1,4 +1,4 @@
-"""Booking a patient in, in three steps: who, when, is that right? And the extra slot on purpose.
+"""Booking a patient in, in three steps: who, when, is that right?
 
 Every step is an address, so that the steps can be taken in either order, and the browser's own
 "back" works: ``?patient=7&slot=12&slot=13``. Nothing is held meanwhile; the last step says it
@@ -6,24 +6,25 @@ kindly when somebody else was quicker.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree
-from practice.models import Appointment, Patient, Schedule, Slot
-from practice.services import diary
+from practice.models import Appointment, Organisation, Patient, Slot
+from practice.reads.appointments import appointment_in_detail
+from practice.reads.patient_search import warnings
+from practice.reads.patients import patient_by_id
+from practice.reads.slots import chosen_slots
 from practice.services.appointments import booking
-from practice.services.audit import recording
-from practice.site.widgets import time_input
+from practice.site.people import own_practice_of
+from practice.site.shown import record_shown
 from practice.staff import searches
-from practice.staff.base import StaffPage
+from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.clinic_list import number
 
 TAKEN = "Somebody else has just taken this time. Nothing was booked: choose another."
@@ -44,18 +45,15 @@ class BookingForm(forms.Form):
     )
 
 
-class SlotPage(StaffPage):
+class ChosenSlotsPage(StaffPage):
     """What booking and moving have in common: slots chosen in the address."""
 
     def chosen_slots(self) -> list[Slot]:
         """The slots in the address that are this practice's, by start."""
-        ids = [number(text) for text in self.values("slot")]
-        found = Slot.objects.filter(organisation=self.practice, pk__in=ids)
-        return list(
-            found.select_related("schedule__session_holder", "schedule__location").order_by("start")
-        )
+        ids = [number(text) for text in self.sent_list("slot")]
+        return chosen_slots(organisation=self.practice, ids=ids)
 
-    def values(self, name: str) -> list[str]:
+    def sent_list(self, name: str) -> list[str]:
         sent = self.request.POST if self.request.method == "POST" else self.request.GET
         return sent.getlist(name)
 
@@ -66,11 +64,19 @@ class SlotPage(StaffPage):
         return searches.SlotSearch(asked, organisation=self.practice, now=self.now)
 
 
-class Book(SlotPage):
+class Book(ChosenSlotsPage):
     """Find the patient, find the time, look once more, book."""
 
     permission = "practice.add_appointment"
     title = "Book an appointment"
+
+    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
+        """The practice of the patient or of the slot, where the reader works at several."""
+        for model, name in ((Patient, "patient"), (Slot, "slot")):
+            asked = number(next(iter(self.sent_list(name)), ""))
+            if asked and (practice := own_practice_of(model, asked, request)):
+                return practice
+        return super().practice_asked_for(request, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         patient, slots = self.patient(), self.chosen_slots()
@@ -84,7 +90,9 @@ class Book(SlotPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         patient, slots = self.patient(), self.chosen_slots()
         if patient is None:
-            return self.refused("Choose a patient and a time first.", reverse("admin:book"))
+            return self.refused(
+                "Choose a patient and a time first.", reverse("admin:practice_appointment_add")
+            )
         form = BookingForm(request.POST)
         if not slots:
             return self.ask_when_instead(patient, slots, form, refusal=NO_TIME, status=422)
@@ -110,8 +118,10 @@ class Book(SlotPage):
     # ------------------------------------------------------------ the steps
 
     def patient(self) -> Patient | None:
-        pk = number(next(iter(self.values("patient")), ""))
-        return self.own(Patient.objects, pk=pk) if pk else None
+        pk = number(next(iter(self.sent_list("patient")), ""))
+        if not pk:
+            return None
+        return found_or_404(patient_by_id(organisation=self.practice, patient_id=pk))
 
     def ask_who(self, slots: list[Slot]) -> HttpResponse:
         search = searches.PatientSearch(self.request.GET)
@@ -131,13 +141,12 @@ class Book(SlotPage):
 
     def record_found(self, patients: list[Patient]) -> None:
         """Audit whose details a search showed."""
-        recording.record(
-            organisation=self.practice,
+        record_shown(
+            "patient.searched",
+            [patient.pk for patient in patients],
+            practice=self.practice,
             actor=self.actor,
-            event="patient.searched",
-            outcome="ok",
             now=self.now,
-            detail={"patients": [patient.pk for patient in patients]},
         )
 
     def ask_when(self, patient: Patient) -> HttpResponse:
@@ -146,7 +155,7 @@ class Book(SlotPage):
         return self.render(
             template="staff/booking/when.html",
             patient=patient,
-            warnings=searches.warnings(patient, [], now=self.now),
+            warnings=warnings(patient, [], now=self.now),
             search=search,
             days=searches.by_day(slots[: searches.MOST_SLOTS]),
             count=min(len(slots), searches.MOST_SLOTS),
@@ -173,7 +182,7 @@ class Book(SlotPage):
             slots=slots,
             form=form,
             refusal=refusal,
-            warnings=searches.warnings(patient, days, now=self.now),
+            warnings=warnings(patient, days, now=self.now),
             others=f"?{urlencode({'patient': patient.pk, 'first': min(days or {self.today})})}",
             days=searches.by_day(instead),
             ticked={slot.pk for slot in slots},
@@ -195,101 +204,14 @@ class Book(SlotPage):
         )
 
 
-class Booked(StaffPage):
+class Booked(RecordPage):
     """What was booked, to be read out or printed for the patient."""
 
     permission = "practice.view_appointment"
     template = "staff/booking/booked.html"
     title = "Appointment"
+    model = Appointment
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        found = Appointment.objects.select_related(
-            "patient", "schedule__session_holder", "location", "moved_from"
-        )
-        return self.render(appointment=self.own(found, pk=pk))
-
-
-class ExtraSlotForm(forms.Form):
-    """An extra slot beside those of a session."""
-
-    session = forms.ModelChoiceField(queryset=Schedule.objects.none())
-    at = forms.TimeField(label="At", widget=time_input())
-    minutes = forms.IntegerField(label="Minutes", min_value=1, max_value=240, initial=10)
-    slot_type = forms.CharField(label="Slot type", max_length=100, initial="Extra")
-    reason = forms.CharField(max_length=200)
-
-    def __init__(self, *args: Any, sessions: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["session"]
-        field.queryset = sessions
-        field.label_from_instance = lambda session: (
-            f"{session.session_holder or session.location}, {session.session_name}, "
-            f"{clock.local(session.start):%a %d %b, %H:%M} to {clock.local(session.end):%H:%M}"
-        )
-
-    def span(self) -> tuple[datetime, datetime]:
-        """The instants of the slot: a time after midnight belongs to a night session's next day."""
-        session, at = self.cleaned_data["session"], self.cleaned_data["at"]
-        day = clock.local(session.start).date()
-        if clock.instant(day, at) < session.start:
-            day = searches.next_day(day)
-        start = clock.instant(day, time(at.hour, at.minute))
-        return start, start + timedelta(minutes=self.cleaned_data["minutes"])
-
-
-class ExtraSlot(StaffPage):
-    """Overbook on purpose: an extra slot with a reason, which is never offered outside."""
-
-    permission = "practice.add_appointment"
-    template = "staff/extra_slot/page.html"
-    title = "Add an extra slot"
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        self.check_allowed()
-        initial = {"session": number(request.GET.get("session"))}
-        return self.show(ExtraSlotForm(sessions=self.sessions(), initial=initial))
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        self.check_allowed()
-        form = ExtraSlotForm(request.POST, sessions=self.sessions())
-        if form.is_valid():
-            start, end = form.span()
-            try:
-                slot = diary.add_extra_slot(
-                    organisation=self.practice,
-                    schedule_id=form.cleaned_data["session"].pk,
-                    start=start,
-                    end=end,
-                    slot_type=form.cleaned_data["slot_type"],
-                    reason=form.cleaned_data["reason"],
-                    actor=self.actor,
-                    now=self.now,
-                )
-            except PracticeError as refusal:
-                form.add_error(None, str(refusal))
-            else:
-                chosen = {"slot": slot.pk, "patient": number(request.POST.get("patient"))}
-                onward = urlencode({name: pk for name, pk in chosen.items() if pk})
-                return self.done("Extra slot added.", f"{reverse('admin:book')}?{onward}")
-        return self.show(form, status=422)
-
-    def check_allowed(self) -> None:
-        if not self.request.user.has_perm("practice.add_slot"):
-            raise PermissionDenied("Only some roles may overbook a session.")
-
-    def show(self, form: ExtraSlotForm, status: int = 200) -> HttpResponse:
-        sent = self.request.POST if self.request.method == "POST" else self.request.GET
-        return self.render(form=form, patient=number(sent.get("patient")), status=status)
-
-    def sessions(self) -> Any:
-        """The sessions of the coming two weeks that are not over."""
-        return (
-            Schedule.objects.filter(
-                organisation=self.practice,
-                withdrawn=False,
-                end__gt=self.now,
-                start__lt=self.now + timedelta(days=14),
-            )
-            .select_related("session_holder", "location")
-            .order_by("start", "pk")
-        )
+        found = appointment_in_detail(organisation=self.practice, appointment_id=pk)
+        return self.render(appointment=found_or_404(found))

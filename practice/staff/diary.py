@@ -11,12 +11,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from practice.models import Practitioner, Schedule
+from practice.models import Practitioner
 from practice.reads.diary_columns import (
     HIDDEN,
     STATES,
@@ -27,8 +26,10 @@ from practice.reads.diary_columns import (
     people_and_places,
     sessions_between,
 )
-from practice.services.audit import recording
-from practice.staff.base import StaffPage
+from practice.reads.directory import practitioners
+from practice.reads.sessions import sessions
+from practice.site.shown import record_shown
+from practice.staff.base import StaffPage, found_or_404
 from practice.staff.clinic_list import number, read_date
 from practice.staff.diary_layout import Scale, Strip, axis_of, day_words, strip, wall_time
 
@@ -136,14 +137,13 @@ class DiaryPage(StaffPage):
 
     def record(self, event: str, patients: Iterable[int | None], **detail: Any) -> None:
         """Audit who was shown to whom: one event for a page."""
-        shown = sorted({patient for patient in patients if patient})
-        recording.record(
-            organisation=self.practice,
+        record_shown(
+            event,
+            patients,
+            practice=self.practice,
             actor=self.actor,
-            event=event,
-            outcome="ok",
             now=self.now,
-            detail={**detail, "patients": shown},
+            detail=detail,
         )
 
 
@@ -162,10 +162,10 @@ class Diary(DiaryPage):
             return redirect(f"{view.address()}#column-{go}")
         found = days(self.practice, view.first, view.last, view.choice, now=self.now)
         strips = view.strips(found, now=self.now)
-        sessions = []
+        todays = []
         if not view.week:
             every = sessions_between(self.practice, view.day, view.day, Choice())
-            sessions = [session for session in every if not session.withdrawn]
+            todays = [session for session in every if not session.withdrawn]
         patients = [e.patient for day in found for c in day.columns for e in c.entries]
         self.record("diary.viewed", patients, **{"from": str(view.first), "to": str(view.last)})
         step = timedelta(days=7 if view.week else 1)
@@ -180,7 +180,7 @@ class Diary(DiaryPage):
             now_at=next((one.now_at for one in strips if one.now_at), ""),
             people=people,
             places=places,
-            sessions=sessions,
+            sessions=todays,
             legend=LEGEND,
             links={
                 "today": view.address(day=self.today),
@@ -190,7 +190,7 @@ class Diary(DiaryPage):
                 "week": view.address(week=True, schedule=None),
                 "hidden": view.address(show_hidden=not view.choice.show_hidden),
                 "print": self.clinic_list_of(view),
-                "book": reverse("admin:book"),
+                "book": reverse("admin:practice_appointment_add"),
             },
             previous=step_words(view, view.first - step),
             next=step_words(view, view.first + step),
@@ -200,19 +200,15 @@ class Diary(DiaryPage):
         """Answer 404 for what is not this practice's; a week is always somebody's."""
         choice = view.choice
         if choice.schedule:
-            sessions = Schedule.objects.filter(organisation=self.practice, pk=choice.schedule)
-            if (session := sessions.first()) is None:
-                raise Http404("There is no such session at this practice.")
+            here = sessions(organisation=self.practice)
+            session = found_or_404(here.filter(pk=choice.schedule).first())
             if not view.week:
                 view = replace(view, day=session.date)
         if choice.location and not self.practice.locations.filter(pk=choice.location).exists():
             raise Http404("There is no such location at this practice.")
         if choice.holder and not any(person.pk == choice.holder for person in people):
-            here = Q(roles__organisation=self.practice) | Q(schedules__organisation=self.practice)
-            former = Practitioner.objects.filter(here, pk=choice.holder).first()
-            if former is None:
-                raise Http404("There is no such session holder at this practice.")
-            people.append(former)
+            everybody = practitioners(organisation=self.practice)
+            people.append(found_or_404(everybody.filter(pk=choice.holder).first()))
         if view.week and not choice.holder and people:
             view = replace(view, choice=replace(choice, holder=people[0].pk, schedule=None))
         return view

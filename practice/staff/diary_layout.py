@@ -189,7 +189,8 @@ def lanes_of(times: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def address_of(what: str, pk: int) -> str:
-    return reverse(f"admin:diary_{what}", args=[pk])
+    """Return the address of the page of an appointment, a slot or a session (schedule)."""
+    return reverse(f"admin:practice_{what}_change", args=[pk])
 
 
 @dataclass(frozen=True)

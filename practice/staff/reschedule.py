@@ -9,18 +9,21 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Slot
+from practice.reads.appointments import appointment_in_detail
 from practice.services.appointments import rescheduling
 from practice.staff import searches
-from practice.staff.booking import TAKEN, SlotPage
+from practice.staff.base import RecordPage, found_or_404
+from practice.staff.booking import TAKEN, ChosenSlotsPage
 
 CHANGED = "Somebody has changed this appointment since you opened it. Nothing was moved."
 
 
-class Move(SlotPage):
-    """``/admin/move/9/``, then with ``?slot=`` what it moves to."""
+class Move(RecordPage, ChosenSlotsPage):
+    """First which other time, then with ``?slot=`` what it moves to."""
 
     permission = "practice.change_appointment"
     title = "Move an appointment"
+    model = Appointment
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         appointment = self.appointment(pk)
@@ -60,11 +63,7 @@ class Move(SlotPage):
         return self.done("Moved.", reverse("admin:booked", args=[moved.pk]))
 
     def appointment(self, pk: int) -> Appointment:
-        found = Appointment.objects.select_related(
-            "patient", "schedule__session_holder", "location"
-        )
-        appointment: Appointment = self.own(found, pk=pk)
-        return appointment
+        return found_or_404(appointment_in_detail(organisation=self.practice, appointment_id=pk))
 
     def ask_whether(self, appointment: Appointment, slots: list[Slot], **more: Any) -> HttpResponse:
         first = clock.local(slots[0].start).date() if slots else self.today

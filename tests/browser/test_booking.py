@@ -34,7 +34,7 @@ class Desk:
     def address(self, *slots: Slot) -> str:
         """The last step of booking for the patient."""
         chosen = "".join(f"&slot={slot.pk}" for slot in slots)
-        return f"/admin/book/?patient={self.patient.pk}{chosen}"
+        return f"/admin/practice/appointment/add/?patient={self.patient.pk}{chosen}"
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def tab_to(page: Page, wanted: str) -> None:
 def test_an_appointment_is_booked_by_keyboard_alone(page_for, desk):
     """Who, when, check, and two slots that touch: nothing is clicked, and every focus is seen."""
     page = page_for(desk.user, WIDE)
-    page.goto("/admin/book/")
+    page.goto("/admin/practice/appointment/add/")
 
     tab_to(page, "#id_q")
     page.keyboard.type("fauxley e")
@@ -82,7 +82,7 @@ def test_an_appointment_is_booked_by_keyboard_alone(page_for, desk):
     page.keyboard.type("Uses a hearing aid")
     tab_to(page, "button.primary")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/book/done/**")
+    page.wait_for_url("**/admin/practice/appointment/*/slip/")
 
     appointment = desk.booked()
     assert list(appointment.slots.order_by("start")) == desk.slots[1:3]
@@ -94,7 +94,7 @@ def test_an_appointment_is_booked_by_keyboard_alone(page_for, desk):
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_an_appointment_is_booked_without_scripts(page_for, desk, width):
     page = page_for(desk.user, width, javascript=False)
-    page.goto("/admin/book/")
+    page.goto("/admin/practice/appointment/add/")
 
     page.get_by_label("NHS number or name").fill(desk.patient.nhs_number)
     page.get_by_role("button", name="Find patient").click()
@@ -114,7 +114,7 @@ def test_the_second_of_two_receptionists_is_told_kindly_and_keeps_what_was_typed
     slot, other = desk.slots[:2]
     rival = page_for(make_staff(practice.organisation), WIDE)
     page = page_for(desk.user, WIDE)
-    rival.goto(f"/admin/book/?patient={practice.patient.pk}&slot={slot.pk}")
+    rival.goto(f"/admin/practice/appointment/add/?patient={practice.patient.pk}&slot={slot.pk}")
     page.goto(desk.address(slot))
     page.get_by_label("Description").fill("Sore throat")
     page.get_by_label("Comment").fill("Please ring the bell")
@@ -149,7 +149,7 @@ def test_the_second_of_two_receptionists_is_told_kindly_and_keeps_what_was_typed
 def test_an_appointment_is_moved(page_for, desk, javascript):
     old = make_appointment(slots=[desk.slots[0]], patient=desk.patient)
     page = page_for(desk.user, WIDE, javascript=javascript)
-    page.goto(f"/admin/move/{old.pk}/")
+    page.goto(f"/admin/practice/appointment/{old.pk}/move/")
 
     page.get_by_label(re.compile("09:30 to 09:40")).check()
     page.get_by_role("button", name="Go on with the ticked time").click()
@@ -165,7 +165,7 @@ def test_an_appointment_is_moved(page_for, desk, javascript):
 def test_somebody_who_was_overtaken_when_moving_is_told(page_for, desk):
     old = make_appointment(slots=[desk.slots[0]], patient=desk.patient)
     page = page_for(desk.user, WIDE)
-    page.goto(f"/admin/move/{old.pk}/?slot={desk.slots[3].pk}")
+    page.goto(f"/admin/practice/appointment/{old.pk}/move/?slot={desk.slots[3].pk}")
     make_appointment(slots=[desk.slots[3]])
 
     page.get_by_role("button", name=re.compile("Move from")).click()

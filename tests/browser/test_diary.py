@@ -126,12 +126,12 @@ def test_letters_lead_to_today_booking_and_moving(page_for, world):
 
     page.locator(world.max).focus()
     page.keyboard.press("m")
-    page.wait_for_url(f"**/admin/move/{world.appointment.pk}/")
+    page.wait_for_url(f"**/admin/practice/appointment/{world.appointment.pk}/move/")
 
     page = open_diary(page_for, world)
     page.locator(f"#slot-{world.slots[1].pk}").focus()
     page.keyboard.press("b")
-    page.wait_for_url(f"**/admin/book/?slot={world.slots[1].pk}")
+    page.wait_for_url(f"**/admin/practice/appointment/add/?slot={world.slots[1].pk}")
 
     page = open_diary(page_for, world)
     page.locator(world.max).focus()
@@ -202,7 +202,7 @@ def test_did_not_attend_and_undo_on_a_page_of_its_own(page_for, world, width, ja
     page = open_diary(page_for, world, width, javascript=javascript)
 
     page.locator(world.max).click()
-    page.wait_for_url(f"**/admin/diary/appointment/{world.appointment.pk}/")
+    page.wait_for_url(f"**/admin/practice/appointment/{world.appointment.pk}/change/")
     page.get_by_role("button", name="Did not attend").click()
     expect(page.get_by_text("Max Faux marked did not attend.")).to_be_visible()
     assert world.status() == "noshow"
@@ -300,9 +300,9 @@ def test_nothing_keeps_anybody_out_and_nothing_scrolls_sideways(page_for, world,
     addresses = [
         page.url,
         f"{page.url}&view=week&hidden=1",
-        f"/admin/diary/appointment/{world.outside.pk}/",
-        f"/admin/diary/appointment/{world.appointment.pk}/?ask=cancel",
-        f"/admin/diary/slot/{world.slots[1].pk}/",
+        f"/admin/practice/appointment/{world.outside.pk}/change/",
+        f"/admin/practice/appointment/{world.appointment.pk}/change/?ask=cancel",
+        f"/admin/practice/slot/{world.slots[1].pk}/change/",
     ]
     for address in addresses:
         page.goto(address)

@@ -98,7 +98,7 @@ def test_the_call_list_on_paper(page_for, practice, appointment, call_list):
 def test_the_slip_for_a_patient_on_paper(page_for, practice, appointment):
     page = page_for(make_staff(practice.organisation), 1400)
 
-    words = printed(page, f"/admin/book/done/{appointment.pk}/")
+    words = printed(page, f"/admin/practice/appointment/{appointment.pk}/slip/")
 
     assert "at 09:00" in words
     assert practice.organisation.telephone in words

@@ -38,18 +38,22 @@ def no_role():
     make_slot(make_schedule(practitioner_role=""))
 
 
-def tick(page: Page) -> None:
-    page.get_by_label("GP Connect bookable", exact=True).check()
+def offer(page: Page) -> None:
+    page.get_by_role("button", name="Make GP Connect bookable").click()
+    expect(page.get_by_text(re.compile("is GP Connect bookable."))).to_be_visible()
 
 
 def choose_role(page: Page) -> None:
-    page.get_by_label(re.compile("role", re.IGNORECASE)).first.select_option("R0260")
+    page.get_by_role("link", name="Change the session…").click()
+    page.get_by_label("Role", exact=True).select_option("R0260")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The session is changed.")).to_be_visible()
 
 
 @pytest.mark.parametrize(
     ("make", "reason", "fix", "form"),
     [
-        pytest.param(not_marked, "Not marked GP Connect bookable", tick, "slot", id="not marked"),
+        pytest.param(not_marked, "Not marked GP Connect bookable", offer, "slot", id="not marked"),
         pytest.param(no_role, "no role", choose_role, "schedule", id="no role"),
     ],
 )
@@ -64,8 +68,6 @@ def test_a_slot_that_nobody_sees_is_explained_and_the_link_leads_to_the_fix(
     page.locator("#others ~ table").get_by_role("link", name=re.compile(reason)).click()
     page.wait_for_url(f"**/admin/practice/{form}/**")
     fix(page)
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text(re.compile("was changed successfully"))).to_be_visible()
 
     page.goto("/admin/visibility/")
     expect(page.get_by_role("status")).to_contain_text("1 of 1 slots is offered.")
@@ -119,16 +121,23 @@ def desk(practice) -> dict[str, str]:
     stranded.save()
     holder = slots[0].schedule.session_holder_id
     template = make_template()
-    booking = f"/admin/book/?patient={patient.pk}"
+    booking = f"/admin/practice/appointment/add/?patient={patient.pk}"
     return {
-        "who": "/admin/book/?q=fauxley",
-        "who, mistyped": f"/admin/book/?slot={free[0].pk}&q=9990123450",
+        "who": "/admin/practice/appointment/add/?q=fauxley",
+        "who, mistyped": f"/admin/practice/appointment/add/?slot={free[0].pk}&q=9990123450",
         "when": booking,
         "whether": f"{booking}&slot={free[0].pk}&slot={free[1].pk}",
-        "booked": f"/admin/book/done/{here.pk}/",
-        "extra": f"/admin/book/extra-slot/?patient={patient.pk}",
-        "move, when": f"/admin/move/{here.pk}/",
-        "move, whether": f"/admin/move/{here.pk}/?slot={free[0].pk}",
+        "appointment": f"/admin/practice/appointment/{here.pk}/change/?ask=amend",
+        "its history": f"/admin/practice/appointment/{here.pk}/history/",
+        "slot": f"/admin/practice/slot/{free[0].pk}/change/?ask=change",
+        "its own history": f"/admin/practice/slot/{free[0].pk}/history/",
+        "session": f"/admin/practice/schedule/{sick.pk}/change/?ask=change",
+        "another holder": f"/admin/practice/schedule/{sick.pk}/change/?ask=holder",
+        "a session for one day": "/admin/practice/schedule/add/",
+        "booked": f"/admin/practice/appointment/{here.pk}/slip/",
+        "extra": f"/admin/practice/slot/add/?patient={patient.pk}",
+        "move, when": f"/admin/practice/appointment/{here.pk}/move/",
+        "move, whether": f"/admin/practice/appointment/{here.pk}/move/?slot={free[0].pk}",
         "close": "/admin/practice/closure/add/",
         "impact": f"/admin/practice/closure/add/?kind=sick&name=Unwell&practitioner={holder}"
         f"&location=&start_date={tomorrow()}&end_date={tomorrow()}&start_time=&end_time=",
@@ -191,7 +200,7 @@ def test_no_page_keeps_anybody_out(page_for, practice, axe, width):
 
 def test_the_menu_opens_by_keyboard_and_can_be_passed_by(page_for, practice):
     page = page_for(make_staff(practice.organisation), NARROW)
-    page.goto("/admin/book/")
+    page.goto("/admin/practice/appointment/add/")
     menu = page.locator("#nav-sidebar")
     expect(menu).to_be_hidden()
 

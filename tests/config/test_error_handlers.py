@@ -110,7 +110,7 @@ def test_staff_are_told_so_and_one_request_at_a_time_waits(away, browser):
 
 
 def test_what_was_typed_is_not_offered_to_be_sent_again(away, browser):
-    page = browser.post("/admin/book/", {"patient": "1"})
+    page = browser.post("/admin/practice/appointment/add/", {"patient": "1"})
 
     assert page.status_code == 503
     assert "Try again</a>" not in page.content.decode()

@@ -89,11 +89,11 @@ def test_whom_a_field_suggests_is_recorded(world, client):
     assert event.detail["patients"] == [patient.pk]
 
 
-@pytest.mark.parametrize("action", ["cancel", "amend"])
-def test_a_page_that_asks_about_an_appointment_is_one_of_its_pages(world, client, action):
+@pytest.mark.parametrize("ask", ["cancel", "amend"])
+def test_a_page_that_asks_about_an_appointment_is_one_of_its_pages(world, client, ask):
     appointment = world["practice_appointment"]
 
-    client.get(reverse(f"admin:practice_appointment_{action}", args=[appointment.pk]))
+    client.get(change_page(appointment), {"ask": ask})
 
     assert len(events(event="appointment.viewed", patient_id=appointment.patient_id)) == 1
 

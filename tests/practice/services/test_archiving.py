@@ -639,7 +639,7 @@ def test_an_earlier_date_does_not_say_that_more_is_there(practice, tmp_path):
 
 def test_an_appointment_of_an_archived_day_is_shown_as_before(practice, receptionist, tmp_path):
     appointment = booked(session().slots.order_by("start")[1])
-    address = f"/admin/diary/appointment/{appointment.pk}/"
+    address = f"/admin/practice/appointment/{appointment.pk}/change/"
     before = receptionist.get(address).context["entry"]
 
     archive_diary(tmp_path)

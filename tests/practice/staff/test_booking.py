@@ -1,7 +1,6 @@
 """Booking and moving at the desk: who, when, is that right; and what is said when it is not."""
 
 from datetime import timedelta
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 from django.urls import reverse
@@ -17,14 +16,14 @@ from workbench.factories import (
     make_slot,
     make_slots,
 )
-from workbench.staff import MANAGER, make_staff
+from workbench.staff import make_staff
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def receptionist(practice, client):
-    user = make_staff(practice.organisation)
+    user = make_staff(practice.organisation, first_name="Rita", last_name="Reception")
     client.force_login(user)
     return user
 
@@ -35,7 +34,7 @@ def text(response) -> str:
 
 def book(client, patient, slots, **fields):
     return client.post(
-        reverse("admin:book"),
+        reverse("admin:practice_appointment_add"),
         {
             "patient": patient.pk,
             "slot": [slot.pk for slot in slots],
@@ -63,7 +62,7 @@ def test_a_patient_is_found_by_what_reception_is_told(practice, client, receptio
     make_patient(family_name="Fauxley", given_names="Edie", birth_date="1940-05-17")
     make_patient(family_name="Other", given_names="Fay", birth_date="1941-05-17")
 
-    page = text(client.get(reverse("admin:book"), wanted))
+    page = text(client.get(reverse("admin:practice_appointment_add"), wanted))
 
     assert "FAUXLEY, Edie" in page
     assert "OTHER, Fay" not in page
@@ -73,11 +72,13 @@ def test_a_patient_is_found_by_nhs_number_with_or_without_spaces(practice, clien
     patient = make_patient(family_name="Fauxley")
 
     for number in (patient.nhs_number, nhs_number.spaced(patient.nhs_number)):
-        assert "FAUXLEY" in text(client.get(reverse("admin:book"), {"q": number}))
+        assert "FAUXLEY" in text(
+            client.get(reverse("admin:practice_appointment_add"), {"q": number})
+        )
 
 
 def test_a_mistyped_nhs_number_is_said_to_be_one(practice, client, receptionist):
-    page = text(client.get(reverse("admin:book"), {"q": "999 012 3450"}))
+    page = text(client.get(reverse("admin:practice_appointment_add"), {"q": "999 012 3450"}))
 
     assert "This is not an NHS number" in page
 
@@ -85,7 +86,7 @@ def test_a_mistyped_nhs_number_is_said_to_be_one(practice, client, receptionist)
 def test_whose_details_a_search_showed_is_on_record(practice, client, receptionist):
     patient = make_patient(family_name="Fauxley")
 
-    client.get(reverse("admin:book"), {"q": "fauxley"})
+    client.get(reverse("admin:practice_appointment_add"), {"q": "fauxley"})
 
     assert AuditEvent.objects.get(event="patient.searched").detail["patients"] == [patient.pk]
 
@@ -93,8 +94,13 @@ def test_whose_details_a_search_showed_is_on_record(practice, client, receptioni
 def test_patients_of_another_practice_are_not_found_nor_booked(practice, client, receptionist):
     theirs = make_patient(make_organisation(), family_name="Theirs")
 
-    assert "THEIRS" not in text(client.get(reverse("admin:book"), {"q": "theirs"}))
-    assert client.get(reverse("admin:book"), {"patient": theirs.pk}).status_code == 404
+    assert "THEIRS" not in text(
+        client.get(reverse("admin:practice_appointment_add"), {"q": "theirs"})
+    )
+    assert (
+        client.get(reverse("admin:practice_appointment_add"), {"patient": theirs.pk}).status_code
+        == 404
+    )
     assert book(client, theirs, [make_slot()]).status_code == 404
 
 
@@ -112,7 +118,7 @@ def test_free_times_are_offered_and_taken_withdrawn_and_past_ones_are_not(
 
     page = text(
         client.get(
-            reverse("admin:book"),
+            reverse("admin:practice_appointment_add"),
             {"patient": practice.patient.pk, "first": clock.local(past.start).date()},
         )
     )
@@ -128,7 +134,7 @@ def test_the_search_for_a_time_makes_as_many_queries_for_200_slots_as_for_3(
     def queries(count: int) -> int:
         make_slots(count)
         with django_assert_max_num_queries(60) as made:
-            client.get(reverse("admin:book"), {"patient": practice.patient.pk})
+            client.get(reverse("admin:practice_appointment_add"), {"patient": practice.patient.pk})
         return len(made.captured_queries)
 
     assert queries(3) == queries(197)
@@ -137,6 +143,7 @@ def test_the_search_for_a_time_makes_as_many_queries_for_200_slots_as_for_3(
 # ---------------------------------------------------------------- booking
 
 
+@pytest.mark.req("AVAIL-080")
 def test_two_adjacent_slots_become_one_appointment_that_prints(practice, client, receptionist):
     slots = make_slots(2)
 
@@ -146,6 +153,7 @@ def test_two_adjacent_slots_become_one_appointment_that_prints(practice, client,
     assert response.url == reverse("admin:booked", args=[appointment.pk])
     assert (appointment.end, appointment.comment) == (slots[1].end, "Needs a ramp.")
     assert (appointment.booked_via, appointment.booked_by) == ("staff", receptionist)
+    assert appointment.provenance[0]["name"] == "Rita Reception"
     slip = text(client.get(response.url))
     assert f"{clock.local(slots[0].start):%H:%M}" in slip
     assert practice.patient.full_name in slip
@@ -156,7 +164,10 @@ def test_what_reception_should_know_stands_above_the_button(practice, client, re
     make_appointment(slots=[first], patient=practice.patient)
 
     page = text(
-        client.get(reverse("admin:book"), {"patient": practice.patient.pk, "slot": second.pk})
+        client.get(
+            reverse("admin:practice_appointment_add"),
+            {"patient": practice.patient.pk, "slot": second.pk},
+        )
     )
 
     assert "Already booked that day" in page
@@ -191,38 +202,6 @@ def test_slots_that_do_not_belong_together_are_refused_in_words(
     assert response.status_code == 422
     assert words in text(response)
     assert not Appointment.objects.exists()
-
-
-# ---------------------------------------------------------------- the extra slot
-
-
-def test_a_manager_adds_an_extra_slot_that_nobody_outside_sees(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    session = make_schedule()
-    start = clock.local(session.start)
-
-    response = client.post(
-        reverse("admin:extra_slot"),
-        {
-            "session": session.pk,
-            "at": f"{start:%H:%M}",
-            "minutes": 5,
-            "slot_type": "Extra",
-            "reason": "Baby of a patient already here.",
-            "patient": practice.patient.pk,
-        },
-    )
-
-    slot = Slot.objects.get()
-    assert (slot.overbooked, slot.gp_connect_bookable) == (True, False)
-    assert (slot.start, slot.end - slot.start) == (session.start, timedelta(minutes=5))
-    onward = parse_qs(urlparse(response.url).query)
-    assert onward == {"slot": [str(slot.pk)], "patient": [str(practice.patient.pk)]}
-
-
-def test_a_receptionist_may_not_overbook(practice, client, receptionist):
-    assert client.get(reverse("admin:extra_slot")).status_code == 403
-    assert client.post(reverse("admin:extra_slot"), {}).status_code == 403
 
 
 # ---------------------------------------------------------------- moving

@@ -94,7 +94,7 @@ def test_orphaned_appointments_are_named_before_it_happens(practice, manager, te
 
     assert page.context["button"] == "Apply: withdraw 5, orphan 1, change 2 sessions"
     assert "Faux" in said(page)
-    assert reverse("admin:diary_appointment", args=[booked.pk]) in said(page)
+    assert reverse("admin:practice_appointment_change", args=[booked.pk]) in said(page)
     viewed = AuditEvent.objects.filter(event="template_plan.viewed").last()
     assert viewed.detail["patients"] == [booked.patient_id]
 

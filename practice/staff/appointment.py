@@ -1,0 +1,241 @@
+"""The page of an appointment: who, when, with whom, who booked it; amend, cancel, attendance."""
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.urls import reverse
+
+from practice import terminology
+from practice.exceptions import PracticeError
+from practice.models import Appointment
+from practice.reads.appointments import appointment_in_detail
+from practice.reads.diary_columns import age, entry_of_appointment
+from practice.reads.slots import slots_given_back
+from practice.services.appointments import attendance, booking, changing
+from practice.services.audit.recording import record_done
+from practice.staff.base import found_or_404
+from practice.staff.diary_details import CHANGED, Detail, when_words
+from practice.staff.diary_layout import time_words
+
+
+class AmendForm(forms.Form):
+    """The texts of an appointment."""
+
+    description = forms.CharField(
+        max_length=booking.DESCRIPTION_LENGTH,
+        help_text="Other organisations can read it when they retrieve the patient's appointments.",
+    )
+    comment = forms.CharField(
+        required=False,
+        max_length=booking.COMMENT_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class AppointmentPage(Detail):
+    """An appointment: who, when, with whom, who booked it; amended, cancelled, arrived, seen."""
+
+    permission = "practice.view_appointment"
+    change = "practice.change_appointment"
+    title = "Appointment"
+    part = "staff/appointment/part.html"
+    what = "appointment"
+    model = Appointment
+
+    # ------------------------------------------------------------ what can be done
+
+    @property
+    def steps(self) -> dict[str, Callable[[Appointment, Any], str]]:
+        return {
+            "arrived": lambda a, _: self.mark(a, Appointment.Status.ARRIVED),
+            "seen": lambda a, _: self.mark(a, Appointment.Status.FULFILLED),
+            "dna": lambda a, _: self.mark(a, Appointment.Status.NO_SHOW),
+            "undo": self.undo,
+            "amend": self.amend,
+            "cancel": self.cancel,
+        }
+
+    def form_of(self, step: str, record: Appointment, sent: QueryDict | None) -> forms.Form | None:
+        if step != "amend":
+            return None
+        texts = {"description": record.description, "comment": record.comment}
+        return AmendForm(sent, initial=texts)
+
+    def mark(self, appointment: Appointment, status: str) -> str:
+        attendance.mark(status=status, **self.change_arguments(appointment))
+        words = Appointment.Status(status).label.lower()
+        return f"{name_of(appointment)} marked {words}."
+
+    def undo(self, appointment: Appointment, form: Any) -> str:
+        changed = attendance.undo(**self.change_arguments(appointment))
+        return f"Undone: {name_of(appointment)} is {changed.get_status_display().lower()} again."
+
+    def amend(self, appointment: Appointment, form: AmendForm) -> str:
+        changing.amend_by_staff(**form.cleaned_data, **self.change_arguments(appointment))
+        return f"{name_of(appointment)}: appointment amended."
+
+    def cancel(self, appointment: Appointment, form: Any) -> str:
+        was_orphaned = appointment.orphaned
+        reason = self.request.POST.get("reason", "").strip()
+        changing.cancel_by_staff(reason=reason, **self.change_arguments(appointment))
+        after = "" if was_orphaned else " Its time is free again."
+        return f"{name_of(appointment)}: appointment cancelled.{after}"
+
+    def change_arguments(self, appointment: Appointment) -> dict[str, Any]:
+        """What every service needs that changes an appointment."""
+        return {
+            "organisation": self.practice,
+            "appointment_id": appointment.pk,
+            "actor": self.actor,
+            "now": self.now,
+            "expected_version": self.expected_version,
+        }
+
+    def what_changed(self, record: Appointment) -> str:
+        """Name the last entry of the history: who was quicker, when, and what they did."""
+        if not record.provenance:
+            return CHANGED
+        last = history_line(record.provenance[-1], self.today)
+        who = last["who"] or "Unknown"
+        return f"{CHANGED} The last change: {last['action'].lower()}, {last['when']}, by {who}."
+
+    # ------------------------------------------------------------ what is shown
+
+    def find(self, pk: int) -> Appointment:
+        return found_or_404(appointment_in_detail(organisation=self.practice, appointment_id=pk))
+
+    def record_view(self, record: Appointment) -> None:
+        record_done("appointment.viewed", record, actor=self.actor, now=self.now)
+
+    def facts(self, record: Appointment) -> dict[str, Any]:
+        patient = record.patient
+        is_open = record.status != Appointment.Status.CANCELLED
+        before = attendance.status_before(record)
+        first = record.provenance[0] if record.provenance else {}
+        return {
+            "appointment": record,
+            "patient": patient,
+            "patient_age": age(patient.birth_date, self.now),
+            "name": name_of(record),
+            "entry": entry_of_appointment(record, now=self.now),
+            "when": when_words(record.start, record.end, self.today),
+            "telecoms": list(patient.telecoms.all()),
+            "may": self.may(record),
+            "undo_to": Appointment.Status(before).label.lower() if before and is_open else "",
+            "organisation_facts": booking_organisation_facts(record),
+            "booked_by": ", ".join(
+                filter(None, [first.get("name") or str(record.booked_by or ""), first.get("role")])
+            ),
+            "booked_through": DOORS[record.booked_via],
+            "booked_when": time_words(record.created, self.today),
+            "amended": amended_words(record, self.today),
+            "history": [history_line(line, self.today) for line in record.provenance],
+            "held": list(record.appointment_slots.select_related("slot").order_by("slot__start")),
+            "moved_to": list(record.moved_to.order_by("pk")),
+            "links": self.links(record),
+            "number_of_appointments": patient.appointments.count(),
+            "released": slots_given_back(record, now=self.now),
+        }
+
+    def may(self, record: Appointment) -> dict[str, bool]:
+        """Which steps can be taken from here, whoever takes them."""
+        is_open = record.status != Appointment.Status.CANCELLED
+        return {
+            "arrived": self.may_be_marked(record, Appointment.Status.ARRIVED),
+            "seen": self.may_be_marked(record, Appointment.Status.FULFILLED),
+            "dna": self.may_be_marked(record, Appointment.Status.NO_SHOW),
+            "move": record.status == Appointment.Status.BOOKED,
+            "amend": is_open,
+            "cancel": is_open,
+        }
+
+    def may_be_marked(self, appointment: Appointment, status: str) -> bool:
+        try:
+            attendance.check_step(appointment, status, now=self.now)
+        except PracticeError:
+            return False
+        return True
+
+    def links(self, record: Appointment) -> dict[str, str]:
+        patient, trail = record.patient, reverse("admin:audit_trail")
+        lists = reverse("admin:practice_appointment_changelist")
+        return {
+            "move": reverse("admin:move", args=[record.pk]),
+            "session": reverse("admin:practice_schedule_change", args=[record.schedule_id]),
+            "slip": reverse("admin:booked", args=[record.pk]),
+            "history": reverse("admin:practice_appointment_history", args=[record.pk]),
+            "patient": reverse("admin:practice_patient_change", args=[patient.pk]),
+            "patients_appointments": f"{lists}?q={patient.nhs_number}",
+            "trail": f"{trail}?from_date=&resource=Appointment/{record.pk}"
+            if self.request.user.has_perm("practice.view_auditevent")
+            else "",
+        }
+
+
+# ---------------------------------------------------------------- in words
+
+
+def name_of(appointment: Appointment) -> str:
+    """Return the patient's name as reception says it."""
+    return f"{appointment.patient.given_names} {appointment.patient.family_name}"
+
+
+def amended_words(appointment: Appointment, today: date) -> str:
+    """Return when the texts were last changed, if they ever were."""
+    for line in reversed(appointment.provenance):
+        if line.get("action") == "amended" and line.get("at"):
+            return f"amended {time_words(datetime.fromisoformat(line['at']), today)}"
+    return ""
+
+
+def booking_organisation_facts(appointment: Appointment) -> list[tuple[str, str]]:
+    """Return what the booking organisation said of itself, as it was sent (STAFF-042, -043)."""
+    try:
+        sent = json.loads(appointment.booking_organisation_json or "{}")
+    except ValueError:
+        sent = {}
+    types = [
+        terminology.value_set("organisation_type").display(coding.get("code", ""))
+        for concept in sent.get("type", [])
+        for coding in concept.get("coding", [])
+    ]
+    facts = [
+        ("Name", appointment.booking_organisation_name),
+        ("ODS code", appointment.booking_organisation_ods_code),
+        ("Type", ", ".join(filter(None, types))),
+    ]
+    for telecom in sent.get("telecom", []):
+        kind = str(telecom.get("system", "contact")).capitalize()
+        facts.append((kind, str(telecom.get("value", ""))))
+    return [(name, value) for name, value in facts if value]
+
+
+FIELDS = {"cancellation_reason": "Reason", "status": "State"}
+DOORS = {"gp-connect": "GP Connect", "staff": "practice staff", "command": "a command"}
+
+
+def history_line(line: dict[str, Any], today: date) -> dict[str, Any]:
+    """Return an entry of an appointment's provenance: when, what, who, and what it said before."""
+    at = line.get("at")
+    statuses = dict(Appointment.Status.choices)
+    changes = []
+    for name, change in line.get("changes", {}).items():
+        if isinstance(change, dict):
+            before, after = (str(change.get(key) or "") for key in ("from", "to"))
+            if name == "status":
+                before, after = statuses.get(before, before), statuses.get(after, after)
+            changes.append((FIELDS.get(name, name.replace("_", " ").capitalize()), before, after))
+    who = [line.get("name") or line.get("user_id"), line.get("role"), line.get("organisation")]
+    return {
+        "when": time_words(datetime.fromisoformat(at), today) if at else "At an unknown time",
+        "action": str(line.get("action", "changed")).capitalize(),
+        "who": ", ".join(filter(None, who)),
+        "through": DOORS.get(line.get("door", ""), line.get("door", "")),
+        "system": ", ".join(filter(None, [line.get("device"), line.get("interaction")])),
+        "on_behalf_of": line.get("on_authority_of", ""),
+        "changes": changes,
+    }

@@ -1,0 +1,256 @@
+"""The pages of a session (Schedule): a session for one day, and what becomes of one there is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+
+from practice import clock, terminology
+from practice.exceptions import PracticeError
+from practice.models import Organisation, Schedule
+from practice.models.common import OFFER_LIMITS
+from practice.reads import sessions
+from practice.reads.slots import slots_of_session
+from practice.services import diary
+from practice.services.audit.recording import record_done
+from practice.services.diary import LONGEST_SLOT_MINUTES, SessionWords
+from practice.site.fields import record_choice
+from practice.site.states import state_in_words, state_of
+from practice.site.widgets import date_input, time_input
+from practice.site.words import day_and_time
+from practice.staff.base import StaffPage, found_or_404
+from practice.staff.diary_details import Detail, when_words
+from practice.staff.slot import OfferForm
+
+
+class WhereAndWhoForm(forms.Form):
+    """What a session has from its first day on: its name, place, role and profile."""
+
+    session_name = forms.CharField(
+        max_length=100, required=False, help_text="Shown to other organisations too."
+    )
+    location = record_choice(empty_label="Select value")
+    practitioner_role = forms.ChoiceField(
+        label="Role",
+        required=False,
+        help_text="Needed before any slot of the session can be GP Connect bookable.",
+    )
+
+    def offer(self, practice: Organisation, *, now_at: int | None = None) -> None:
+        """Offer what this practice has."""
+        fields: dict[str, Any] = self.fields
+        places = sessions.possible_places(organisation=practice, now_at=now_at)
+        fields["location"].queryset = places
+        roles = terminology.practitioner_roles()
+        fields["practitioner_role"].choices = [("", "None"), *roles]
+        fields["access_profile"].queryset = sessions.access_profiles(organisation=practice)
+        fields["access_profile"].empty_label = "Everybody"
+
+
+# ---------------------------------------------------------------- a session there is
+
+
+class SessionForm(WhereAndWhoForm, OfferForm):
+    """What can be changed of a session, apart from who holds it."""
+
+    field_order = ["session_name", "location", "practitioner_role"]
+
+    def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
+        now = {name: getattr(session, name) for name in SessionWords._fields}
+        now |= {"location": session.location_id, "access_profile": session.access_profile_id}
+        super().__init__(sent, initial=now)
+        self.offer(session.organisation, now_at=session.location_id)
+
+    def words(self) -> SessionWords:
+        values = dict(self.cleaned_data)
+        place, profile = values.pop("location"), values.pop("access_profile")
+        return SessionWords(
+            location_id=place.pk, access_profile_id=profile and profile.pk, **values
+        )
+
+
+class HolderForm(forms.Form):
+    """Whose session it is."""
+
+    holder = record_choice(
+        label="Session holder",
+        required=False,
+        empty_label="Nobody by name",
+    )
+
+    def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
+        super().__init__(sent, initial={"holder": session.session_holder_id})
+        field: Any = self.fields["holder"]
+        field.queryset = sessions.possible_holders(organisation=session.organisation)
+
+
+class SessionPage(Detail):
+    """A session: who holds it and where, its slots, and whom they are offered to."""
+
+    permission = "practice.view_schedule"
+    change = "practice.change_schedule"
+    title = "Session"
+    part = "staff/session/part.html"
+    what = "schedule"
+    model = Schedule
+
+    @property
+    def steps(self) -> dict[str, Callable[[Schedule, Any], str]]:
+        return {"change": self.change_words, "holder": self.change_holder}
+
+    def form_of(self, step: str, record: Schedule, sent: QueryDict | None) -> forms.Form | None:
+        form = {"change": SessionForm, "holder": HolderForm}.get(step)
+        return form(sent, session=record) if form else None
+
+    def change_words(self, session: Schedule, form: SessionForm) -> str:
+        diary.change_session(words=form.words(), **self.change_arguments(session))
+        return "The session is changed."
+
+    def change_holder(self, session: Schedule, form: HolderForm) -> str:
+        person = form.cleaned_data["holder"]
+        diary.change_session_holder(
+            practitioner_id=person and person.pk, **self.change_arguments(session)
+        )
+        return f"The session is now held by {person or 'nobody by name'}."
+
+    def change_arguments(self, session: Schedule) -> dict[str, Any]:
+        """What every service needs that changes a session."""
+        return {
+            "organisation": self.practice,
+            "schedule_id": session.pk,
+            "actor": self.actor,
+            "now": self.now,
+            "expected_version": self.expected_version,
+        }
+
+    # ------------------------------------------------------------ what is shown
+
+    def session_of(self, record: Schedule) -> Schedule:
+        return record
+
+    def find(self, pk: int) -> Schedule:
+        return found_or_404(sessions.session_in_detail(organisation=self.practice, schedule_id=pk))
+
+    def facts(self, record: Schedule) -> dict[str, Any]:
+        slots = slots_of_session(record)
+        for slot in slots:
+            shown: Any = slot
+            shown.state = state_of(slot, now=self.now)
+            shown.state_in_words = state_in_words(slot, now=self.now)
+        may_see_trail = self.request.user.has_perm("practice.view_auditevent")
+        template = record.template_id
+        return {
+            "session": record,
+            "when": when_words(record.start, record.end, self.today),
+            "slots": slots,
+            "number_booked": sessions.number_booked(record),
+            "may_add_slot": self.request.user.has_perm("practice.add_slot")
+            and not record.withdrawn
+            and record.end > self.now,
+            "limits": [
+                (OfferForm.base_fields[name].label, value)
+                for name in OFFER_LIMITS
+                if (value := getattr(record, name)) is not None
+            ],
+            "links": {
+                "extra": f"{reverse('admin:practice_slot_add')}?session={record.pk}",
+                "clinic_list": f"{reverse('admin:clinic_list')}?schedule={record.pk}",
+                "template": reverse("admin:practice_sessiontemplate_change", args=[template])
+                if template
+                else "",
+                "history": reverse("admin:practice_schedule_history", args=[record.pk])
+                if may_see_trail
+                else "",
+            },
+        }
+
+    def record_view(self, record: Schedule) -> None:
+        """Name the patients who have its slots: the page shows them."""
+        held = [each for slot in slots_of_session(record) for each in slot.held_by]  # type: ignore[attr-defined]
+        if patients := sorted({each.appointment.patient_id for each in held}):
+            shown = {"patients": patients}
+            record_done("schedule.viewed", record, actor=self.actor, now=self.now, detail=shown)
+
+
+# ---------------------------------------------------------------- a session for one day
+
+
+class NewSessionForm(WhereAndWhoForm):
+    """One session by hand, filled with slots of one kind."""
+
+    session_holder = record_choice(required=False, empty_label="Nobody by name")
+    date = forms.DateField(widget=date_input())
+    start = forms.TimeField(label="From", widget=time_input())
+    end = forms.TimeField(label="To", widget=time_input())
+    slot_minutes = forms.IntegerField(
+        label="Slot length (minutes)", min_value=1, max_value=LONGEST_SLOT_MINUTES, initial=10
+    )
+    slot_type = forms.CharField(
+        max_length=100, help_text="The practice's own words. Shown to other organisations."
+    )
+    delivery_channel = forms.ChoiceField(required=False)
+    gp_connect_bookable = forms.BooleanField(label="GP Connect bookable", required=False)
+    access_profile = record_choice(required=False, help_text="Who outside may book.")
+    field_order = ["session_name", "session_holder", "location", "practitioner_role"]
+
+    def __init__(self, *args: Any, practice: Organisation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer(practice)
+        fields: dict[str, Any] = self.fields
+        fields["session_holder"].queryset = sessions.possible_holders(organisation=practice)
+        fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start and end and end <= start:
+            self.add_error("end", "The session ends before it begins.")
+        return cleaned
+
+
+class NewSession(StaffPage):
+    """A session for one day; what repeats belongs in a template."""
+
+    permission = "practice.add_schedule"
+    template = "staff/session/new.html"
+    title = "Add a session for one day"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(NewSessionForm(practice=self.practice, initial={"date": self.today}))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = NewSessionForm(request.POST, practice=self.practice)
+        if form.is_valid():
+            try:
+                session = self.create(form.cleaned_data)
+            except PracticeError as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                when = day_and_time(session.start, session.end)
+                address = reverse("admin:practice_schedule_change", args=[session.pk])
+                return self.done(f"Session added with its slots: {when}.", address)
+        return self.show(form, status=422)
+
+    def create(self, values: dict[str, Any]) -> Schedule:
+        holder, profile = values["session_holder"], values["access_profile"]
+        return diary.create_session(
+            organisation=self.practice,
+            location_id=values["location"].pk,
+            start=clock.instant(values["date"], values["start"]),
+            end=clock.instant(values["date"], values["end"]),
+            slot_minutes=values["slot_minutes"],
+            slot_type=values["slot_type"],
+            actor=self.actor,
+            now=self.now,
+            session_holder_id=holder and holder.pk,
+            session_name=values["session_name"],
+            practitioner_role=values["practitioner_role"],
+            delivery_channel=values["delivery_channel"],
+            gp_connect_bookable=values["gp_connect_bookable"],
+            access_profile_id=profile and profile.pk,
+        )
+
+    def show(self, form: NewSessionForm, status: int = 200) -> HttpResponse:
+        return self.render(form=form, status=status)

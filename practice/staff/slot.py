@@ -1,0 +1,179 @@
+"""The page of a slot: book it, block it, offer it outside, withdraw it, change what it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.urls import reverse
+
+from practice import terminology
+from practice.exceptions import DiaryRefused
+from practice.models import Slot
+from practice.models.common import MOST_WINDOW_DAYS, YEAR_MINUTES, OfferLimits
+from practice.reads.diary_columns import entry_of_slot
+from practice.reads.sessions import access_profiles
+from practice.reads.slots import appointment_in, slot_in_detail
+from practice.services import diary
+from practice.services.audit.recording import record_done
+from practice.services.diary import SlotWords
+from practice.site.fields import record_choice
+from practice.site.offer import obstacles
+from practice.staff.base import found_or_404
+from practice.staff.diary_details import Detail, when_words
+from practice.staff.diary_layout import time_words, wall_time
+
+
+def limit_field(name: str, most: int) -> forms.IntegerField:
+    """Return the field of one of the three offer limits, with the words of its column."""
+    column: Any = OfferLimits._meta.get_field(name)
+    return forms.IntegerField(
+        label=str(column.verbose_name).capitalize(),
+        help_text=str(column.help_text),
+        required=False,
+        min_value=0,
+        max_value=most,
+    )
+
+
+class OfferForm(forms.Form):
+    """To whom a slot or a session is offered, and when."""
+
+    access_profile = record_choice(required=False)
+    booking_window_days = limit_field("booking_window_days", MOST_WINDOW_DAYS)
+    embargo_minutes = limit_field("embargo_minutes", YEAR_MINUTES)
+    minimum_notice_minutes = limit_field("minimum_notice_minutes", YEAR_MINUTES)
+
+
+class SlotForm(OfferForm):
+    """What a slot says of itself."""
+
+    slot_type = forms.CharField(max_length=100, help_text="Shown to other organisations.")
+    delivery_channel = forms.ChoiceField(required=False)
+    note = forms.CharField(max_length=200, required=False, help_text="For staff only.")
+    changed_by_hand = forms.BooleanField(
+        label="Generating again leaves the slot as it is", required=False
+    )
+    field_order = ["slot_type", "delivery_channel", "note"]
+
+    def __init__(self, sent: QueryDict | None, *, slot: Slot) -> None:
+        now = {name: getattr(slot, name) for name in SlotWords._fields}
+        super().__init__(sent, initial={**now, "access_profile": slot.access_profile_id})
+        fields: dict[str, Any] = self.fields
+        fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
+        fields["access_profile"].queryset = access_profiles(organisation=slot.organisation)
+        fields["access_profile"].empty_label = "As for the session"
+
+    def words(self) -> SlotWords:
+        values = dict(self.cleaned_data)
+        profile = values.pop("access_profile")
+        return SlotWords(access_profile_id=profile and profile.pk, **values)
+
+
+class SlotPage(Detail):
+    """A slot: book, block, offer to others, withdraw, each the other way, and change its words."""
+
+    permission = "practice.view_slot"
+    change = "practice.change_slot"
+    title = "Slot"
+    part = "staff/slot/part.html"
+    what = "slot"
+    model = Slot
+
+    # ------------------------------------------------------------ what can be done
+
+    @property
+    def steps(self) -> dict[str, Callable[[Slot, Any], str]]:
+        note = self.request.POST.get("note", "").strip()
+        return {
+            "block": lambda slot, _: self.apply(slot, diary.block_slots, "blocked", note=note),
+            "unblock": lambda slot, _: self.apply(slot, diary.unblock_slots, "free again"),
+            "offer": lambda slot, _: self.apply(slot, diary.make_bookable, "GP Connect bookable"),
+            "withhold": lambda slot, _: self.apply(
+                slot, diary.make_not_bookable, "no longer GP Connect bookable"
+            ),
+            "withdraw": lambda slot, _: self.apply(slot, diary.withdraw_slots, "withdrawn"),
+            "restore": lambda slot, _: self.apply(slot, diary.restore_slots, "back in the diary"),
+            "change": self.change_words,
+        }
+
+    def form_of(self, step: str, record: Slot, sent: QueryDict | None) -> forms.Form | None:
+        return SlotForm(sent, slot=record) if step == "change" else None
+
+    def apply(self, slot: Slot, service: Callable[..., Any], words: str, **kwargs: Any) -> str:
+        outcome = service(
+            organisation=self.practice,
+            slot_ids=[slot.pk],
+            actor=self.actor,
+            now=self.now,
+            expected_version=self.expected_version,
+            **kwargs,
+        )
+        if outcome.refused:
+            raise DiaryRefused(f"Nothing was changed. {outcome.refused[0].why}")
+        return f"The slot at {wall_time(slot.start)} is {words}."
+
+    def change_words(self, slot: Slot, form: SlotForm) -> str:
+        diary.change_slot(
+            organisation=self.practice,
+            slot_id=slot.pk,
+            words=form.words(),
+            actor=self.actor,
+            now=self.now,
+            expected_version=self.expected_version,
+        )
+        return f"The slot at {wall_time(slot.start)} is changed."
+
+    # ------------------------------------------------------------ what is shown
+
+    def find(self, pk: int) -> Slot:
+        return found_or_404(slot_in_detail(organisation=self.practice, slot_id=pk))
+
+    def facts(self, record: Slot) -> dict[str, Any]:
+        holding = appointment_in(record)
+        entry = entry_of_slot(record, self.practice, now=self.now)
+        is_over = record.end <= self.now
+        in_diary = not record.withdrawn and not record.schedule.withdrawn
+        is_free = record.status == Slot.Status.FREE and in_diary and not is_over
+        is_blocked = record.status == Slot.Status.BUSY_UNAVAILABLE and in_diary
+        booked = holding is not None
+        why_not = [] if record.gp_connect_bookable or is_over or booked else obstacles(record)
+        return {
+            "slot": record,
+            "entry": entry,
+            "when": when_words(record.start, record.end, self.today),
+            "holding": holding,
+            "profile": record.access_profile or record.schedule.access_profile,
+            "why_not": why_not,
+            "may": {
+                "book": is_free and not booked,
+                "block": is_free and not booked,
+                "unblock": is_blocked,
+                "offer": not (record.gp_connect_bookable or is_over or booked or why_not)
+                and in_diary,
+                "withhold": record.gp_connect_bookable and not is_over,
+                "withdraw": (is_free or is_blocked) and not is_over and not booked,
+                "restore": record.withdrawn and not record.schedule.withdrawn and not is_over,
+            },
+            "offered": is_free and not booked,
+            "may_book": self.request.user.has_perm("practice.add_appointment"),
+            "until": time_words(entry.until, self.today) if entry.until else "",
+            "links": self.links(record),
+        }
+
+    def links(self, record: Slot) -> dict[str, str]:
+        may_see_trail = self.request.user.has_perm("practice.view_auditevent")
+        trail = f"{reverse('admin:audit_trail')}?from_date=&resource=Slot/{record.pk}"
+        history = reverse("admin:practice_slot_history", args=[record.pk])
+        return {
+            "book": f"{reverse('admin:practice_appointment_add')}?slot={record.pk}",
+            "session": reverse("admin:practice_schedule_change", args=[record.schedule_id]),
+            "history": history if may_see_trail else "",
+            "trail": trail if may_see_trail else "",
+        }
+
+    def record_view(self, record: Slot) -> None:
+        """Name who has the slot by now, if anybody: the page leads to them."""
+        if holding := appointment_in(record):
+            shown = {"patients": [holding.patient_id]}
+            record_done("slot.viewed", record, actor=self.actor, now=self.now, detail=shown)

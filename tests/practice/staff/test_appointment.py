@@ -1,0 +1,193 @@
+"""The page of an appointment: who, when, who booked it, and each change in one step."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from practice.models import AuditEvent
+from practice.services.appointments import changing
+from tests.practice.staff.diary_world import HTMX, MORNING, THURSDAY, post, words_of
+from tests.practice.staff.diary_world import appointment_address as address
+from workbench.factories import make_actor, make_appointment, make_schedule, make_slot
+
+
+@pytest.mark.req("STAFF-042", "STAFF-043", "STAFF-044", "STAFF-045")
+def test_the_details_say_who_booked_from_where_and_what_was_changed(practice, client, receptionist):
+    slot = make_slot(make_schedule(date=THURSDAY))
+    before = MORNING - timedelta(days=1)
+    appointment = make_appointment(
+        slots=[slot], description="Sore throat", comment="Hard of hearing", now=before
+    )
+    actor = make_actor(name="Mr Ben Amender")
+    changing.amend_appointment(
+        appointment=appointment, description="Sore ear", comment="", actor=actor, now=MORNING
+    )
+
+    words = words_of(client.get(address(appointment)).content.decode())
+
+    for expected in (
+        "Booked from outside",
+        "Out of Hours Service",
+        "B00001",
+        "Miss Jane Handler",
+        "Wed 18 Nov 2026 09:00, through GP Connect",
+        "Version 2 (amended Today 09:00)",
+        "Description: “Sore throat” became “Sore ear”",
+        "Comment: “Hard of hearing” became “”",
+        "Mr Ben Amender",
+        "Description Sore ear",
+        "Patient’s appointments (1)",
+    ):
+        assert expected in words
+    event = AuditEvent.objects.get(event="appointment.viewed")
+    assert event.patient_id == appointment.patient_id
+    assert event.resource == f"Appointment/{appointment.pk}"
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "said"),
+    [
+        ("arrived", "arrived", "Max {} marked arrived."),
+        ("seen", "fulfilled", "Max {} marked seen."),
+        ("dna", "noshow", "Max {} marked did not attend."),
+    ],
+)
+def test_a_state_is_set_at_once_announced_and_undone(client, appointment, do, status, said):
+    response = client.post(address(appointment), {"do": do, "expected_version": 1}, headers=HTMX)
+
+    appointment.refresh_from_db()
+    assert appointment.status == status
+    content = response.content.decode()
+    announced = re.search(r'id="diary-said" hx-swap-oob="innerHTML">(.*?)</form>', content, re.S)
+    assert said.format(appointment.patient.family_name) in announced.group(1)
+    assert f'id="column-holder-{appointment.schedule.session_holder_id}"' in content
+    assert 'hx-swap-oob="true"' in content
+
+    undone = post(client, address(appointment), "undo", 2, back="/admin/diary/?date=2026-11-19")
+
+    appointment.refresh_from_db()
+    assert appointment.status == "booked"
+    assert undone.status_code == 302
+    page = client.get(undone.url).content.decode()
+    assert "is booked again." in page
+    assert f'href="/admin/diary/?date=2026-11-19#appointment-{appointment.pk}"' in page
+
+
+@pytest.mark.req("STAFF-047")
+def test_cancelling_needs_a_reason_and_frees_the_time(client, appointment):
+    ask = client.get(f"{address(appointment)}?ask=cancel").content.decode()
+    assert 'name="reason"' in ask
+
+    refused = post(client, address(appointment), "cancel", 1, reason=" ")
+    assert refused.status_code == 422
+    assert "A cancellation needs a reason." in refused.content.decode()
+    assert 'name="reason"' in refused.content.decode()
+
+    post(client, address(appointment), "cancel", 1, reason="She rang: better")
+
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.cancellation_reason) == (
+        "cancelled",
+        "She rang: better",
+    )
+    assert appointment.slots.get().status == "free"
+    page = client.get(address(appointment)).content.decode()
+    assert "The time is free again" in page
+    assert 'name="do"' not in page
+
+
+@pytest.mark.parametrize("do", ["arrived", "seen", "dna", "undo", "cancel"])
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_form_made_before_somebody_elses_change_is_told_kindly_and_shown_what_is(
+    client, appointment, do, headers
+):
+    post(client, address(appointment), "arrived", 1)
+
+    for version in ("1", ""):
+        response = client.post(
+            address(appointment),
+            {"do": do, "expected_version": version, "reason": "Better"},
+            headers=headers,
+        )
+
+        assert response.status_code == 409
+        assert "Somebody else has changed this" in response.content.decode()
+        assert "Arrived" in response.content.decode()
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.version) == ("arrived", 2)
+
+
+def test_what_cannot_be_done_is_refused_in_words_and_not_offered(client, appointment, at):
+    at(MORNING - timedelta(days=1))
+
+    page = client.get(address(appointment)).content.decode()
+    response = post(client, address(appointment), "dna", 1)
+
+    assert 'value="dna"' not in page
+    assert response.status_code == 422
+    assert "The appointment has not started yet." in response.content.decode()
+    assert post(client, address(appointment), "nonsense", 1).status_code == 404
+
+
+# ---------------------------------------------------------------- amending and cancelling
+
+
+def test_the_texts_of_an_appointment_are_amended(client, appointment):
+    page = client.get(f"{address(appointment)}?ask=amend").content.decode()
+    assert f'value="{appointment.description}"' in page
+
+    post(client, address(appointment), "amend", 1, description="Sore ear", comment="Deaf")
+
+    appointment.refresh_from_db()
+    assert (appointment.description, appointment.comment) == ("Sore ear", "Deaf")
+    assert appointment.version == 2
+
+
+def test_an_appointment_needs_a_description(client, appointment):
+    before = appointment.description
+
+    answer = post(client, address(appointment), "amend", 1, description="", comment="Deaf")
+
+    appointment.refresh_from_db()
+    assert answer.status_code == 422
+    assert "This field is required" in answer.content.decode()
+    assert "Deaf" in answer.content.decode()
+    assert appointment.description == before
+
+
+@pytest.mark.parametrize("do", ["cancel", "amend"])
+def test_what_somebody_else_changed_meanwhile_is_named_and_nothing_is_lost(client, appointment, do):
+    """The hazard (H11): a change made to what the page showed, and no longer is."""
+    post(client, address(appointment), "amend", 1, description="First", comment="Needs a ramp")
+
+    answer = post(client, address(appointment), do, 1, description="Second", reason="Better")
+
+    appointment.refresh_from_db()
+    said = words_of(answer.content.decode())
+    assert answer.status_code == 409
+    assert "Somebody else has changed this since you opened it. Nothing was changed" in said
+    assert "The last change: amended, Today 09:25, by" in said
+    assert "Needs a ramp" in said
+    assert (appointment.status, appointment.description) == ("booked", "First")
+    assert appointment.slots.get().status == "busy"
+
+
+def test_what_is_cancelled_can_no_longer_be_changed(client, appointment):
+    post(client, address(appointment), "cancel", 1, reason="First")
+
+    for do in ("cancel", "amend"):
+        answer = post(client, address(appointment), do, 2, reason="Second", description="Other")
+        assert answer.status_code == 422
+        assert "has been cancelled and can no longer be changed" in answer.content.decode()
+    page = client.get(address(appointment)).content.decode()
+    assert "given back" in page
+    assert "First" in page
+
+
+def test_an_appointment_cannot_be_edited_around_the_service(client, appointment):
+    answer = client.post(address(appointment), {"status": "noshow", "expected_version": 1})
+
+    appointment.refresh_from_db()
+    assert answer.status_code == 404
+    assert (appointment.status, appointment.version) == ("booked", 1)
