@@ -215,9 +215,10 @@ UNFOLD = {
     },
     "STYLES": [
         lambda request: static("practice/colours.css"),
+        lambda request: static("practice/theme.css"),
+        lambda request: static("practice/components.css"),
+        lambda request: static("practice/site.css"),
         lambda request: static("practice/sign_in.css"),
-        lambda request: static("practice/admin.css"),
-        lambda request: static("practice/figures.css"),
     ],
     "SCRIPTS": [
         lambda request: static("practice/security.js"),

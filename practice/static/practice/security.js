@@ -1,4 +1,4 @@
 // What the Content-Security-Policy forbids anyway, so that htmx does not try it.
 
-htmx.config.includeIndicatorStyles = false; // they are in sign_in.css
+htmx.config.includeIndicatorStyles = false; // they are in site.css
 htmx.config.allowEval = false;
