@@ -159,3 +159,13 @@ def test_the_page_makes_as_many_queries_for_thirty_profiles_as_for_three(
         return len(made.captured_queries)
 
     assert queries(3) == queries(27)
+
+
+def test_the_search_box_finds_a_profile_by_name_or_code(practice, manager):
+    make_access_profile(name="Evening hub", ods_codes=["X9X01"])
+    make_access_profile(name="Urgent care")
+
+    for words_typed, found in (("hub", ["Evening hub"]), ("x9x01", ["Evening hub"]), ("zzz", [])):
+        page = manager.get(PAGE, {"q": words_typed})
+        assert [each.profile.name for each in page.context["profiles"]] == found
+    assert "No profile has “zzz” in its name or codes" in words(page)
