@@ -92,7 +92,7 @@ def _beginning(name: str, length: int) -> str:
 
 
 class DemographicsService(Protocol):
-    """What stands for the national record. It is only ever read: REG-052, REG-054."""
+    """Whatever answers for the national record, which is only ever read (REG-052, REG-054)."""
 
     def retrieve(self, nhs_number: str) -> Demographics | None:
         """The record of an NHS number, or None. Raises DemographicsUnavailable."""

@@ -8,11 +8,8 @@ STILL: dict[str, set[str]] = {
         "practice.staff.diary_details imports practice.admin.offer",
     },
     "long functions": {
-        "practice.services.appointments.booking.book_appointment",
-        "practice.services.appointments.rescheduling.move_appointment",
         "practice.services.diary.add_extra_slot",
         "practice.services.diary.create_session",
-        "practice.services.registration.register_patient",
     },
     "long modules": {
         "practice.admin.booking",

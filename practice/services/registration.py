@@ -4,7 +4,7 @@ The national record (practice.demographics) is asked and never told. Source: GP 
 patient" and "Register a patient".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TypedDict
 
@@ -153,17 +153,7 @@ def register_patient(
             actor=actor, now=now, differing=differing(person, family_name, given_names, birth_date)
         ),
     }
-    # Of two who register one number at once, the unique constraint lets one create; the other
-    # one waits for it, finds an active patient, and is told so (REG-048).
-    patient, created = Patient.objects.select_for_update(of=("self",), no_key=True).get_or_create(
-        organisation=organisation, nhs_number=nhs_number, defaults=details
-    )
-    if not created:
-        check_may_come_back(patient, person, today=today)
-        for name, value in details.items():
-            setattr(patient, name, value)
-        patient.version += 1
-        patient.save()
+    patient = _create_or_bring_back(organisation, nhs_number, details, person, today=today)
     _keep_contact_details(
         patient,
         addresses=[*addresses, *_missing_address(person, addresses)],
@@ -173,6 +163,31 @@ def register_patient(
     if language:
         patient.languages.filter(language=language["language"]).delete()
         PatientLanguage.objects.create(patient=patient, **language)
+    return patient
+
+
+def _create_or_bring_back(
+    organisation: Organisation,
+    nhs_number: str,
+    details: Mapping[str, object],
+    person: Demographics,
+    *,
+    today: date,
+) -> Patient:
+    """Store a patient's details, as a new patient or as the next version of a former one.
+
+    Of two who register one number at once, the unique constraint lets one create; the other one
+    waits for it, finds an active patient, and is told so (REG-048).
+    """
+    patient, created = Patient.objects.select_for_update(of=("self",), no_key=True).get_or_create(
+        organisation=organisation, nhs_number=nhs_number, defaults=details
+    )
+    if not created:
+        check_may_come_back(patient, person, today=today)
+        for name, value in details.items():
+            setattr(patient, name, value)
+        patient.version += 1
+        patient.save()
     return patient
 
 

@@ -1,4 +1,4 @@
-"""Taking slots and giving them back: every booking, through whichever door, passes here.
+"""Booking slots: every booking passes here, from outside and by staff.
 
 The order of locks is that of practice.services.locks.
 """
@@ -297,8 +297,8 @@ def check_offered(
     """Raise NotOffered or SlotNotFree; return the access profile that the booking counts against.
 
     A limit is counted under the lock on its profile, which all bookings under that profile queue
-    for, so that no number of rivals overshoots it (AVAIL-074). An appointment counts against one
-    limit only: slots under two different ones cannot be booked as one.
+    for, so that many at once do not exceed it (AVAIL-074). An appointment counts against one limit
+    only: slots under two different ones cannot be booked as one.
     """
     profiles = {p.pk: p for slot in slots if (p := bookability.effective_profile(slot))}
     limited = [pk for pk, profile in profiles.items() if profile.is_limited]

@@ -44,7 +44,34 @@ def move_appointment(
         now=now,
         expected_version=expected_version,
     )
-    new = book_appointment(
+    new = _book_again(
+        old, organisation, slot_ids=slot_ids, booked_by=booked_by, actor=actor, now=now
+    )
+    when = clock.local(new.start)
+    cancel_appointment(
+        appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now
+    )
+    record_done(
+        "appointment.moved",
+        new,
+        actor=actor,
+        now=now,
+        detail={"from": resource_of(old), "to": resource_of(new)},
+    )
+    return new
+
+
+def _book_again(
+    old: Appointment,
+    organisation: Organisation,
+    *,
+    slot_ids: Sequence[int],
+    booked_by: User | None,
+    actor: Actor,
+    now: datetime,
+) -> Appointment:
+    """Book other slots for the patient of an appointment, with all that it said."""
+    return book_appointment(
         organisation=organisation,
         patient_id=old.patient_id,
         slot_ids=slot_ids,
@@ -59,18 +86,6 @@ def move_appointment(
         actor=actor,
         now=now,
     )
-    when = clock.local(new.start)
-    cancel_appointment(
-        appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now
-    )
-    record_done(
-        "appointment.moved",
-        new,
-        actor=actor,
-        now=now,
-        detail={"from": resource_of(old), "to": resource_of(new)},
-    )
-    return new
 
 
 def _booking_organisation(old: Appointment) -> BookingOrganisation | None:

@@ -10,7 +10,7 @@ from practice.services.generation.planned_sessions import PlannedSession, Planne
 
 
 class Closed(NamedTuple):
-    """When something is closed, and what it says on the door."""
+    """When something is closed, and what that is called."""
 
     start: int
     end: int
