@@ -8,14 +8,13 @@ STILL: dict[str, set[str]] = {
         "practice.staff.diary_details imports practice.admin.offer",
     },
     "long functions": {
-        "practice.services.diary.add_extra_slot",
-        "practice.services.diary.create_session",
+        "practice.services.slots.add_extra_slot",
+        "practice.services.sessions.create_session",
     },
     "long modules": {
         "practice.admin.booking",
         "practice.admin.diary",
         "practice.admin.directory",
-        "practice.services.diary",
     },
     "pages of jobs": {
         "appointment add: django.contrib.admin.options",

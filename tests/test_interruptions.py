@@ -23,7 +23,7 @@ from practice import clock
 from practice.exceptions import PracticeError
 from practice.models import Appointment, Closure, Schedule, Slot
 from practice.reads import diary_check
-from practice.services import diary
+from practice.services import sessions, slots
 from practice.services.appointments import attendance, changing
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.closures import closing
@@ -115,8 +115,8 @@ class Morning:
         found = self.schedule.slots.order_by("start").values_list("pk", flat=True)
         self.slots = dict(zip(SLOTS, found, strict=True))
         self.appointment = self.book("held")
-        diary.withdraw_slots(**self.given, slot_ids=[self.slots["withdrawn"]])
-        diary.block_slots(**self.given, slot_ids=[self.slots["blocked"]])
+        slots.withdraw_slots(**self.given, slot_ids=[self.slots["withdrawn"]])
+        slots.block_slots(**self.given, slot_ids=[self.slots["blocked"]])
 
     def generate(self) -> None:
         day: dict[str, Any] = {
@@ -154,7 +154,7 @@ class Morning:
 
     def change_holder(self) -> None:
         holder = self.locum.pk
-        diary.change_session_holder(
+        sessions.change_session_holder(
             **self.given, schedule_id=self.schedule.pk, practitioner_id=holder
         )
 
@@ -216,13 +216,13 @@ CHANGES: dict[str, Sequence[Callable[[Morning], object]]] = {
     "amend": [Morning.amend],
     "move": [Morning.move],
     "arrive": [Morning.arrive],
-    "block": [lambda m: m.to(diary.block_slots, "free")],
+    "block": [lambda m: m.to(slots.block_slots, "free")],
     "unblock and book": [
-        lambda m: m.to(diary.unblock_slots, "blocked"),
+        lambda m: m.to(slots.unblock_slots, "blocked"),
         lambda m: m.book("blocked"),
     ],
-    "withdraw": [lambda m: m.to(diary.withdraw_slots, "free")],
-    "restore": [lambda m: m.to(diary.restore_slots, "withdrawn")],
+    "withdraw": [lambda m: m.to(slots.withdraw_slots, "free")],
+    "restore": [lambda m: m.to(slots.restore_slots, "withdrawn")],
     "change holder": [Morning.change_holder],
     "cut": [Morning.cut],
     "close an hour": [lambda m: m.close(time(9, 20))],

@@ -23,8 +23,8 @@ from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
 from practice.admin.filters import WhenFilter
 from practice.models import Schedule, Slot
 from practice.reads.slots import slot_count, who_has_each
-from practice.services import diary
-from practice.services.diary import Outcome
+from practice.services import slots
+from practice.services.slots import Outcome
 from practice.site.people import actor_of, own_practices
 from practice.site.states import state_in_words, state_of
 from practice.site.words import day_in_words, times_in_words
@@ -165,29 +165,29 @@ class SlotAdmin(ListAdmin):
 
     @admin.action(description="Block", permissions=["change"])
     def block(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, diary.block_slots, "blocked")
+        self._change_many(request, queryset, slots.block_slots, "blocked")
 
     @admin.action(description="Unblock", permissions=["change"])
     def unblock(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, diary.unblock_slots, "unblocked")
+        self._change_many(request, queryset, slots.unblock_slots, "unblocked")
 
     @admin.action(description="Make GP Connect bookable", permissions=["change"])
     def make_bookable(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, diary.make_bookable, "made GP Connect bookable")
+        self._change_many(request, queryset, slots.make_bookable, "made GP Connect bookable")
 
     @admin.action(description="Make not GP Connect bookable", permissions=["change"])
     def make_not_bookable(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
         self._change_many(
-            request, queryset, diary.make_not_bookable, "made not GP Connect bookable"
+            request, queryset, slots.make_not_bookable, "made not GP Connect bookable"
         )
 
     @admin.action(description="Withdraw", permissions=["change"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, diary.withdraw_slots, "withdrawn")
+        self._change_many(request, queryset, slots.withdraw_slots, "withdrawn")
 
     @admin.action(description="Restore", permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, diary.restore_slots, "restored")
+        self._change_many(request, queryset, slots.restore_slots, "restored")
 
     def _change_many(
         self,

@@ -6,7 +6,7 @@ from django.utils.safestring import SafeString
 
 from practice import terminology
 from practice.models import Slot
-from practice.services.diary import lacks_address, why_never_seen
+from practice.services.slots import lacks_address, why_never_seen
 
 
 def obstacles(slot: Slot) -> list[str | SafeString]:

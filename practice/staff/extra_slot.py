@@ -12,8 +12,9 @@ from practice import clock, terminology
 from practice.exceptions import PracticeError
 from practice.models import Organisation, Schedule
 from practice.reads.sessions import sessions_for_extra_slots
-from practice.services import diary
-from practice.services.diary import LONGEST_SLOT_MINUTES, moment_in_session
+from practice.services import slots
+from practice.services.by_hand import LONGEST_SLOT_MINUTES
+from practice.services.slots import moment_in_session
 from practice.site.fields import record_choice
 from practice.site.people import own_practice_of
 from practice.site.widgets import time_input
@@ -80,7 +81,7 @@ class ExtraSlot(StaffPage):
         if form.is_valid():
             start, end = form.times()
             try:
-                slot = diary.add_extra_slot(
+                slot = slots.add_extra_slot(
                     organisation=self.practice,
                     schedule_id=form.cleaned_data["session"].pk,
                     start=start,

@@ -13,9 +13,14 @@ from practice.models import Organisation, Schedule
 from practice.models.common import OFFER_LIMITS
 from practice.reads import sessions
 from practice.reads.slots import slots_of_session
-from practice.services import diary
 from practice.services.audit.recording import record_done
-from practice.services.diary import LONGEST_SLOT_MINUTES, SessionWords
+from practice.services.by_hand import LONGEST_SLOT_MINUTES
+from practice.services.sessions import (
+    SessionWords,
+    change_session,
+    change_session_holder,
+    create_session,
+)
 from practice.site.fields import record_choice
 from practice.site.states import state_in_words, state_of
 from practice.site.widgets import date_input, time_input
@@ -105,12 +110,12 @@ class SessionPage(Detail):
         return form(sent, session=record) if form else None
 
     def change_words(self, session: Schedule, form: SessionForm) -> str:
-        diary.change_session(words=form.words(), **self.change_arguments(session))
+        change_session(words=form.words(), **self.change_arguments(session))
         return "The session is changed."
 
     def change_holder(self, session: Schedule, form: HolderForm) -> str:
         person = form.cleaned_data["holder"]
-        diary.change_session_holder(
+        change_session_holder(
             practitioner_id=person and person.pk, **self.change_arguments(session)
         )
         return f"The session is now held by {person or 'nobody by name'}."
@@ -235,7 +240,7 @@ class NewSession(StaffPage):
 
     def create(self, values: dict[str, Any]) -> Schedule:
         holder, profile = values["session_holder"], values["access_profile"]
-        return diary.create_session(
+        return create_session(
             organisation=self.practice,
             location_id=values["location"].pk,
             start=clock.instant(values["date"], values["start"]),

@@ -14,9 +14,9 @@ from practice.models.common import MOST_WINDOW_DAYS, YEAR_MINUTES, OfferLimits
 from practice.reads.diary_columns import entry_of_slot
 from practice.reads.sessions import access_profiles
 from practice.reads.slots import appointment_in, slot_in_detail
-from practice.services import diary
+from practice.services import slots
 from practice.services.audit.recording import record_done
-from practice.services.diary import SlotWords
+from practice.services.slots import SlotWords
 from practice.site.fields import record_choice
 from practice.site.offer import obstacles
 from practice.staff.base import found_or_404
@@ -86,14 +86,14 @@ class SlotPage(Detail):
     def steps(self) -> dict[str, Callable[[Slot, Any], str]]:
         note = self.request.POST.get("note", "").strip()
         return {
-            "block": lambda slot, _: self.apply(slot, diary.block_slots, "blocked", note=note),
-            "unblock": lambda slot, _: self.apply(slot, diary.unblock_slots, "free again"),
-            "offer": lambda slot, _: self.apply(slot, diary.make_bookable, "GP Connect bookable"),
+            "block": lambda slot, _: self.apply(slot, slots.block_slots, "blocked", note=note),
+            "unblock": lambda slot, _: self.apply(slot, slots.unblock_slots, "free again"),
+            "offer": lambda slot, _: self.apply(slot, slots.make_bookable, "GP Connect bookable"),
             "withhold": lambda slot, _: self.apply(
-                slot, diary.make_not_bookable, "no longer GP Connect bookable"
+                slot, slots.make_not_bookable, "no longer GP Connect bookable"
             ),
-            "withdraw": lambda slot, _: self.apply(slot, diary.withdraw_slots, "withdrawn"),
-            "restore": lambda slot, _: self.apply(slot, diary.restore_slots, "back in the diary"),
+            "withdraw": lambda slot, _: self.apply(slot, slots.withdraw_slots, "withdrawn"),
+            "restore": lambda slot, _: self.apply(slot, slots.restore_slots, "back in the diary"),
             "change": self.change_words,
         }
 
@@ -114,7 +114,7 @@ class SlotPage(Detail):
         return f"The slot at {wall_time(slot.start)} is {words}."
 
     def change_words(self, slot: Slot, form: SlotForm) -> str:
-        diary.change_slot(
+        slots.change_slot(
             organisation=self.practice,
             slot_id=slot.pk,
             words=form.words(),

@@ -11,7 +11,7 @@ from fhirapi.resources import appointment
 from fhirapi.resources.common import uk_time
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Patient, Slot
-from practice.services import diary as diary_services
+from practice.services import slots
 from tests.fhirapi.answers import violations
 from tests.fhirapi.appointments import (
     FULL_ORGANISATION,
@@ -442,7 +442,7 @@ def test_book_refuses_a_slot_taken_since_the_search(consumer, world):
 
 @pytest.mark.req("BOOK-071")
 def test_a_slot_blocked_by_staff_is_no_longer_free(consumer, world, practice):
-    diary_services.block_slots(
+    slots.block_slots(
         organisation=practice.organisation,
         slot_ids=[world.slots[0].pk],
         actor=make_actor(door="staff"),

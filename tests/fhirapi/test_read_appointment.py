@@ -9,7 +9,7 @@ from fhirapi import ssp
 from fhirapi.resources.common import uk_time
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Patient, Slot
-from practice.services import diary as diary_services
+from practice.services import sessions
 from tests.fhirapi.answers import in_both_formats, violations
 from tests.fhirapi.appointments import (
     INVALID,
@@ -256,7 +256,7 @@ def test_a_locum_is_shown_at_once_in_a_new_version(consumer, practice, booked):
     locum = make_practitioner()
     before = consumer.read_appointment(booked.pk)
 
-    diary_services.change_session_holder(
+    sessions.change_session_holder(
         organisation=practice.organisation,
         schedule_id=booked.schedule_id,
         practitioner_id=locum.pk,

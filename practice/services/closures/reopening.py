@@ -19,7 +19,6 @@ from practice.services.closures.closing import (
     runs_on_bank_holidays,
     sessions_met,
 )
-from practice.services.diary import check_holder_is_free
 from practice.services.generation.closed_times import Closed, closures_of
 from practice.services.generation.planner import week_plans
 from practice.services.generation.plans import (
@@ -35,6 +34,7 @@ from practice.services.generation.plans import (
 from practice.services.generation.runs import generate, retry_on_conflict
 from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
 from practice.services.locks import lock_practice, lock_slots_of_days
+from practice.services.sessions import check_holder_is_free
 
 
 @dataclass(frozen=True)

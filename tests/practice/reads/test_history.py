@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from practice.reads.history import session_history, slot_history
-from practice.services import diary
+from practice.services import sessions, slots
 from workbench.factories import make_actor, make_appointment, make_organisation, make_slots
 
 pytestmark = pytest.mark.django_db
@@ -15,8 +15,8 @@ def test_a_slot_remembers_its_bookings_and_what_was_done_among_many(
 ):
     slot, other = make_slots(2)
     usual = {"organisation": practice.organisation, "now": timezone.now(), "actor": make_actor()}
-    diary.make_not_bookable(slot_ids=[slot.pk, other.pk], **usual)
-    diary.withdraw_slots(slot_ids=[other.pk], **usual)
+    slots.make_not_bookable(slot_ids=[slot.pk, other.pk], **usual)
+    slots.withdraw_slots(slot_ids=[other.pk], **usual)
     appointment = make_appointment(slots=[slot], booking_organisation=None, door="staff")
 
     with django_assert_num_queries(3):
@@ -30,7 +30,7 @@ def test_a_slot_remembers_its_bookings_and_what_was_done_among_many(
 
 def test_the_trail_of_another_practice_tells_nothing(practice):
     [slot] = make_slots(1)
-    diary.block_slots(
+    slots.block_slots(
         organisation=practice.organisation,
         slot_ids=[slot.pk],
         actor=make_actor(),
@@ -43,7 +43,7 @@ def test_the_trail_of_another_practice_tells_nothing(practice):
 def test_a_session_remembers_what_was_changed(practice):
     [slot] = make_slots(1)
     session = slot.schedule
-    diary.change_session_holder(
+    sessions.change_session_holder(
         organisation=practice.organisation,
         schedule_id=session.pk,
         practitioner_id=None,

@@ -1,34 +1,24 @@
-"""What staff change by hand: a new version, audited, and in their own practice only."""
+"""What staff change in slots: a new version, audited, and in their own practice only."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from practice.exceptions import (
-    DiaryRefused,
-    HolderElsewhere,
-    LocationNotFound,
-    NotFound,
-    PractitionerNotFound,
-    ReferenceNotFound,
-    SlotNotFound,
-)
+from practice.exceptions import DiaryRefused, NotFound, SlotNotFound
 from practice.models import AuditEvent, Location, Schedule, Slot
-from practice.services import diary
+from practice.services import slots
 from practice.services.audit.recording import Actor
 from workbench.factories import (
-    make_access_profile,
     make_appointment,
-    make_location,
     make_organisation,
-    make_practitioner,
     make_schedule,
     make_slot,
     make_slots,
 )
 
 RITA = Actor(door="staff", user_id="7", name="Rita Reception", role="Receptionist")
+HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.django_db
 
 
@@ -59,16 +49,16 @@ def the_reason(service, slot) -> str:
 
 
 CHANGES = {
-    "block": (diary.block_slots, {}, {"status": "busy-unavailable"}),
-    "unblock": (diary.unblock_slots, {"status": "busy-unavailable"}, {"status": "free"}),
+    "block": (slots.block_slots, {}, {"status": "busy-unavailable"}),
+    "unblock": (slots.unblock_slots, {"status": "busy-unavailable"}, {"status": "free"}),
     "make-bookable": (
-        diary.make_bookable,
+        slots.make_bookable,
         {"gp_connect_bookable": False},
         {"gp_connect_bookable": True},
     ),
-    "make-not-bookable": (diary.make_not_bookable, {}, {"gp_connect_bookable": False}),
-    "withdraw": (diary.withdraw_slots, {}, {"withdrawn": True, "withdrawn_by_plan": False}),
-    "restore": (diary.restore_slots, {"withdrawn": True}, {"withdrawn": False}),
+    "make-not-bookable": (slots.make_not_bookable, {}, {"gp_connect_bookable": False}),
+    "withdraw": (slots.withdraw_slots, {}, {"withdrawn": True, "withdrawn_by_plan": False}),
+    "restore": (slots.restore_slots, {"withdrawn": True}, {"withdrawn": False}),
 }
 
 
@@ -118,16 +108,16 @@ def test_the_number_of_queries_does_not_grow_with_the_slots(service, django_asse
 
 
 REFUSALS = [
-    (diary.block_slots, {"status": "busy-unavailable"}, "It is blocked already."),
-    (diary.block_slots, {"status": "busy-tentative"}, "It is not free: held."),
-    (diary.block_slots, {"withdrawn": True}, "It is withdrawn."),
-    (diary.unblock_slots, {}, "It is not blocked."),
-    (diary.unblock_slots, {"status": "busy-unavailable", "withdrawn": True}, "It is withdrawn."),
-    (diary.make_not_bookable, {"gp_connect_bookable": False}, "It is not GP Connect bookable."),
-    (diary.make_bookable, {}, "It is GP Connect bookable already."),
-    (diary.withdraw_slots, {"withdrawn": True}, "It is withdrawn already."),
-    (diary.withdraw_slots, {"status": "busy-tentative"}, "It is not free: held."),
-    (diary.restore_slots, {}, "It is not withdrawn."),
+    (slots.block_slots, {"status": "busy-unavailable"}, "It is blocked already."),
+    (slots.block_slots, {"status": "busy-tentative"}, "It is not free: held."),
+    (slots.block_slots, {"withdrawn": True}, "It is withdrawn."),
+    (slots.unblock_slots, {}, "It is not blocked."),
+    (slots.unblock_slots, {"status": "busy-unavailable", "withdrawn": True}, "It is withdrawn."),
+    (slots.make_not_bookable, {"gp_connect_bookable": False}, "It is not GP Connect bookable."),
+    (slots.make_bookable, {}, "It is GP Connect bookable already."),
+    (slots.withdraw_slots, {"withdrawn": True}, "It is withdrawn already."),
+    (slots.withdraw_slots, {"status": "busy-tentative"}, "It is not free: held."),
+    (slots.restore_slots, {}, "It is not withdrawn."),
 ]
 
 
@@ -138,7 +128,7 @@ def test_a_slot_that_cannot_be_changed_is_left_with_the_reason(service, fields, 
     assert the_reason(service, make_slot(**fields)) == why
 
 
-@pytest.mark.parametrize("service", [diary.block_slots, diary.withdraw_slots])
+@pytest.mark.parametrize("service", [slots.block_slots, slots.withdraw_slots])
 @pytest.mark.req("AVAIL-083")
 def test_a_booked_slot_is_neither_blocked_nor_withdrawn(service):
     slot = make_slot()
@@ -150,16 +140,16 @@ def test_a_booked_slot_is_neither_blocked_nor_withdrawn(service):
 
 
 @pytest.mark.parametrize(
-    "service", [diary.block_slots, diary.withdraw_slots, diary.make_bookable, diary.restore_slots]
+    "service", [slots.block_slots, slots.withdraw_slots, slots.make_bookable, slots.restore_slots]
 )
 def test_what_is_over_is_left(service):
     start = timezone.now().replace(second=0, microsecond=0) - timedelta(hours=1)
     slot = make_slot(
         start=start,
-        gp_connect_bookable=service is not diary.make_bookable,
-        withdrawn=service is diary.restore_slots,
+        gp_connect_bookable=service is not slots.make_bookable,
+        withdrawn=service is slots.restore_slots,
     )
-    if service is diary.make_bookable:
+    if service is slots.make_bookable:
         Slot.objects.update(gp_connect_bookable=False)
 
     assert the_reason(service, slot) == "It is over."
@@ -167,9 +157,9 @@ def test_what_is_over_is_left(service):
 
 def test_some_slots_are_changed_and_others_left_with_their_reasons():
     free, blocked = make_slots(2)
-    act(diary.block_slots, [blocked], note="Catch-up")
+    act(slots.block_slots, [blocked], note="Catch-up")
 
-    outcome = act(diary.block_slots, [free, blocked])
+    outcome = act(slots.block_slots, [free, blocked])
 
     assert [slot.pk for slot in outcome.changed] == [free.pk]
     assert [(refused.slot.pk, refused.why) for refused in outcome.refused] == [
@@ -183,14 +173,14 @@ def test_a_slot_is_not_restored_where_another_one_lies():
     withdrawn = make_slot(withdrawn=True)
     make_slot(withdrawn.schedule, start=withdrawn.start + timedelta(minutes=5))
 
-    assert the_reason(diary.restore_slots, withdrawn) == "Another slot lies in its place."
+    assert the_reason(slots.restore_slots, withdrawn) == "Another slot lies in its place."
 
 
 def test_of_two_overlapping_slots_one_is_restored():
     one = make_slot(withdrawn=True)
     other = make_slot(one.schedule, start=one.start + timedelta(minutes=5), withdrawn=True)
 
-    outcome = act(diary.restore_slots, [one, other])
+    outcome = act(slots.restore_slots, [one, other])
 
     assert (len(outcome.changed), len(outcome.refused)) == (1, 1)
 
@@ -199,13 +189,13 @@ def test_a_slot_is_not_restored_in_a_session_that_does_not_take_place():
     slot = make_slot(withdrawn=True)
     Schedule.objects.update(withdrawn=True)
 
-    assert the_reason(diary.restore_slots, slot) == "Its session does not take place."
+    assert the_reason(slots.restore_slots, slot) == "Its session does not take place."
 
 
 def test_a_person_may_withdraw_for_good_what_the_plan_withdrew():
     slot = make_slot(withdrawn=True, withdrawn_by_plan=True)
 
-    act(diary.withdraw_slots, [slot])
+    act(slots.withdraw_slots, [slot])
 
     slot.refresh_from_db()
     assert (slot.withdrawn, slot.withdrawn_by_plan) == (True, False)
@@ -240,7 +230,7 @@ def test_a_slot_that_nobody_outside_could_see_is_not_made_bookable(of_slot, of_s
     slot = make_slot(gp_connect_bookable=False, **of_slot)
     Schedule.objects.update(**of_session)
 
-    why = the_reason(diary.make_bookable, slot)
+    why = the_reason(slots.make_bookable, slot)
 
     assert why.startswith(words)
 
@@ -251,7 +241,7 @@ def test_a_slot_in_a_place_without_an_address_is_not_made_bookable(missing):
     slot = make_slot(gp_connect_bookable=False)
     Location.objects.update(**{missing: ""})
 
-    why = the_reason(diary.make_bookable, slot)
+    why = the_reason(slots.make_bookable, slot)
 
     assert "has no full address" in why
 
@@ -261,205 +251,10 @@ def test_every_reason_is_named_at_once():
         make_schedule(practitioner_role=""), delivery_channel="", gp_connect_bookable=False
     )
 
-    why = the_reason(diary.make_bookable, slot)
+    why = the_reason(slots.make_bookable, slot)
 
     assert "no role" in why
     assert "no delivery channel" in why
-
-
-# ---------------------------------------------------------------- session holders
-
-
-def change_holder(schedule, holder, organisation=None):
-    return diary.change_session_holder(
-        organisation=organisation or schedule.organisation,
-        schedule_id=schedule.pk,
-        practitioner_id=holder and holder.pk,
-        actor=RITA,
-        now=timezone.now(),
-    )
-
-
-@pytest.mark.req("AVAIL-082", "GEN-032", "STAFF-014")
-def test_a_locum_is_news_to_session_and_appointments(practice):
-    slot = make_slot()
-    appointment, before = make_appointment([slot]), slot.schedule.session_holder
-    locum = make_practitioner()
-
-    changed = change_holder(slot.schedule, locum)
-
-    changed.refresh_from_db()
-    appointment.refresh_from_db()
-    assert (changed.session_holder, changed.version) == (locum, 2)
-    assert changed.changed_by_hand
-    assert appointment.version == 2
-    event = AuditEvent.objects.get(event="session.change-holder")
-    assert event.detail["from"] == {"session_holder": before.pk}
-    assert event.detail["to"] == {"session_holder": locum.pk}
-
-
-def test_the_same_holder_again_changes_nothing():
-    schedule = make_schedule()
-
-    change_holder(schedule, schedule.session_holder)
-
-    schedule.refresh_from_db()
-    assert schedule.version == 1
-    assert not AuditEvent.objects.exists()
-
-
-def test_a_session_may_be_left_without_a_holder_by_name():
-    schedule = make_schedule()
-
-    change_holder(schedule, None)
-
-    schedule.refresh_from_db()
-    assert schedule.session_holder is None
-
-
-def test_a_locum_who_is_elsewhere_is_refused():
-    schedule, other = make_schedule(), make_schedule(make_organisation())
-
-    other.session_holder.roles.create(organisation=schedule.organisation, role="R0260")
-
-    with pytest.raises(HolderElsewhere) as refusal:
-        change_holder(schedule, other.session_holder)
-
-    assert "already has a session from 09:00 to 12:00" in str(refusal.value)
-    schedule.refresh_from_db()
-    assert schedule.session_holder != other.session_holder
-
-
-def test_holders_and_sessions_of_other_practices_are_not_found():
-    schedule, elsewhere = make_schedule(), make_organisation()
-
-    with pytest.raises(PractitionerNotFound):
-        change_holder(schedule, make_practitioner(elsewhere))
-    with pytest.raises(NotFound):
-        change_holder(schedule, make_practitioner(elsewhere), elsewhere)
-
-
-def test_who_no_longer_works_here_takes_no_session():
-    with pytest.raises(DiaryRefused, match="no longer works here"):
-        change_holder(make_schedule(), make_practitioner(active=False))
-
-
-# ---------------------------------------------------------------- sessions by hand
-
-
-def create(practice, **overrides):
-    start = (timezone.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
-    arguments = {
-        "organisation": practice.organisation,
-        "location_id": practice.location.pk,
-        "start": start,
-        "end": start + timedelta(minutes=60),
-        "slot_minutes": 15,
-        "slot_type": "Routine",
-        "session_holder_id": practice.practitioner.pk,
-        "practitioner_role": "R0260",
-        "delivery_channel": "In-person",
-        "gp_connect_bookable": True,
-        "actor": RITA,
-        "now": timezone.now(),
-    }
-    return diary.create_session(**{**arguments, **overrides})
-
-
-@pytest.mark.req("AVAIL-084", "STAFF-011")
-def test_a_session_is_made_from_start_end_and_slot_length(practice):
-    profile = make_access_profile()
-
-    schedule = create(practice, session_name="Flu clinic", access_profile_id=profile.pk)
-
-    schedule.refresh_from_db()
-    slots = list(schedule.slots.all())
-    assert (schedule.template, schedule.session_name) == (None, "Flu clinic")
-    assert schedule.access_profile == profile
-    assert [(slot.start, slot.end) for slot in slots] == [
-        (schedule.start + timedelta(minutes=n), schedule.start + timedelta(minutes=n + 15))
-        for n in (0, 15, 30, 45)
-    ]
-    assert all(slot.changed_by_hand and slot.gp_connect_bookable for slot in slots)
-    assert AuditEvent.objects.get(event="session.create").detail["to"]["slots"] == 4
-
-
-@pytest.mark.req("AVAIL-002")
-def test_a_session_made_by_hand_is_not_bookable_outside_unless_somebody_says_so(practice):
-    arguments = {"organisation": practice.organisation, "location_id": practice.location.pk}
-    start = (timezone.now() + timedelta(days=1)).replace(second=0, microsecond=0)
-
-    schedule = diary.create_session(
-        **arguments,
-        start=start,
-        end=start + timedelta(hours=1),
-        slot_minutes=10,
-        slot_type="Routine",
-        actor=RITA,
-        now=timezone.now(),
-    )
-
-    assert not schedule.slots.filter(gp_connect_bookable=True).exists()
-
-
-def test_a_rest_that_is_too_short_for_a_slot_stays_empty(practice):
-    schedule = create(practice, slot_minutes=25)
-
-    assert schedule.slots.count() == 2
-
-
-HOUR = timedelta(hours=1)
-REFUSED_SESSIONS = {
-    "ends before it starts": (lambda s: {"end": s - HOUR}, "The end lies before the start"),
-    "too long": (lambda s: {"end": s + 25 * HOUR}, "a day at most"),
-    "seconds": (lambda s: {"start": s + timedelta(seconds=3)}, "full minutes"),
-    "over": (lambda s: {"start": s - 50 * HOUR, "end": s - 49 * HOUR}, "over"),
-    "no length": (lambda s: {"slot_minutes": 0}, "No slot of that length"),
-    "too short": (lambda s: {"slot_minutes": 61}, "No slot of that length"),
-    "no type": (lambda s: {"slot_type": " "}, "needs a type"),
-    "role": (lambda s: {"practitioner_role": "R9999"}, "role is not one of"),
-    "channel": (lambda s: {"delivery_channel": "Pigeon"}, "channel is not one of"),
-    "bookable without role": (lambda s: {"practitioner_role": ""}, "has no role"),
-    "bookable without channel": (lambda s: {"delivery_channel": ""}, "no delivery channel"),
-}
-
-
-@pytest.mark.parametrize(("change", "words"), REFUSED_SESSIONS.values(), ids=REFUSED_SESSIONS)
-def test_a_session_that_makes_no_sense_is_refused_in_words(practice, change, words):
-    start = (timezone.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
-
-    with pytest.raises(DiaryRefused, match=words):
-        create(practice, **change(start))
-
-    assert not Schedule.objects.exists()
-    assert not AuditEvent.objects.exists()
-
-
-def test_what_belongs_to_another_practice_is_not_found(practice):
-    elsewhere = make_organisation()
-
-    with pytest.raises(LocationNotFound):
-        create(practice, location_id=make_location(elsewhere).pk)
-    with pytest.raises(PractitionerNotFound):
-        create(practice, session_holder_id=make_practitioner(elsewhere).pk)
-    with pytest.raises(ReferenceNotFound):
-        create(practice, access_profile_id=make_access_profile(elsewhere).pk)
-
-
-def test_a_closed_place_takes_no_session(practice):
-    Location.objects.update(status="inactive")
-
-    with pytest.raises(DiaryRefused, match="is closed"):
-        create(practice)
-
-
-def test_a_holder_has_no_second_session_at_that_time(practice):
-    create(practice)
-
-    with pytest.raises(HolderElsewhere):
-        create(practice)
-
-    assert Schedule.objects.count() == 1
 
 
 # ---------------------------------------------------------------- extra slots
@@ -476,7 +271,7 @@ def add_extra(schedule, **overrides):
         "actor": RITA,
         "now": timezone.now(),
     }
-    return diary.add_extra_slot(**{**arguments, **overrides})
+    return slots.add_extra_slot(**{**arguments, **overrides})
 
 
 @pytest.mark.req("AVAIL-081")

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from practice import clock
 from practice.models import Slot
-from practice.services.diary import LONGEST_SLOT_MINUTES
+from practice.services.by_hand import LONGEST_SLOT_MINUTES
 from workbench.factories import make_organisation, make_schedule, tomorrow
 from workbench.staff import MANAGER, signed_in
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice.models import AuditEvent
-from practice.services import diary
+from practice.services import sessions, slots
 from practice.services.appointments import changing
 from tests.practice.staff.diary_world import words_of
 from workbench.factories import (
@@ -53,9 +53,9 @@ def test_a_slot_tells_what_was_done_to_it_alone_and_among_many(practice):
     slot, other = make_slots(2)
     usual = {"organisation": practice.organisation, "now": timezone.now()}
     both, alone, elsewhere = [slot.pk, other.pk], [slot.pk], [other.pk]
-    diary.block_slots(slot_ids=both, actor=staff("Rita"), note="Tutorial", **usual)
-    diary.unblock_slots(slot_ids=alone, actor=staff("Sami"), **usual)
-    diary.withdraw_slots(slot_ids=elsewhere, actor=staff("Nobody Here"), **usual)
+    slots.block_slots(slot_ids=both, actor=staff("Rita"), note="Tutorial", **usual)
+    slots.unblock_slots(slot_ids=alone, actor=staff("Sami"), **usual)
+    slots.withdraw_slots(slot_ids=elsewhere, actor=staff("Nobody Here"), **usual)
     appointment = make_appointment(slots=[slot])
     auditor = signed_in(practice.organisation, role=AUDITOR)
 
@@ -73,7 +73,7 @@ def test_a_slot_tells_what_was_done_to_it_alone_and_among_many(practice):
 def test_a_session_tells_who_had_it(practice):
     session = make_schedule()
     locum = make_practitioner(practice.organisation)
-    diary.change_session_holder(
+    sessions.change_session_holder(
         organisation=practice.organisation,
         schedule_id=session.pk,
         practitioner_id=locum.pk,

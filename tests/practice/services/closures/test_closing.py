@@ -13,7 +13,7 @@ from practice.exceptions import (
     PractitionerNotFound,
 )
 from practice.models import Appointment, AuditEvent, Closure, Schedule, Slot
-from practice.services import diary
+from practice.services import slots
 from practice.services.audit.recording import Actor
 from practice.services.closures import closing, reopening
 from practice.services.generation import runs
@@ -189,7 +189,7 @@ def test_generating_after_closing_changes_nothing(practice, generated):
 
 def test_closing_withdraws_what_was_made_or_changed_by_hand_too(practice, generated):
     """Being off sick is newer than a mark that somebody set before."""
-    diary.make_not_bookable(
+    slots.make_not_bookable(
         organisation=practice.organisation,
         slot_ids=[Slot.objects.get(start=at("09:20")).pk],
         actor=MARTHA,
@@ -215,7 +215,7 @@ def test_what_has_begun_is_left(practice, generated):
 def test_reopening_undoes_closing(practice, generated):
     by_hand = make_schedule(start=at("14:00"), session_holder=practice.practitioner)
     make_slots(2, by_hand)
-    extra = diary.add_extra_slot(
+    extra = slots.add_extra_slot(
         organisation=practice.organisation,
         schedule_id=Schedule.objects.get(template=generated).pk,
         start=at("09:00"),
@@ -225,7 +225,7 @@ def test_reopening_undoes_closing(practice, generated):
         actor=MARTHA,
         now=NOW,
     )
-    diary.make_not_bookable(
+    slots.make_not_bookable(
         organisation=practice.organisation,
         slot_ids=[Slot.objects.get(start=at("09:40")).pk],
         actor=MARTHA,

@@ -5,7 +5,7 @@ from datetime import time
 import pytest
 
 from practice.models import Schedule
-from practice.services import diary
+from practice.services import sessions
 from tests.practice.services.generation.weeks import (
     GOOD_FRIDAY,
     MONDAY,
@@ -87,7 +87,7 @@ def test_a_locum_takes_a_session_while_its_usual_holder_is_away(practice, templa
     make_closure(start_date=MONDAY, practitioner=practice.practitioner, kind="sick")
     generate(practice.organisation)
     locum = make_practitioner()
-    diary.change_session_holder(
+    sessions.change_session_holder(
         organisation=practice.organisation,
         schedule_id=Schedule.objects.get().pk,
         practitioner_id=locum.pk,

@@ -5,7 +5,7 @@ from datetime import date, time, timedelta
 import pytest
 
 from practice.models import AuditEvent, Closure, Schedule, SessionTemplate, Slot
-from practice.services import diary
+from practice.services import slots
 from practice.services.appointments import changing
 from tests.practice.services.generation.weeks import (
     MONDAY,
@@ -88,7 +88,7 @@ def test_hand_changed_slots_of_a_session_that_is_no_longer_planned_stay_and_are_
     practice, template
 ):
     generate(practice.organisation)
-    diary.make_not_bookable(
+    slots.make_not_bookable(
         organisation=practice.organisation,
         slot_ids=[slot_at("09:20").pk],
         actor=OPERATOR,
@@ -229,7 +229,7 @@ def test_a_cancelled_booking_is_not_orphaned(practice, template):
 
 def test_extra_slots_beside_the_plan_stay_and_their_bookings_are_not_orphaned(practice, template):
     generate(practice.organisation)
-    extra = diary.add_extra_slot(
+    extra = slots.add_extra_slot(
         organisation=practice.organisation,
         schedule_id=Schedule.objects.get().pk,
         start=at("10:00"),

@@ -25,7 +25,7 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.services import diary
+from practice.services import sessions, slots
 from practice.services.appointments import changing
 from practice.services.audit.recording import Actor
 from practice.services.closures import closing, reopening
@@ -147,13 +147,13 @@ class World:
                 elif act == "cancel":
                     self.cancel(first, own)
                 elif act == "locum":
-                    diary.change_session_holder(
+                    sessions.change_session_holder(
                         schedule_id=slot.schedule_id,
                         practitioner_id=self.holders[second % 2].pk,
                         **own,
                     )
                 elif act == "extra":
-                    diary.add_extra_slot(
+                    slots.add_extra_slot(
                         schedule_id=slot.schedule_id,
                         start=slot.start,
                         end=slot.end,
@@ -162,7 +162,7 @@ class World:
                         **own,
                     )
                 else:
-                    service = getattr(diary, f"{act}_slots")
+                    service = getattr(slots, f"{act}_slots")
                     service(slot_ids=[slot.pk], **own)
         except PracticeError:
             pass

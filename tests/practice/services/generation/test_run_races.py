@@ -14,7 +14,7 @@ from django.db import connection
 
 from practice.exceptions import NotOffered
 from practice.models import Appointment, Schedule, Slot, TemplateBlock
-from practice.services import diary
+from practice.services import slots
 from practice.services.audit.recording import Actor
 from practice.services.generation import runs
 from workbench.factories import (
@@ -145,7 +145,7 @@ def test_what_people_do_between_plan_and_lock_is_planned_again(monkeypatch, run,
         if act == "booked":
             make_appointment([slot], patient, now=run["now"])
         else:
-            diary.block_slots(slot_ids=[slot.pk], **own)
+            slots.block_slots(slot_ids=[slot.pk], **own)
         connection.close()
 
     def apply_week(week, **options):

@@ -5,7 +5,7 @@ from datetime import date, time
 import pytest
 
 from practice.models import Schedule, SessionTemplate, Slot
-from practice.services import diary
+from practice.services import sessions, slots
 from tests.practice.services.generation.weeks import (
     MONDAY,
     NOW,
@@ -33,7 +33,7 @@ def test_generating_again_changes_nothing(practice, template):
     make_closure(start_date=date(2027, 2, 3))
     generate(practice.organisation)
     make_appointment([slot_at("09:30", schedule__template=template)], now=NOW)
-    diary.block_slots(
+    slots.block_slots(
         organisation=practice.organisation,
         slot_ids=[slot_at("09:40", schedule__template=template).pk],
         actor=OPERATOR,
@@ -122,10 +122,10 @@ def test_another_slot_length_keeps_the_starts_it_can(practice, template):
 def test_what_a_person_did_stays_done(practice, template):
     generate(practice.organisation)
     act = {"organisation": practice.organisation, "actor": OPERATOR, "now": NOW}
-    diary.withdraw_slots(slot_ids=[slot_at("09:00").pk], **act)
-    diary.block_slots(slot_ids=[slot_at("09:10").pk], **act)
-    diary.make_not_bookable(slot_ids=[slot_at("09:20").pk], **act)
-    diary.change_session_holder(
+    slots.withdraw_slots(slot_ids=[slot_at("09:00").pk], **act)
+    slots.block_slots(slot_ids=[slot_at("09:10").pk], **act)
+    slots.make_not_bookable(slot_ids=[slot_at("09:20").pk], **act)
+    sessions.change_session_holder(
         schedule_id=Schedule.objects.get().pk, practitioner_id=make_practitioner().pk, **act
     )
     before = everything()
@@ -151,7 +151,7 @@ def test_a_free_slot_changed_by_hand_that_is_no_longer_planned_stays_and_is_name
     practice, template
 ):
     generate(practice.organisation)
-    diary.make_not_bookable(
+    slots.make_not_bookable(
         organisation=practice.organisation,
         slot_ids=[slot_at("09:50").pk],
         actor=OPERATOR,

@@ -1,0 +1,277 @@
+"""What people change in sessions: one is made for one day, given to a locum, described anew.
+
+Every change is made under the practice's lock, counted in the version, marked ``changed_by_hand``
+so that generating again leaves it alone, and audited with old and new values.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from practice import clock, terminology
+from practice.clock import seconds
+from practice.exceptions import (
+    DiaryRefused,
+    HolderElsewhere,
+    LocationNotFound,
+    PractitionerNotFound,
+)
+from practice.models import Appointment, Location, Organisation, Practitioner, Schedule, Slot
+from practice.reads import directory
+from practice.services.audit.recording import Actor, record_done
+from practice.services.by_hand import (
+    LONGEST_SLOT_MINUTES,
+    check_times,
+    check_version,
+    known_channel,
+    own_profile,
+    own_session,
+    save_changed,
+    set_checked,
+)
+from practice.services.generation import bulk
+from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
+from practice.services.locks import lock_practice
+from practice.services.slots import why_never_seen
+
+
+@transaction.atomic
+def change_session_holder(
+    *,
+    organisation: Organisation,
+    schedule_id: int,
+    practitioner_id: int | None,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Schedule:
+    """Give a session to another practitioner (a locum), or to nobody by name.
+
+    Session and appointments get new versions, as both show the practitioner (AVAIL-082). Works for
+    a session that is withdrawn too: generating again restores it when its new holder is free.
+    Raises NotFound, VersionConflict, PractitionerNotFound, DiaryRefused, HolderElsewhere.
+    """
+    lock_practice(organisation)
+    schedule = own_session(organisation, schedule_id)
+    check_version(schedule, expected_version)
+    holder = _practitioner(organisation, practitioner_id)
+    before = schedule.session_holder
+    if holder == before:
+        return schedule
+    if not schedule.withdrawn:
+        check_holder_is_free(holder, schedule.start, schedule.end, schedule_id=schedule.pk)
+    booked = Appointment.objects.filter(schedule=schedule)
+    # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
+    list(booked.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    schedule.session_holder = holder
+    schedule.changed_by_hand = True
+    schedule.version += 1
+    _save_unless_elsewhere(schedule)
+    told = booked.update(version=F("version") + 1, updated_at=now)
+    record_done(
+        "session.change-holder",
+        schedule,
+        actor=actor,
+        now=now,
+        detail={
+            "from": {"session_holder": before and before.pk},
+            "to": {"session_holder": holder and holder.pk},
+            "appointments": told,
+        },
+    )
+    return schedule
+
+
+class SessionWords(NamedTuple):
+    """What a person can write about a session, apart from who holds it and when it is.
+
+    A limit that is None is that of the practice.
+    """
+
+    session_name: str
+    location_id: int
+    practitioner_role: str
+    access_profile_id: int | None
+    booking_window_days: int | None
+    embargo_minutes: int | None
+    minimum_notice_minutes: int | None
+
+
+@transaction.atomic
+def change_session(
+    *,
+    organisation: Organisation,
+    schedule_id: int,
+    words: SessionWords,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Schedule:
+    """Change where a session is, under which role and name, and to whom its slots are offered.
+
+    Generating again leaves it as a person has set it. Nothing changed: no new version. Raises
+    NotFound, VersionConflict, LocationNotFound, ReferenceNotFound, DiaryRefused (in words).
+    """
+    lock_practice(organisation)
+    schedule = own_session(organisation, schedule_id)
+    check_version(schedule, expected_version)
+    if words.location_id != schedule.location_id:
+        _location(organisation, words.location_id)
+    own_profile(organisation, words.access_profile_id)
+    changes = set_checked(schedule, words._asdict())
+    if not changes:
+        return schedule
+    if not schedule.practitioner_role and "practitioner_role" in changes:
+        offered = schedule.slots.filter(gp_connect_bookable=True, withdrawn=False).count()
+        if offered:
+            raise DiaryRefused(
+                f"{offered} slots of this session are GP Connect bookable and need the role. "
+                "Make them not bookable first, in the list of slots."
+            )
+    schedule.changed_by_hand = True
+    save_changed(schedule, [*changes, "changed_by_hand"])
+    record_done("schedule.change", schedule, actor=actor, now=now, detail={"changes": changes})
+    return schedule
+
+
+@transaction.atomic
+def create_session(
+    *,
+    organisation: Organisation,
+    location_id: int,
+    start: datetime,
+    end: datetime,
+    slot_minutes: int,
+    slot_type: str,
+    actor: Actor,
+    now: datetime,
+    session_holder_id: int | None = None,
+    session_name: str = "",
+    practitioner_role: str = "",
+    delivery_channel: str = "",
+    gp_connect_bookable: bool = False,
+    access_profile_id: int | None = None,
+) -> Schedule:
+    """Make one session by hand, filled with slots of one kind from start to end (AVAIL-084).
+
+    ``start`` and ``end`` are aware datetimes. Raises DiaryRefused (in words), LocationNotFound,
+    PractitionerNotFound, ReferenceNotFound, HolderElsewhere.
+    """
+    lock_practice(organisation)
+    check_times(start, end, now=now)
+    length = slot_minutes * 60
+    first, last = seconds(start), seconds(end)
+    if slot_minutes < 1 or first + length > last:
+        raise DiaryRefused("No slot of that length fits into the session.")
+    if slot_minutes > LONGEST_SLOT_MINUTES:
+        raise DiaryRefused(f"A slot lasts {LONGEST_SLOT_MINUTES} minutes at most.")
+    if not slot_type.strip():
+        raise DiaryRefused("A slot needs a type.")
+    schedule = Schedule(
+        organisation=organisation,
+        date=clock.local(start).date(),
+        start=start,
+        end=end,
+        session_name=session_name,
+        session_holder=_practitioner(organisation, session_holder_id),
+        location=_location(organisation, location_id),
+        practitioner_role=_role(practitioner_role),
+        access_profile=own_profile(organisation, access_profile_id),
+        changed_by_hand=True,
+    )
+    known_channel(delivery_channel)
+    if gp_connect_bookable:
+        one = Slot(schedule=schedule, slot_type=slot_type, delivery_channel=delivery_channel)
+        if reasons := why_never_seen(one, organisation=organisation):
+            raise DiaryRefused(" ".join(["Nobody outside could ever see it.", *reasons]))
+    check_holder_is_free(schedule.session_holder, start, end)
+    _save_unless_elsewhere(schedule)
+    kind = SlotKind(slot_type, delivery_channel, gp_connect_bookable, None, None, None, None)
+    starts = range(first, last - length + 1, length)
+    bulk.insert_slots(
+        ((schedule.pk, PlannedSlot(at, at + length, kind)) for at in starts),
+        organisation_id=organisation.pk,
+        now=now,
+        changed_by_hand=True,
+    )
+    record_done(
+        "session.create",
+        schedule,
+        actor=actor,
+        now=now,
+        detail={
+            "to": {
+                "start": start.isoformat(),
+                "end": end.isoformat(),
+                "session_holder": session_holder_id,
+                "location": location_id,
+                "slots": len(starts),
+                **kind._asdict(),
+            }
+        },
+    )
+    return schedule
+
+
+def check_holder_is_free(
+    holder: Practitioner | None,
+    start: datetime,
+    end: datetime,
+    *,
+    schedule_id: int | None = None,
+) -> None:
+    """Raise HolderElsewhere when somebody has another session at that time, at any practice."""
+    if holder is None:
+        return
+    elsewhere = (
+        Schedule.objects.taking_place()
+        .filter(session_holder=holder)
+        .filter(Q(start__lt=end) & Q(end__gt=start))
+        .exclude(pk__in=[schedule_id] if schedule_id else [])
+        .order_by("start")
+        .first()
+    )
+    if elsewhere:
+        first, last = clock.local(elsewhere.start), clock.local(elsewhere.end)
+        raise HolderElsewhere(
+            f"{holder} already has a session from {first:%H:%M} to {last:%H:%M} "
+            f"on {first:%A %d %B %Y}."
+        )
+
+
+def _save_unless_elsewhere(schedule: Schedule) -> None:
+    """Save; PostgreSQL's own constraint speaks up when another practice was a moment faster."""
+    try:
+        with transaction.atomic():
+            schedule.save()
+    except IntegrityError as error:
+        raise HolderElsewhere from error
+
+
+def _practitioner(organisation: Organisation, practitioner_id: int | None) -> Practitioner | None:
+    if practitioner_id is None:
+        return None
+    working = directory.practitioners(organisation=organisation)
+    found = working.filter(pk=practitioner_id).first()
+    if found is None:
+        raise PractitionerNotFound
+    if not found.active:
+        raise DiaryRefused(f"{found} no longer works here.")
+    return found
+
+
+def _location(organisation: Organisation, location_id: int) -> Location:
+    found = Location.objects.filter(organisation=organisation, pk=location_id).first()
+    if found is None:
+        raise LocationNotFound
+    if found.status != Location.Status.ACTIVE:
+        raise DiaryRefused(f"{found} is closed.")
+    return found
+
+
+def _role(code: str) -> str:
+    if code and code not in dict(terminology.practitioner_roles()):
+        raise DiaryRefused("The role is not one of the national list.")
+    return code
