@@ -269,6 +269,19 @@ def test_records_of_the_diary_are_changed_on_the_page_of_their_job():
     assert new_offenders("pages of jobs", elsewhere) == set()
 
 
+def test_rows_that_travel_are_read_by_name():
+    counted = {
+        f"{name}: {ast.unparse(node)}"
+        for name in EVERYTHING
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "index"
+        and ast.unparse(node.value).endswith(("COLUMNS", "FIELDS"))
+    }
+
+    assert counted == set()
+
+
 # ---------------------------------------------------------------- one subject at a time
 
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 50
@@ -479,6 +492,20 @@ def refusals(kind=exceptions.PracticeError):
     for each in kind.__subclasses__():
         yield each
         yield from refusals(each)
+
+
+def test_every_refusal_of_the_practice_stands_in_one_module():
+    known = {"PracticeError", *(each.__name__ for each in refusals())}
+    elsewhere = {
+        f"{name}.{node.name}"
+        for name in SOURCES
+        if name != exceptions.__name__
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).rpartition(".")[2] in known for base in node.bases)
+    }
+
+    assert elsewhere == set()
 
 
 @pytest.mark.parametrize("refusal", list(refusals()), ids=lambda each: each.__name__)
