@@ -5,6 +5,7 @@ from typing import Any
 
 from fhirapi.resources import appointment, organization
 from fhirapi.resources import patient as patient_resource
+from fhirapi.resources.booking_organisation import BOOKING_ORGANISATION
 from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, uk_time
 from practice import terminology
 from practice.models import Patient, Slot
@@ -45,7 +46,7 @@ def appointment_body(
         "contained": [organisation or booking_organisation()],
         "extension": [
             {
-                "url": appointment.BOOKING_ORGANISATION,
+                "url": BOOKING_ORGANISATION,
                 "valueReference": {"reference": "#1"},
             }
         ],

@@ -201,7 +201,7 @@ def _bookings(organisation: Organisation, span: tuple[datetime, datetime]) -> li
     return sorted(found.values(), key=lambda each: (each.outside, -each.booked, each.name))
 
 
-def _whole(expression: Any, unit: int) -> ExpressionWrapper:
+def _whole(expression: Any, unit: int) -> "ExpressionWrapper[Any]":
     """Whole hours or days of seconds; both databases divide whole numbers to whole numbers."""
     return ExpressionWrapper(expression / unit, output_field=BigIntegerField())
 

@@ -119,7 +119,8 @@ class _Loader:
         found = Organisation.objects.filter(ods_code=entry["ods_code"]).first()
         # What a person switched off stays off, however often the file is loaded.
         switches = {} if found else {name: bool(entry.get(name)) for name in SWITCHES}
-        organisation = self._save(found or Organisation(ods_code=entry["ods_code"]), values, entry)
+        record = found or Organisation(ods_code=entry["ods_code"])
+        organisation: Organisation | None = self._save(record, values, entry)
         if organisation and any(switches.values()):
             switch(organisation=organisation, actor=self.actor, now=self.now, **switches)
         return organisation

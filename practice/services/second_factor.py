@@ -23,7 +23,7 @@ RECOVERY_CODES = 8
 
 def is_on(user: AbstractBaseUser) -> bool:
     """Whether this person has to show a code when signing in."""
-    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
 
 
 def candidate(user: AbstractBaseUser) -> TOTPDevice:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fhirapi.resources import appointment, organization, schedule
+from fhirapi.resources.booking_organisation import BOOKING_ORGANISATION
 from fhirapi.resources.common import ODS_CODE, uk_time
 from practice.models import Appointment, Patient, Slot
 from tests import profiles
@@ -73,7 +74,7 @@ def with_extension(*added: dict[str, Any]) -> Spoil:
 
 def with_link(**link: Any) -> Spoil:
     """The extension that names the booking organisation, with another value."""
-    found = {"url": appointment.BOOKING_ORGANISATION, **link}
+    found = {"url": BOOKING_ORGANISATION, **link}
     return lambda body, world: body.update(extension=[found])
 
 
@@ -302,9 +303,7 @@ REFUSALS: dict[str, tuple[Spoil, tuple[int, str], str]] = {
         "must refer to a contained Organization by #id",
     ),
     "BOOK-030 two booking organisations": (
-        with_extension(
-            {"url": appointment.BOOKING_ORGANISATION, "valueReference": {"reference": "#1"}}
-        ),
+        with_extension({"url": BOOKING_ORGANISATION, "valueReference": {"reference": "#1"}}),
         INVALID,
         "must not be repeated",
     ),
