@@ -1,10 +1,10 @@
-"""What has happened to a slot or a session, as the audit trail has it."""
+"""What has happened to a slot, a session or what is planned, as the audit trail has it."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from practice.models import AuditEvent, Organisation, Schedule, Slot
 
@@ -64,6 +64,25 @@ def session_history(session: Schedule, *, organisation: Organisation) -> list[Ha
         organisation=organisation, resource=f"Schedule/{session.pk}"
     ).exclude(event__endswith=".viewed")
     return [_happening(event, _changes_of(event, session.pk)) for event in _newest(named, MOST)]
+
+
+def plan_history(record: Model, *, organisation: Organisation) -> list[Happening]:
+    """Return what people did to a template, a closure or a run, the newest first: one query."""
+    named = AuditEvent.objects.filter(
+        organisation=organisation, resource=f"{record._meta.object_name}/{record.pk}"
+    ).exclude(event__endswith=".viewed")
+    return [_happening(event, dict(_changes_of_plan(event))) for event in _newest(named, MOST)]
+
+
+def _changes_of_plan(event: AuditEvent) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each column that an event changed, of the record itself and of the blocks within it."""
+    yield from event.detail.get("changes", {}).items()
+    for place, record in enumerate(event.detail.get("records", []), 1):
+        for verb in ("added", "changed", "removed"):
+            if what := record.get(verb):
+                gone = {name: {"from": value} for name, value in record.get("values", {}).items()}
+                for name, change in record.get("changes", gone).items():
+                    yield f"{what} {verb} ({place}), {name}", change
 
 
 def _newest(events: QuerySet[AuditEvent], most: int) -> QuerySet[AuditEvent]:

@@ -36,6 +36,12 @@ EVENTS = {
     "session.create": "Added for one day",
     "session.change-holder": "Given to another session holder",
     "schedule.change": "Changed",
+    "sessiontemplate.add": "Added",
+    "sessiontemplate.change": "Changed",
+    "sessiontemplate.clone": "Copied from another",
+    "closure.create": "Closed",
+    "closure.change": "Changed",
+    "diary.generate": "Applied to the diary",
 }
 
 
@@ -109,6 +115,8 @@ def in_words(value: Any) -> str:
     """Return a value of a column as a person says it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "" if value is None else str(value)
 
 

@@ -9,7 +9,7 @@ from django.db.models import ForeignKey, Model, QuerySet
 EMPTY: tuple[Any, ...] = (None, "", [])
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a value as the trail keeps it: text, numbers and lists of these."""
     if isinstance(value, Model):
         return f"{value} ({value.pk})"
@@ -22,9 +22,9 @@ def plain(value: Any) -> Any:
 
 def changes_between(
     old: Model | None, new: Model, fields: Iterable[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, object]]:
     """Return the named fields that differ, each from and to; of a new record what it says."""
-    changes: dict[str, dict[str, Any]] = {}
+    changes: dict[str, dict[str, object]] = {}
     for name in fields:
         field: Any = new._meta.get_field(name)
         value = field.value_from_object(new)
@@ -36,13 +36,13 @@ def changes_between(
     return changes
 
 
-def stored_values(record: Model) -> dict[str, Any]:
+def stored_values(record: Model) -> dict[str, object]:
     """Return the columns of a record that is about to go."""
     fields = record._meta.concrete_fields
     return {f.name: plain(f.value_from_object(record)) for f in fields if f.name != "id"}
 
 
-def _in_trail(record: Model, field: Any) -> Any:
+def _in_trail(record: Model, field: Any) -> object:
     if isinstance(field, ForeignKey):
         return plain(getattr(record, field.name))
     return plain(field.value_from_object(record))

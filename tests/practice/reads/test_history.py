@@ -3,9 +3,16 @@
 import pytest
 from django.utils import timezone
 
-from practice.reads.history import session_history, slot_history
+from practice.reads.history import plan_history, session_history, slot_history
 from practice.services import sessions, slots
-from workbench.factories import make_actor, make_appointment, make_organisation, make_slots
+from practice.services.audit.recording import record_done
+from workbench.factories import (
+    make_actor,
+    make_appointment,
+    make_closure,
+    make_organisation,
+    make_slots,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -55,3 +62,16 @@ def test_a_session_remembers_what_was_changed(practice):
 
     assert change.event == "session.change-holder"
     assert change.changes == [("session_holder", session.session_holder_id, None)]
+
+
+def test_what_is_planned_tells_its_changes_and_not_who_looked(practice):
+    closure, other = make_closure(), make_closure()
+    who = {"actor": make_actor(), "now": timezone.now()}
+    for event in ("closure.create", "closure.viewed", "closure.change"):
+        record_done(event, closure, **who)
+    record_done("closure.change", other, **who)
+
+    found = plan_history(closure, organisation=practice.organisation)
+
+    assert [each.event for each in found] == ["closure.change", "closure.create"]
+    assert plan_history(closure, organisation=make_organisation()) == []

@@ -47,8 +47,8 @@ def test_a_template_tells_what_was_changed_of_it_and_of_its_blocks(practice, man
 
     page = manager.get(address("sessiontemplate", template)).content.decode()
 
-    assert "Session name: Morning surgery → Late surgery" in page
-    assert "Block changed: slot minutes: 10 → 20" in page
+    assert "Session name: “Morning surgery” became “Late surgery”" in page
+    assert "Block changed (1), slot minutes: “10” became “20”" in page
     assert "Martha Manager" in page
     assert AuditEvent.objects.filter(event="auditevent.searched").count() == 1
 
@@ -63,7 +63,9 @@ def test_a_closure_tells_its_new_name(practice, manager):
         **who(),
     )
 
-    assert "Name: Flood → Fire" in manager.get(address("closure", closure)).content.decode()
+    assert (
+        "Name: “Flood” became “Fire”" in manager.get(address("closure", closure)).content.decode()
+    )
 
 
 @pytest.mark.parametrize("name", MAKERS)
