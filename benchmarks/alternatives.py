@@ -22,14 +22,14 @@ from fhirapi.resources import schedule, slot
 from fhirapi.resources.common import STRUCTURES, UKTimes
 from fhirapi.slot_search import included_resources
 from practice.models import Organisation, Slot
-from practice.reads import bookability, slot_search
+from practice.reads import offered_slots, slot_search
 from practice.reads.slot_search import SlotRow
 
 
 def parts(query: str, organisation: Organisation, now: datetime) -> tuple[Any, set[str]]:
     """The query set of a search and the includes that it asks for."""
     asked = SlotFilter(QueryDict(query)).checked()
-    found = bookability.offered(organisation=organisation, requester=asked.requester, now=now)
+    found = offered_slots.offered(organisation=organisation, requester=asked.requester, now=now)
     found = slot_search.within(found, start=asked.start.instant, end=asked.end.instant)
     return found.order_by("start", "pk"), asked.includes
 

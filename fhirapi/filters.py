@@ -29,7 +29,7 @@ from fhirapi.errors import (
 from fhirapi.resources import common
 from practice import clock, nhs_number, terminology
 from practice.models import Appointment, Slot
-from practice.reads.bookability import BookingParty
+from practice.reads.profile_limits import BookingParty
 
 Slots: TypeAlias = QuerySet[Slot]
 Appointments: TypeAlias = QuerySet[Appointment]

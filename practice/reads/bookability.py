@@ -1,41 +1,63 @@
 """The one rule: may this slot be offered to that organisation now, and if not, every reason.
 
-The rule is written twice, as a query and for one slot, side by side so that they can be compared;
-a property-based test holds them to each other. Search uses the query, booking asks about the slots
-it has locked, and the staff's explainer asks about every slot.
+RULES below is all of it, one entry for each reason. Whoever wants to know asks that table:
+
+- the search for free slots (practice.reads.offered_slots), by the query form;
+- booking, under lock (``refusals``), and the staff's explainer (``why_not_offered``), by the row
+  form;
+- forms, pages of slots and templates (``why_never_offered``), the worklist and ``check_diary``
+  (practice.reads.never_offered): can it ever be offered, and if not, why not.
+
+To add a reason: a name with its words in Reason, and an entry with both forms in RULES, here; then
+let the practices made at random in tests/practice/reads/test_bookability_agreement.py have it. That
+test holds both forms of each entry to each other, and fails while no practice has the new reason.
 
 Source: GP Connect, "Slot availability management" (the matching table, booking window, embargo) and
 "Search for free slots". A slot in the past is still found by a search, but cannot be booked
 (SLOT-010): IN_PAST is therefore a reason against booking only.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Self
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, F, Model, Q, Value, When
 from django.db.models.functions import Cast, Coalesce
 
-from practice import clock
+from practice import clock, terminology
 from practice.db.expressions import Epoch
-from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
-from practice.models import AccessProfile, AppointmentSlot, Organisation, Slot
+from practice.db.prepared import QueryParameter
+from practice.models import AccessProfile, Location, Organisation, Slot, SlotQuerySet
+from practice.reads.profile_limits import (
+    ANYBODY,
+    BookingParty,
+    Usage,
+    admits_code,
+    admits_type,
+    exhausted,
+)
 
 
 class Reason(StrEnum):
     """Why a slot is not offered, in words for a practice manager."""
 
-    NOT_BOOKABLE = "Not marked GP Connect bookable"
     GP_CONNECT_OFF = "GP Connect is switched off"
     APPOINTMENTS_OFF = "GP Connect appointment management is switched off"
+    NOT_BOOKABLE = "Not marked GP Connect bookable"
     NO_ROLE = "The session has no role"
+    FOREIGN_ROLE = "The session's role is not in the national list"
     NO_CHANNEL = "The slot has no delivery channel"
+    NO_TYPE = "The slot has no slot type"
+    EXTRA = "An extra slot is never offered to other organisations"
     SESSION_WITHDRAWN = "The session does not take place"
     WITHDRAWN = "Withdrawn"
+    IN_ERROR = "The slot was entered in error"
+    NO_ADDRESS = "The location has no full address, which others are shown"
+    WINDOW_ZERO = "The booking window is 0 days"
+    WINDOW_BELOW_NOTICE = "The minimum notice is longer than the booking window"
+    EMBARGO_BELOW_NOTICE = "The minimum notice is longer than the embargo"
     NOT_FREE = "Not free"
     IN_PAST = "In the past"
     BEFORE_WINDOW = "Not yet in its booking window"
@@ -46,15 +68,13 @@ class Reason(StrEnum):
     LIMIT_USED_UP = "The access profile's limit is used up"
 
 
-@dataclass(frozen=True)
-class BookingParty:
-    """Who asks: the ODS codes and organisation types that were sent, either or both empty."""
+class Until(Enum):
+    """How long a reason holds."""
 
-    ods_codes: frozenset[str] = frozenset()
-    organisation_types: frozenset[str] = frozenset()
-
-
-ANYBODY = BookingParty()
+    PASSED = "Time passes, a booking is cancelled, or somebody else asks: it ends by itself."
+    CHANGED = "Somebody changes the slot, its session or its place: till then it is never offered."
+    MARKED = "Somebody marks the slot. Forms do not count it: they ask whether it may be marked."
+    SWITCHED = "Somebody switches GP Connect on, for the whole practice. Forms do not count it."
 
 
 @dataclass(frozen=True)
@@ -67,76 +87,92 @@ class Refusal:
     def __str__(self) -> str:
         return f"{self.reason} ({self.detail})" if self.detail else str(self.reason)
 
+    @property
+    def sentence(self) -> str:
+        """The reason with what to do about it, for a form: "...: choose one first."."""
+        advice = RULE_OF[self.reason].advice
+        return f"{self}: {advice}." if advice else f"{self}."
+
+
+class Asked(NamedTuple):
+    """Who asks, when, for how many slots of one session, and what is taken already."""
+
+    requester: BookingParty
+    now: datetime
+    taken: Usage
+    wanted: int = 1
+
+
+# For the reasons that are the same whoever asks, and at whatever moment.
+WHENEVER = Asked(ANYBODY, datetime(1970, 1, 1, tzinfo=UTC), Usage())
+
 
 @dataclass(frozen=True)
-class Usage:
-    """How many slots are taken under each limited access profile, by session, day and week."""
+class Candidate:
+    """A slot in question, with what counts for it: its profile, and its limits in days, minutes."""
 
-    by_session: Counter[tuple[int, int]] = field(default_factory=Counter)
-    by_day: Counter[tuple[int, date]] = field(default_factory=Counter)
-    by_week: Counter[tuple[int, date]] = field(default_factory=Counter)
+    slot: Slot
+    organisation: Organisation
+    asked: Asked
+    profile: AccessProfile | None
+    window: int | None
+    embargo: int | None
+    notice: int | None
 
-
-def week_of(day: date) -> date:
-    """Return the Monday of a date's week."""
-    return day - timedelta(days=day.weekday())
-
-
-def restriction(profile: AccessProfile | None, requester: BookingParty) -> list[Reason]:
-    """Apply the matching table to one profile: no reason means that the requester is admitted."""
-    reasons = []
-    if profile and profile.organisation_types:  # noqa: SIM102 - one rule a line, as in the table
-        if requester.organisation_types.isdisjoint(profile.organisation_types):
-            reasons.append(Reason.OTHER_TYPES)
-    if profile and profile.ods_codes:  # noqa: SIM102
-        if requester.ods_codes.isdisjoint(profile.ods_codes):
-            reasons.append(Reason.OTHER_CODES)
-    return reasons
-
-
-def usage(profiles: Iterable[AccessProfile], now: datetime) -> Usage:
-    """Count the slots that live bookings hold under the limited ones of these profiles: one query.
-
-    Sessions from the start of last week on are counted: what is over no longer matters. Cancelled
-    appointments have released theirs (AVAIL-007). Called under lock, the count decides (AVAIL-074).
-    """
-    limited = [profile.pk for profile in profiles if profile.is_limited]
-    counted = Usage()
-    if not limited:
-        return counted
-    rows = (
-        AppointmentSlot.objects.held()
-        .filter(
-            appointment__access_profile__in=limited,
-            slot__schedule__date__gte=week_of(clock.today(now)) - timedelta(days=7),
+    def used_up(self) -> str:
+        """Which limit of the profile is used up: "3 of 3 in this session"."""
+        schedule, asked = self.slot.schedule, self.asked
+        return exhausted(
+            self.profile,
+            asked.taken,
+            schedule_id=schedule.pk,
+            day=schedule.date,
+            wanted=asked.wanted,
         )
-        .values_list("appointment__access_profile_id", "slot__schedule_id", "slot__schedule__date")
-        .annotate(taken=Count("pk"))
-        .order_by()
-    )
-    for profile_id, schedule_id, day, taken in rows:
-        counted.by_session[profile_id, schedule_id] += taken
-        counted.by_day[profile_id, day] += taken
-        counted.by_week[profile_id, week_of(day)] += taken
-    return counted
+
+    def lead(self) -> timedelta:
+        """How long before the slot's start the question is asked."""
+        return self.slot.start - self.asked.now
+
+    def limit_passed(self, word: str, minutes: int | None) -> str:
+        """The instant that lies these minutes before the start, in words."""
+        return _when(word, self.slot.start - timedelta(minutes=minutes or 0))
+
+    def window_opens(self) -> str:
+        opens = clock.local(self.slot.start) - timedelta(days=self.window or 0)
+        return f"opens {opens:%a %d %b %H:%M}"
 
 
-def exhausted(
-    profile: AccessProfile, taken: Usage, *, schedule_id: int, day: date, wanted: int = 1
-) -> str:
-    """Say which limit of the profile ``wanted`` further slots would break, or nothing: "3 of 3"."""
-    for limit, used, period in (
-        (profile.slots_per_session, taken.by_session[profile.pk, schedule_id], "in this session"),
-        (profile.slots_per_day, taken.by_day[profile.pk, day], "on this day"),
-        (profile.slots_per_week, taken.by_week[profile.pk, week_of(day)], "in this week"),
-    ):
-        if limit is not None and used + wanted > limit:
-            return f"{used} of {limit} {period}"
-    return ""
+def _when(word: str, moment: datetime) -> str:
+    return f"{word} {clock.local(moment):%a %d %b %H:%M}"
 
 
-# ---------------------------------------------------------------- for one slot
+# What the query forms are asked with: the practice's limits, profiles, and the time in seconds.
+Values = Mapping[str, Any]
 
+
+class Rule(NamedTuple):
+    """An entry of the table: one reason, for one slot and as a query.
+
+    ``holds`` says whether it speaks against a slot. ``clear`` is the same as a condition on a query
+    of ``with_limits``, the other way round: what the slots fulfil against which it does not speak.
+    It must be true or false for every slot, never NULL. ``in_search`` and ``on_booking``: whether
+    the API's search leaves such slots out, and its booking refuses them. ``mended_at`` is the
+    record that is to be changed, ``advice`` how, for forms.
+    """
+
+    reason: Reason
+    holds: Callable[[Candidate], bool]
+    clear: Callable[[Values], Q]
+    mended_at: Callable[[Slot], Model]
+    until: Until = Until.PASSED
+    in_search: bool = True
+    on_booking: bool = True
+    detail: Callable[[Candidate], str] = lambda of: ""
+    advice: str = ""
+
+
+# ---------------------------------------------------------------- what counts for a slot
 
 LIMITS = ("booking_window_days", "embargo_minutes", "minimum_notice_minutes")
 
@@ -163,20 +199,288 @@ def wall_distance(now: datetime, start: datetime) -> timedelta:
     return clock.local(start).replace(tzinfo=None) - clock.local(now).replace(tzinfo=None)
 
 
-def time_refusals(slot: Slot, organisation: Organisation, now: datetime) -> list[Refusal]:
-    """Check the three limits; a slot exactly at a limit is inside it (AVAIL-044)."""
-    window, embargo, notice = (effective_limit(name, slot, organisation) for name in LIMITS)
-    refusals = []
-    if window is not None and wall_distance(now, slot.start) > timedelta(days=window):
-        opens = clock.local(slot.start) - timedelta(days=window)
-        refusals.append(Refusal(Reason.BEFORE_WINDOW, f"opens {opens:%a %d %b %H:%M}"))
-    if embargo is not None and slot.start - now > timedelta(minutes=embargo):
-        ends = clock.local(slot.start - timedelta(minutes=embargo))
-        refusals.append(Refusal(Reason.EMBARGOED, f"until {ends:%a %d %b %H:%M}"))
-    if notice is not None and slot.start - now < timedelta(minutes=notice):
-        closed = clock.local(slot.start - timedelta(minutes=notice))
-        refusals.append(Refusal(Reason.TOO_LATE, f"since {closed:%a %d %b %H:%M}"))
-    return refusals
+def lacks_address(place: Location) -> bool:
+    """Whether others could not be told where to go (AVAIL-060)."""
+    return not (place.address_line_1 and place.postal_code)
+
+
+def is_open(organisation: Organisation) -> bool:
+    """Whether the practice lets other organisations into its appointment book."""
+    return organisation.gp_connect_enabled and organisation.appointment_management_enabled
+
+
+def the_slot(slot: Slot) -> Model:
+    return slot
+
+
+def the_session(slot: Slot) -> Model:
+    return slot.schedule
+
+
+def the_practice(slot: Slot) -> Model:
+    return slot.organisation
+
+
+def the_place(slot: Slot) -> Model:
+    return slot.schedule.location
+
+
+def the_profile(slot: Slot) -> Model:
+    return effective_profile(slot) or slot
+
+
+def where_set(name: str) -> Callable[[Slot], Model]:
+    """The record that holds the nearest setting of a limit."""
+
+    def level(slot: Slot) -> Model:
+        own = [each for each in (slot, slot.schedule) if getattr(each, name) is not None]
+        return own[0] if own else slot.organisation
+
+    return level
+
+
+def _national_roles() -> frozenset[str]:
+    return frozenset(terminology.value_set("practitioner_role").codes)
+
+
+# ---------------------------------------------------------------- the table
+
+RULES = (
+    # Of the whole practice. A search asks before it begins (``is_open``), not in its query.
+    Rule(
+        Reason.GP_CONNECT_OFF,
+        holds=lambda of: not of.organisation.gp_connect_enabled,
+        clear=lambda values: Q(organisation__gp_connect_enabled=True),
+        mended_at=the_practice,
+        until=Until.SWITCHED,
+        in_search=False,
+    ),
+    Rule(
+        Reason.APPOINTMENTS_OFF,
+        holds=lambda of: not of.organisation.appointment_management_enabled,
+        clear=lambda values: Q(organisation__appointment_management_enabled=True),
+        mended_at=the_practice,
+        until=Until.SWITCHED,
+        in_search=False,
+    ),
+    # Until somebody changes the slot, its session or its place: the slot can never be offered.
+    Rule(
+        Reason.NOT_BOOKABLE,
+        holds=lambda of: not of.slot.gp_connect_bookable,
+        clear=lambda values: Q(gp_connect_bookable=True),
+        mended_at=the_slot,
+        until=Until.MARKED,
+    ),
+    Rule(
+        Reason.NO_ROLE,
+        holds=lambda of: not of.slot.schedule.practitioner_role,
+        clear=lambda values: ~Q(schedule__practitioner_role=""),
+        mended_at=the_session,
+        until=Until.CHANGED,
+        advice="choose one first",
+    ),
+    Rule(
+        # Of a session made before the national list changed (AVAIL-055). Staff choose another; the
+        # API offers the slot all the same, as what other organisations see is not to shrink
+        # because a list was renewed.
+        Reason.FOREIGN_ROLE,
+        holds=lambda of: of.slot.schedule.practitioner_role not in {"", *_national_roles()},
+        clear=lambda values: Q(schedule__practitioner_role__in=["", *sorted(_national_roles())]),
+        mended_at=the_session,
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+        detail=lambda of: of.slot.schedule.practitioner_role,
+        advice="choose another one",
+    ),
+    Rule(
+        Reason.NO_CHANNEL,
+        holds=lambda of: not of.slot.delivery_channel,
+        clear=lambda values: ~Q(delivery_channel=""),
+        mended_at=the_slot,
+        until=Until.CHANGED,
+        advice="choose one first",
+    ),
+    Rule(
+        # For forms: the database marks no slot without (bookable_slot_has_channel_and_type), though
+        # it would one of blanks only.
+        Reason.NO_TYPE,
+        holds=lambda of: not of.slot.slot_type.strip(),
+        clear=lambda values: Q(slot_type__regex=r"\S"),
+        mended_at=the_slot,
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+        advice="write one first",
+    ),
+    Rule(
+        # For forms: the database marks no such slot.
+        Reason.EXTRA,
+        holds=lambda of: of.slot.overbooked,
+        clear=lambda values: Q(overbooked=False),
+        mended_at=the_slot,
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+    ),
+    Rule(
+        Reason.SESSION_WITHDRAWN,
+        holds=lambda of: of.slot.schedule.withdrawn,
+        clear=lambda values: Q(schedule__withdrawn=False),
+        mended_at=the_session,
+        until=Until.CHANGED,
+    ),
+    Rule(
+        Reason.WITHDRAWN,
+        holds=lambda of: of.slot.withdrawn,
+        clear=lambda values: Q(withdrawn=False),
+        mended_at=the_slot,
+        until=Until.CHANGED,
+        advice="restore it first",
+    ),
+    Rule(
+        # Not free either, which is what the API says of it.
+        Reason.IN_ERROR,
+        holds=lambda of: of.slot.status == Slot.Status.ENTERED_IN_ERROR,
+        clear=lambda values: ~Q(status=Slot.Status.ENTERED_IN_ERROR),
+        mended_at=the_slot,
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+    ),
+    Rule(
+        # Staff are kept from marking such a slot and told of those that are marked (AVAIL-060). The
+        # API offers them all the same: time that a patient could have is not to be lost because a
+        # postcode is missing, and the name of the place is sent.
+        Reason.NO_ADDRESS,
+        holds=lambda of: lacks_address(of.slot.schedule.location),
+        clear=lambda values: (
+            ~Q(schedule__location__address_line_1="") & ~Q(schedule__location__postal_code="")
+        ),
+        mended_at=the_place,
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+        detail=lambda of: str(of.slot.schedule.location),
+        advice="add it first, under Locations",
+    ),
+    # Limits that leave no moment at which a slot could be booked. An hour more or less, on the two
+    # days of the year when the clocks change, is not counted. For staff: at every moment, one of
+    # BEFORE_WINDOW, EMBARGOED, TOO_LATE and IN_PAST keeps such a slot from being booked anyway.
+    Rule(
+        Reason.WINDOW_ZERO,
+        holds=lambda of: of.window == 0,
+        clear=lambda values: Q(window__isnull=True) | Q(window__gt=0),
+        mended_at=where_set("booking_window_days"),
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+        advice="set at least 1 day",
+    ),
+    Rule(
+        Reason.WINDOW_BELOW_NOTICE,
+        holds=lambda of: (
+            of.window is not None and of.notice is not None and of.window * 1440 < of.notice
+        ),
+        clear=lambda values: (
+            Q(window__isnull=True) | Q(notice__isnull=True) | Q(notice__lte=F("window") * 1440)
+        ),
+        mended_at=where_set("booking_window_days"),
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+        detail=lambda of: f"{of.notice} minutes, {of.window} day{'' if of.window == 1 else 's'}",
+    ),
+    Rule(
+        Reason.EMBARGO_BELOW_NOTICE,
+        holds=lambda of: (
+            of.embargo is not None and of.notice is not None and of.embargo < of.notice
+        ),
+        clear=lambda values: (
+            Q(embargo__isnull=True) | Q(notice__isnull=True) | Q(notice__lte=F("embargo"))
+        ),
+        mended_at=where_set("embargo_minutes"),
+        until=Until.CHANGED,
+        in_search=False,
+        on_booking=False,
+        detail=lambda of: f"{of.notice} minutes, {of.embargo} minutes",
+    ),
+    # Now, or for whoever asks: it passes by itself.
+    Rule(
+        Reason.NOT_FREE,
+        holds=lambda of: of.slot.status != Slot.Status.FREE,
+        clear=lambda values: Q(status=Slot.Status.FREE),
+        mended_at=the_slot,
+        detail=lambda of: of.slot.get_status_display(),
+    ),
+    Rule(
+        Reason.IN_PAST,
+        holds=lambda of: of.slot.start <= of.asked.now,
+        clear=lambda values: Q(epoch__gt=values["floor"]),
+        mended_at=the_slot,
+        in_search=False,
+    ),
+    # A slot exactly at one of the three limits is inside it (AVAIL-044).
+    Rule(
+        Reason.BEFORE_WINDOW,
+        holds=lambda of: (
+            of.window is not None
+            and wall_distance(of.asked.now, of.slot.start) > timedelta(days=of.window)
+        ),
+        clear=lambda values: Q(window__isnull=True) | Q(wall_distance__lte=F("window") * 86_400),
+        mended_at=where_set("booking_window_days"),
+        detail=Candidate.window_opens,
+    ),
+    Rule(
+        Reason.EMBARGOED,
+        holds=lambda of: of.embargo is not None and of.lead() > timedelta(minutes=of.embargo),
+        # In whole seconds: a slot starts on one, ``now`` need not.
+        clear=lambda values: (
+            Q(embargo__isnull=True) | Q(epoch__lte=F("embargo") * 60 + values["floor"])
+        ),
+        mended_at=where_set("embargo_minutes"),
+        detail=lambda of: of.limit_passed("until", of.embargo),
+    ),
+    Rule(
+        Reason.TOO_LATE,
+        holds=lambda of: of.notice is not None and of.lead() < timedelta(minutes=of.notice),
+        clear=lambda values: (
+            Q(notice__isnull=True) | Q(epoch__gte=F("notice") * 60 + values["ceiling"])
+        ),
+        mended_at=where_set("minimum_notice_minutes"),
+        detail=lambda of: of.limit_passed("since", of.notice),
+    ),
+    # The query has one list of the profiles that admit the requester, by type and code alike.
+    Rule(
+        Reason.OTHER_TYPES,
+        holds=lambda of: not admits_type(of.profile, of.asked.requester),
+        clear=lambda values: Q(profile__isnull=True) | Q(profile__among=values["profiles"]),
+        mended_at=the_profile,
+    ),
+    Rule(
+        Reason.OTHER_CODES,
+        holds=lambda of: not admits_code(of.profile, of.asked.requester),
+        clear=lambda values: Q(profile__isnull=True) | Q(profile__among=values["profiles"]),
+        mended_at=the_profile,
+        in_search=False,  # OTHER_TYPES has asked it
+    ),
+    Rule(
+        # In a search, profile_limits.has_room says it: of nobody, as long as no limit is used up.
+        Reason.LIMIT_USED_UP,
+        holds=lambda of: bool(of.used_up()),
+        clear=lambda values: values["has_room"],
+        mended_at=the_profile,
+        in_search=False,
+        detail=Candidate.used_up,
+    ),
+)
+RULE_OF = {rule.reason: rule for rule in RULES}
+ON_BOOKING = [rule for rule in RULES if rule.on_booking]
+NEVER = [rule for rule in RULES if rule.until is Until.CHANGED]
+SWITCHES = [rule for rule in RULES if rule.until is Until.SWITCHED]
+
+
+# ---------------------------------------------------------------- for one slot
 
 
 def refusals(
@@ -188,36 +492,46 @@ def refusals(
     taken: Usage,
     wanted: int = 1,
 ) -> list[Refusal]:
-    """Return every reason why a slot is not offered for booking; none: it is.
+    """Return every reason why a booking of a slot is refused; none: it is offered.
 
     ``slot`` comes with its schedule and both access profiles (``select_related``), ``taken`` from
     ``usage`` of those profiles; ``wanted`` is how many slots of the session are asked for at once.
     """
-    schedule, profile = slot.schedule, effective_profile(slot)
-    found = [
-        Refusal(reason)
-        for reason, holds in (
-            (Reason.GP_CONNECT_OFF, not organisation.gp_connect_enabled),
-            (Reason.APPOINTMENTS_OFF, not organisation.appointment_management_enabled),
-            (Reason.NOT_BOOKABLE, not slot.gp_connect_bookable),
-            (Reason.NO_ROLE, not schedule.practitioner_role),
-            (Reason.NO_CHANNEL, not slot.delivery_channel),
-            (Reason.SESSION_WITHDRAWN, schedule.withdrawn),
-            (Reason.WITHDRAWN, slot.withdrawn),
-        )
-        if holds
-    ]
-    if slot.status != Slot.Status.FREE:
-        found.append(Refusal(Reason.NOT_FREE, slot.get_status_display()))
-    if slot.start <= now:
-        found.append(Refusal(Reason.IN_PAST))
-    found += time_refusals(slot, organisation, now)
-    found += map(Refusal, restriction(profile, requester))
-    if profile and (
-        full := exhausted(profile, taken, schedule_id=schedule.pk, day=schedule.date, wanted=wanted)
-    ):
-        found.append(Refusal(Reason.LIMIT_USED_UP, full))
-    return found
+    return _speaking(ON_BOOKING, slot, organisation, Asked(requester, now, taken, wanted))
+
+
+def why_not_offered(
+    slot: Slot, *, organisation: Organisation, requester: BookingParty, now: datetime, taken: Usage
+) -> list[Refusal]:
+    """Return every reason that speaks against a slot, those that only staff go by included.
+
+    As for ``refusals``; the session comes with its location too.
+    """
+    return _speaking(RULES, slot, organisation, Asked(requester, now, taken))
+
+
+def why_never_offered(slot: Slot, *, organisation: Organisation) -> list[Refusal]:
+    """Return why a slot could never be offered to anybody, even if it were marked bookable.
+
+    None: it can be. ``slot`` comes with its schedule and place (``select_related``); it need not be
+    saved, so that a form can ask before it saves. Whether GP Connect is on is not asked: a practice
+    may prepare its diary before. Source: AVAIL-050 to AVAIL-060, STAFF-026.
+    """
+    return _speaking(NEVER, slot, organisation, WHENEVER)
+
+
+def never_offered_in_words(slot: Slot, *, organisation: Organisation) -> str:
+    """Return the same as one text, a sentence for each reason; empty: it can be offered."""
+    found = why_never_offered(slot, organisation=organisation)
+    return " ".join(refusal.sentence for refusal in found)
+
+
+def _speaking(
+    rules: Iterable[Rule], slot: Slot, organisation: Organisation, asked: Asked
+) -> list[Refusal]:
+    limits = (effective_limit(name, slot, organisation) for name in LIMITS)
+    of = Candidate(slot, organisation, asked, effective_profile(slot), *limits)
+    return [Refusal(rule.reason, rule.detail(of)) for rule in rules if rule.holds(of)]
 
 
 # ---------------------------------------------------------------- for all slots, as a query
@@ -225,132 +539,33 @@ def refusals(
 
 # The offset from UTC in seconds that holds before each change of the clocks, and the one after all.
 Offsets = tuple[tuple[tuple[datetime, int], ...], int]
+NO_CHANGE: Offsets = ((), 0)
+# The limits of each slot's own practice, for queries over all of them.
+LIMITS_OF_PRACTICE: Values = {name: F(f"organisation__{name}") for name in LIMITS}
 
 
-def offered(
-    *, organisation: Organisation, requester: BookingParty, now: datetime
-) -> QuerySet[Slot]:
-    """Return the practice's slots against which nothing speaks but that they may be in the past.
-
-    Two small queries run first, whatever the number of slots: the practice's access profiles, and
-    what is taken under those with a limit. The rest is one WHERE clause over the index
-    ``slot_on_offer``; status and flags are literals there, so that the partial index is used.
-    """
-    if not is_open(organisation):
-        return Slot.objects.none()
-    question = OfferQuery.of(organisation, requester, now)
-    return _offered(question.values, question.offsets).filter(question.has_room)
-
-
-class OfferedRows:
-    """What ``offered`` finds, as rows: asked all day, so that its SQL is made once.
-
-    ``shape`` narrows the query set by further values and turns it into one of tuples; each of
-    ``parameters`` stands for such a value while the SQL is made.
-    """
-
-    def __init__(
-        self, shape: Callable[..., QuerySet[Any, Any]], **parameters: QueryParameter
-    ) -> None:
-        self.shape = shape
-        self.parameters = parameters
-        self.prepared: dict[Offsets, Prepared] = {}
-
-    def rows(
-        self, *, organisation: Organisation, requester: BookingParty, now: datetime, **values: Any
-    ) -> list[tuple[Any, ...]]:
-        """The rows for a requester at a moment, narrowed by these values."""
-        if not is_open(organisation):
-            return []
-        question = OfferQuery.of(organisation, requester, now)
-        if question.has_room:  # which sessions are full is different every time
-            found = _offered(question.values, question.offsets).filter(question.has_room)
-            return list(self.shape(found, **values))
-        return self._prepared(question.offsets).rows(**question.values, **values)
-
-    def _prepared(self, offsets: Offsets) -> Prepared:
-        prepared = self.prepared.get(offsets)
-        if prepared is None:
-            prepared = Prepared(
-                lambda: self.shape(_offered(PARAMETERS, offsets), **self.parameters)
-            )
-            # The clock has changed, or a day on which it will came in sight: the one before it is
-            # dropped. Another thread may still be asking on the day before.
-            self.prepared = {offsets: prepared}
-        return prepared
-
-
-def is_open(organisation: Organisation) -> bool:
-    """Whether the practice lets other organisations into its appointment book."""
-    return organisation.gp_connect_enabled and organisation.appointment_management_enabled
-
-
-@dataclass(frozen=True)
-class OfferQuery:
-    """What a search wants to know, as the values that stand in its query.
-
-    ``has_room`` keeps out sessions where a profile's limit is used up; mostly it is empty.
-    """
-
-    values: dict[str, Any]
-    offsets: Offsets
-    has_room: Q
-
-    @classmethod
-    def of(cls, organisation: Organisation, requester: BookingParty, now: datetime) -> Self:
-        """Ask for the access profiles of a practice, and for what is taken under limited ones."""
-        admitted = [
-            profile for profile in _profiles_of(organisation) if not restriction(profile, requester)
-        ]
-        floor = int(now.timestamp())
-        values = {
-            "organisation": organisation.pk,
-            "profiles": [profile.pk for profile in admitted],
-            "floor": floor,
-            "ceiling": floor + bool(now.microsecond),
-            "wall_now": floor + _offset_seconds(now),
-            **{name: getattr(organisation, name) for name in LIMITS},
-        }
-        return cls(values, _offsets(clock.today(now)), _has_room(admitted, now))
-
-
-PARAMETERS: dict[str, Any] = {
-    "organisation": Number("organisation"),
-    "profiles": Numbers("profiles"),
-    **{name: Number(name) for name in ("floor", "ceiling", "wall_now", *LIMITS)},
-}
-
-
-def _offered(values: Mapping[str, Any], offsets: Offsets) -> QuerySet[Slot]:
-    """The query, of values or of PARAMETERS that stand for them."""
-    return (
-        Slot.objects.filter(organisation=values["organisation"], gp_connect_bookable=True)
-        .free()
-        .in_diary()
-        .exclude(schedule__practitioner_role="")
-        .exclude(delivery_channel="")
-        .alias(
-            profile=Coalesce("access_profile_id", "schedule__access_profile_id"),
-            epoch=Epoch("start"),
-            window=_nearest("booking_window_days", values),
-            embargo=_nearest("embargo_minutes", values),
-            notice=_nearest("minimum_notice_minutes", values),
-        )
-        .alias(wall_distance=F("epoch") + _offset_at_start(offsets) - values["wall_now"])
-        .filter(
-            Q(profile__isnull=True) | Q(profile__among=values["profiles"]),
-            Q(window__isnull=True) | Q(wall_distance__lte=F("window") * 86_400),
-            # In whole seconds: a slot starts on one, ``now`` need not.
-            Q(embargo__isnull=True) | Q(epoch__lte=F("embargo") * 60 + values["floor"]),
-            Q(notice__isnull=True) | Q(epoch__gte=F("notice") * 60 + values["ceiling"]),
-        )
+def with_limits(slots: SlotQuerySet, values: Values, offsets: Offsets = NO_CHANGE) -> SlotQuerySet:
+    """Give slots what the conditions of the table go by; only what is used gets into the SQL."""
+    found = slots.alias(
+        profile=Coalesce("access_profile_id", "schedule__access_profile_id"),
+        epoch=Epoch("start"),
+        window=_nearest("booking_window_days", values),
+        embargo=_nearest("embargo_minutes", values),
+        notice=_nearest("minimum_notice_minutes", values),
     )
+    if "wall_now" in values:
+        found = found.alias(
+            wall_distance=F("epoch") + _offset_at_start(offsets) - values["wall_now"]
+        )
+    return found
 
 
-def _nearest(name: str, values: Mapping[str, Any]) -> Cast:
+def _nearest(name: str, values: Values) -> Cast:
     """``effective_limit`` in SQL; wide enough to be turned into seconds, however large."""
     practice = values[name]
-    if not isinstance(practice, QueryParameter):
+    if isinstance(practice, F):
+        practice = Cast(practice, BigIntegerField())
+    elif not isinstance(practice, QueryParameter):
         practice = Value(practice, BigIntegerField())
     nearest = Coalesce(
         Cast(name, BigIntegerField()), Cast(f"schedule__{name}", BigIntegerField()), practice
@@ -366,63 +581,3 @@ def _offset_at_start(offsets: Offsets) -> Case:
         default=Value(after),
         output_field=BigIntegerField(),
     )
-
-
-@lru_cache(maxsize=8)
-def _offsets(today: date) -> Offsets:
-    """The offsets around a day, for as far ahead as a booking window can reach."""
-    yesterday = clock.day_start(today - timedelta(days=1))
-    offset, before = _offset_seconds(yesterday), []
-    for change, next_offset in clock.offset_changes(yesterday, yesterday + timedelta(days=734)):
-        before.append((change, offset))
-        offset = int(next_offset.total_seconds())
-    return tuple(before), offset
-
-
-def _offset_seconds(moment: datetime) -> int:
-    return int((clock.local(moment).utcoffset() or timedelta()).total_seconds())
-
-
-PROFILE_FIELDS: list[str] = [field.attname for field in AccessProfile._meta.concrete_fields]
-ALL_PROFILES = Prepared(
-    lambda: AccessProfile.objects.filter(organisation=Number("organisation")).values_list(
-        *PROFILE_FIELDS
-    )
-)
-
-
-def _profiles_of(organisation: Organisation) -> list[AccessProfile]:
-    return [
-        AccessProfile.from_db("default", PROFILE_FIELDS, row)
-        for row in ALL_PROFILES.rows(organisation=organisation.pk)
-    ]
-
-
-def _has_room(profiles: list[AccessProfile], now: datetime) -> Q:
-    """``not exhausted`` in SQL: slots under no profile, or under one with something left.
-
-    In one OR: to exclude the exhausted ones would compare the profile that a slot does not have,
-    and lose every slot without one in their sessions, because NULL is neither true nor false.
-    """
-    taken = usage(profiles, now)
-    full = Q()
-    for profile in profiles:
-        mine = Q(profile=profile.pk)
-        for periods, limit, among in (
-            (taken.by_session, profile.slots_per_session, "schedule__in"),
-            (taken.by_day, profile.slots_per_day, "schedule__date__in"),
-        ):
-            used_up = _used_up(periods, profile, limit)
-            full |= mine & Q(**{among: used_up}) if used_up else Q()
-        for monday in _used_up(taken.by_week, profile, profile.slots_per_week):
-            full |= mine & Q(schedule__date__range=(monday, monday + timedelta(days=6)))
-    return Q(profile__isnull=True) | ~full if full else full
-
-
-def _used_up(periods: Counter[Any], profile: AccessProfile, limit: int | None) -> list[Any]:
-    """The sessions, days or weeks in which a profile has as many slots as it may have."""
-    return [
-        period
-        for (holder, period), taken in periods.items()
-        if holder == profile.pk and limit is not None and taken >= limit
-    ]

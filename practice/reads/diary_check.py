@@ -25,7 +25,7 @@ from django.db.models import (
     RowRange,
     Window,
 )
-from django.db.models.functions import Coalesce, Lag
+from django.db.models.functions import Lag
 
 from practice.models import (
     Appointment,
@@ -40,6 +40,7 @@ from practice.models import (
 )
 from practice.reads import monitoring
 from practice.reads.monitoring import DiaryEnd
+from practice.reads.never_offered import never_offered_sessions
 
 Records = TypeVar("Records", bound=QuerySet[Any])
 EXAMPLES = 10  # records of one kind that a report names
@@ -407,49 +408,13 @@ def audited_but_gone(scope: Scope) -> Iterator[Found]:
 # ---------------------------------------------------------------- what nobody outside can ever see
 
 
-def never_seen_outside(scope: Scope) -> Iterator[Found]:
+def never_offered(scope: Scope) -> Iterator[Found]:
     """Sessions to come with slots for other organisations, not one of which can ever be offered."""
-
-    def nearest(name: str) -> Coalesce:
-        return Coalesce(name, f"schedule__{name}", f"organisation__{name}")
-
-    ahead = scope.of(Slot.objects.in_diary().coming(scope.now)).filter(gp_connect_bookable=True)
-    causes = {
-        "GP Connect is switched off": Q(organisation__gp_connect_enabled=False),
-        "appointment management is switched off": Q(
-            organisation__appointment_management_enabled=False
-        ),
-        "the session has no role": Q(schedule__practitioner_role=""),
-        "the slots have no delivery channel": Q(delivery_channel=""),
-        "the minimum notice ends it before the embargo does": Q(notice__gt=F("embargo")),
-        "the minimum notice is longer than the booking window": Q(notice__gt=F("window") * 1440),
-        "the booking window is 0 days": Q(window=0),
-    }
-    hidden = Q()
-    for cause in causes.values():
-        hidden |= cause
-    counts = {
-        f"cause_{number}": Count("pk", filter=cause) for number, cause in enumerate(causes.values())
-    }
-    sessions = (
-        ahead.alias(
-            window=nearest("booking_window_days"),
-            embargo=nearest("embargo_minutes"),
-            notice=nearest("minimum_notice_minutes"),
-        )
-        .values("schedule_id", "organisation_id", "schedule__date")
-        .annotate(hidden=Count("pk", filter=hidden), slots=Count("pk"), **counts)
-        .filter(hidden=F("slots"))
-        .order_by("schedule_id")
-    )
-    for session in sessions:
-        found: dict[str, Any] = dict(session)
-        why = [cause for number, cause in enumerate(causes) if found[f"cause_{number}"]]
-        yield Found(
-            session["organisation_id"],
-            f"Schedule/{session['schedule_id']}",
-            f"{session['schedule__date']}: {'; '.join(why)}",
-        )
+    for session in never_offered_sessions(
+        now=scope.now, organisation=scope.organisation, switches=True
+    ):
+        why = f"{session.day}: {'; '.join(session.reasons)}"
+        yield Found(session.organisation, f"Schedule/{session.schedule}", why)
 
 
 FAULTS: dict[Check, str] = {
@@ -471,5 +436,5 @@ FAULTS: dict[Check, str] = {
     audited_but_gone: "an appointment that was booked does not exist",
 }
 WARNINGS: dict[Check, str] = {
-    never_seen_outside: "a session for other organisations can never be seen by them",
+    never_offered: "a session for other organisations can never be offered to them",
 }

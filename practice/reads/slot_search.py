@@ -13,7 +13,8 @@ from django.db.models.functions import Cast
 from practice.db.expressions import Epoch
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Organisation, Schedule
-from practice.reads.bookability import BookingParty, OfferedRows
+from practice.reads.offered_slots import OfferedRows
+from practice.reads.profile_limits import BookingParty
 
 Found = TypeVar("Found", bound=QuerySet[Any, Any])
 

@@ -19,7 +19,7 @@ from practice.exceptions import (
     PractitionerNotFound,
 )
 from practice.models import Appointment, Location, Organisation, Practitioner, Schedule, Slot
-from practice.reads import directory
+from practice.reads import bookability, directory
 from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
     LONGEST_SLOT_MINUTES,
@@ -34,7 +34,6 @@ from practice.services.by_hand import (
 from practice.services.generation import bulk
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.locks import lock_practice
-from practice.services.slots import why_never_seen
 
 
 @transaction.atomic
@@ -184,8 +183,8 @@ def create_session(
     known_channel(delivery_channel)
     if gp_connect_bookable:
         one = Slot(schedule=schedule, slot_type=slot_type, delivery_channel=delivery_channel)
-        if reasons := why_never_seen(one, organisation=organisation):
-            raise DiaryRefused(" ".join(["Nobody outside could ever see it.", *reasons]))
+        if why := bookability.never_offered_in_words(one, organisation=organisation):
+            raise DiaryRefused(f"It could never be offered to other organisations. {why}")
     check_holder_is_free(schedule.session_holder, start, end)
     _save_unless_elsewhere(schedule)
     kind = SlotKind(slot_type, delivery_channel, gp_connect_bookable, None, None, None, None)

@@ -16,8 +16,8 @@ from django.db.models import F
 from practice import clock
 from practice.clock import seconds
 from practice.exceptions import DiaryRefused, SlotNotFound
-from practice.models import Location, Organisation, Schedule, Slot
-from practice.reads.bookability import effective_limit
+from practice.models import Organisation, Schedule, Slot
+from practice.reads import bookability
 from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
     LONGEST_SLOT_MINUTES,
@@ -112,7 +112,7 @@ def make_bookable(
     now: datetime,
     expected_version: str | None = None,
 ) -> Outcome:
-    """Mark slots GP Connect bookable, except those that nobody outside could ever see."""
+    """Mark slots GP Connect bookable, except those that could never be offered."""
 
     places = organisation.locations.in_bulk()
 
@@ -120,7 +120,9 @@ def make_bookable(
         if slot.gp_connect_bookable:
             return "It is GP Connect bookable already."
         slot.schedule.location = places[slot.schedule.location_id]
-        return " ".join(why_never_seen(slot, organisation=organisation)) or _why_over(slot, now)
+        return bookability.never_offered_in_words(slot, organisation=organisation) or _why_over(
+            slot, now
+        )
 
     values = {"gp_connect_bookable": True}
     return _change_slots(
@@ -294,8 +296,8 @@ def change_slot(
     for_staff_only = changes.keys() <= {"note", "changed_by_hand"}
     if slot.gp_connect_bookable and not for_staff_only:
         slot.schedule.location = organisation.locations.get(pk=slot.schedule.location_id)
-        if reasons := why_never_seen(slot, organisation=organisation):
-            raise DiaryRefused(" ".join(["Nobody outside could see it then.", *reasons]))
+        if why := bookability.never_offered_in_words(slot, organisation=organisation):
+            raise DiaryRefused(f"It could not be offered to other organisations then. {why}")
     if not for_staff_only and "changed_by_hand" not in changes:
         slot.changed_by_hand = True
     save_changed(slot, [*changes, "changed_by_hand"])
@@ -321,50 +323,6 @@ def _why_not_in_diary(slot: Slot) -> str:
 
 def _why_over(slot: Slot, now: datetime) -> str:
     return "It is over." if slot.end <= now else ""
-
-
-def why_never_seen(slot: Slot, *, organisation: Organisation) -> list[str]:
-    """Say why nobody outside could ever see this slot, even if it were marked bookable.
-
-    One sentence for each reason; none: it can be seen. ``slot`` comes with its schedule and place
-    (``select_related``); it need not be saved, so that a form can ask before it saves.
-    Source: AVAIL-050 to AVAIL-060, STAFF-026.
-    """
-    schedule = slot.schedule
-    window, embargo, notice = (
-        effective_limit(name, slot, organisation)
-        for name in ("booking_window_days", "embargo_minutes", "minimum_notice_minutes")
-    )
-    reasons = (
-        (not schedule.practitioner_role, "The session has no role: choose one first."),
-        (not slot.delivery_channel, "It has no delivery channel: choose one first."),
-        (not slot.slot_type.strip(), "It has no slot type: write one first."),
-        (slot.overbooked, "An extra slot is never offered to other organisations."),
-        (slot.withdrawn, "It is withdrawn: restore it first."),
-        (schedule.withdrawn, "Its session does not take place."),
-        (
-            lacks_address(schedule.location),
-            f"{schedule.location} has no full address, which others are shown: add it first, under "
-            "Locations.",
-        ),
-        (slot.status == Slot.Status.ENTERED_IN_ERROR, "It was entered in error."),
-        (
-            embargo is not None and notice is not None and embargo < notice,
-            f"Its embargo ends {embargo} minutes before it starts, when the minimum notice of "
-            f"{notice} minutes has passed.",
-        ),
-        (
-            window is not None and notice is not None and window * 24 * 60 < notice,
-            f"Its booking window of {window} days is shorter than the minimum notice of "
-            f"{notice} minutes.",
-        ),
-    )
-    return [words for holds, words in reasons if holds]
-
-
-def lacks_address(place: Location) -> bool:
-    """Whether others could not be told where to go (AVAIL-060)."""
-    return not (place.address_line_1 and place.postal_code)
 
 
 def moment_in_session(schedule: Schedule, at: time) -> datetime:

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from practice import clock, terminology
 from practice.models import AccessProfile, SessionTemplate, TemplateBlock
-from practice.reads import access_profiles, bookability
+from practice.reads import access_profiles, bookability, profile_limits
 from practice.reads.access_profiles import SessionUnder
-from practice.reads.bookability import Usage
+from practice.reads.profile_limits import Usage
 from practice.staff.base import StaffPage
 
 AHEAD = timedelta(weeks=4)
@@ -119,7 +119,7 @@ class Access(StaffPage):
 
     def add_places(self, found: dict[int, Profile]) -> None:
         """What is taken of each limit now: in today's sessions, today, and this week."""
-        taken = bookability.usage([each.profile for each in found.values()], self.now)
+        taken = profile_limits.usage([each.profile for each in found.values()], self.now)
         limited = [pk for pk, each in found.items() if each.profile.slots_per_session is not None]
         sessions = access_profiles.sessions_of_day_under(
             limited, self.today, organisation=self.practice
@@ -133,7 +133,7 @@ class Access(StaffPage):
                         ("today", taken.by_day[pk, self.today], each.profile.slots_per_day),
                         (
                             "this week",
-                            taken.by_week[pk, bookability.week_of(self.today)],
+                            taken.by_week[pk, profile_limits.week_of(self.today)],
                             each.profile.slots_per_week,
                         ),
                     )

@@ -1,13 +1,13 @@
 """The clinic list: who comes to a session or to a holder on a day, to be printed."""
 
 from datetime import date
-from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from practice import clock
-from practice.models import Appointment, PatientTelecom, Practitioner, Schedule
+from practice.models import Appointment, Practitioner, Schedule
+from practice.reads.call_list import telephones
 from practice.staff.base import StaffPage
 
 
@@ -51,8 +51,8 @@ class ClinicList(StaffPage):
     def appointments(self, sessions: list[Schedule]) -> list[Appointment]:
         """Everybody who is expected, by time; two queries, however many there are."""
         found = list(
-            Appointment.objects.filter(organisation=self.practice, schedule__in=sessions)
-            .exclude(status__in=[Appointment.Status.CANCELLED, Appointment.Status.ENTERED_IN_ERROR])
+            Appointment.objects.live()
+            .filter(organisation=self.practice, schedule__in=sessions)
             .select_related("patient")
             .order_by("start", "pk")
         )
@@ -60,16 +60,6 @@ class ClinicList(StaffPage):
         for appointment in found:
             appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
         return found
-
-
-def telephones(patient_ids: Any) -> dict[int, str]:
-    """The number at which to reach each patient: a mobile before others; one query."""
-    found: dict[int, str] = {}
-    rows = PatientTelecom.objects.filter(patient__in=list(patient_ids), system="phone")
-    for patient, use, value in rows.order_by("pk").values_list("patient", "use", "value"):
-        if patient not in found or use == "mobile":
-            found[patient] = value
-    return found
 
 
 def read_date(text: str) -> date | None:

@@ -18,7 +18,7 @@ from practice.services import slots
 from practice.services.audit.recording import record_done
 from practice.services.slots import SlotWords
 from practice.site.fields import record_choice
-from practice.site.offer import obstacles
+from practice.site.mending import never_offered_with_links
 from practice.staff.base import found_or_404
 from practice.staff.diary_details import Detail, when_words
 from practice.staff.diary_layout import time_words, wall_time
@@ -137,7 +137,8 @@ class SlotPage(Detail):
         is_free = record.status == Slot.Status.FREE and in_diary and not is_over
         is_blocked = record.status == Slot.Status.BUSY_UNAVAILABLE and in_diary
         booked = holding is not None
-        why_not = [] if record.gp_connect_bookable or is_over or booked else obstacles(record)
+        settled = record.gp_connect_bookable or is_over or booked
+        why_not = [] if settled else never_offered_with_links(record)
         return {
             "slot": record,
             "entry": entry,

@@ -17,10 +17,10 @@ from practice.models import (
 )
 from practice.reads import templates
 from practice.site.fields import OFFER_LIMITS, WeekdaysField
+from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes
 from practice.site.widgets import date_input, time_input
 from practice.staff.clinic_list import number
-from practice.staff.not_offered import why_not_offered
 
 MOST_BLOCKS = 60
 BLOCK_FIELDS = (
@@ -280,7 +280,7 @@ class BlockEditFormSet(BaseInlineFormSet):
         template, block = self.instance, form.instance
         if template.location_id is None:
             return  # The form above says so.
-        for reason in why_not_offered(slot_of(block, template)):
+        for reason in never_offered_with_links(slot_of(block, template)):
             form.add_error("gp_connect_bookable", reason)
 
 

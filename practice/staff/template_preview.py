@@ -13,8 +13,8 @@ from practice.services.generation.bank_holidays import unseeded
 from practice.services.generation.closed_times import closures_of
 from practice.services.generation.planned_sessions import PlannedSession, planned_session, runs_on
 from practice.site.fields import OFFER_LIMITS
+from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes, slots_in
-from practice.staff.not_offered import why_not_offered
 from practice.staff.template_forms import BlockEditForm, slot_of
 
 WEEKS = 12
@@ -116,7 +116,7 @@ class TemplatePreview:
             view.seen = "Choose a location first."
         else:
             slot = slot_of(block, self.template)
-            view.not_offered = why_not_offered(slot)
+            view.not_offered = never_offered_with_links(slot)
             if not view.not_offered:
                 view.seen = self._seen(slot)
         return view

@@ -10,7 +10,7 @@ from fhirapi.errors import BAD_REQUEST, INVALID_PARAMETER, FHIRError
 from fhirapi.filters import SEARCHES, SlotFilter, read_date, read_moment
 from fhirapi.resources.common import ODS_CODE
 from practice import terminology
-from practice.reads.bookability import BookingParty
+from practice.reads.profile_limits import BookingParty
 from workbench.consumer import ABSENT
 
 ORGANISATION_TYPE = terminology.value_set("organisation_type").system

@@ -43,10 +43,11 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.reads import bookability
-from practice.reads.bookability import BookingParty, Reason
+from practice.reads import bookability, profile_limits
+from practice.reads.bookability import Reason
 from practice.reads.directory import locations, practitioners
 from practice.reads.patients import VERIFIED, patient_by_id
+from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
 from practice.services.appointments.provenance import provenance, record_in_trail
 from practice.services.audit.recording import Actor
@@ -123,7 +124,7 @@ def book_appointment(
     )
     check_slots(slots, wanted=slot_ids, start=start, end=end)
     if through_gp_connect:
-        requester = booking_organisation.requester if booking_organisation else bookability.ANYBODY
+        requester = booking_organisation.requester if booking_organisation else ANYBODY
         check_start(slots[0], now=now)
         check_session(slots[0].schedule, location=location_id, practitioner=practitioner_id)
         profile = check_offered(slots, organisation=organisation, requester=requester, now=now)
@@ -308,7 +309,7 @@ def check_offered(
             .select_for_update(no_key=True)
             .order_by("pk")
         )
-    taken = bookability.usage(profiles.values(), now)
+    taken = profile_limits.usage(profiles.values(), now)
     found = [
         refusal
         for slot in slots

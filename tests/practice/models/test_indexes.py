@@ -22,7 +22,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.reads import bookability, slot_search
+from practice.reads import offered_slots, profile_limits, slot_search
 from practice.reads.appointments import patient_appointments
 from workbench.factories import make_access_profile
 
@@ -46,8 +46,8 @@ class Diary:
     profile: AccessProfile
 
     def slots_on_offer(self):
-        found = bookability.offered(
-            organisation=self.organisation, requester=bookability.ANYBODY, now=DAY["start"]
+        found = offered_slots.offered(
+            organisation=self.organisation, requester=profile_limits.ANYBODY, now=DAY["start"]
         )
         return slot_search.within(found, **DAY).order_by("start", "pk")
 

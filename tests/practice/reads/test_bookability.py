@@ -11,8 +11,10 @@ from django.db import IntegrityError, transaction
 
 from practice.exceptions import NotOffered, SlotsNotAdjacent
 from practice.models import AccessProfile, Slot
-from practice.reads import bookability
-from practice.reads.bookability import ANYBODY, BookingParty, OfferedRows, Reason, Refusal
+from practice.reads import bookability, offered_slots, profile_limits
+from practice.reads.bookability import RULES, Reason, Refusal
+from practice.reads.offered_slots import OfferedRows
+from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services.appointments.changing import cancel_appointment
 from workbench.factories import (
     make_access_profile,
@@ -39,12 +41,12 @@ def refusals(slot, *, requester=ANYBODY, now=NOW, wanted=1) -> list[Refusal]:
     related = ("organisation", "schedule", "access_profile", "schedule__access_profile")
     slot = Slot.objects.select_related(*related).get(pk=slot.pk)
     asked = {"organisation": slot.organisation, "requester": requester, "now": now}
-    taken = bookability.usage(AccessProfile.objects.all(), now)
+    taken = profile_limits.usage(AccessProfile.objects.all(), now)
 
     found = bookability.refusals(slot, **asked, taken=taken, wanted=wanted)
 
     if wanted == 1:
-        is_offered = bookability.offered(**asked).filter(pk=slot.pk).exists()
+        is_offered = offered_slots.offered(**asked).filter(pk=slot.pk).exists()
         assert is_offered == ({each.reason for each in found} <= {Reason.IN_PAST})
         assert is_offered == ((slot.pk,) in PREPARED.rows(**asked))
     return found
@@ -539,7 +541,7 @@ def test_a_slot_without_a_delivery_channel_is_not_offered_and_cannot_be_stored_a
 
     slot.delivery_channel = ""
 
-    found = bookability.refusals(slot, **asked, taken=bookability.Usage())
+    found = bookability.refusals(slot, **asked, taken=profile_limits.Usage())
     assert found == [Refusal(Reason.NO_CHANNEL)]
     refused = pytest.raises(IntegrityError, match="bookable_slot_has_channel_and_type")
     with refused, transaction.atomic():
@@ -569,7 +571,8 @@ def test_all_reasons_are_given_at_once():
 
     found = set(reasons(slot))
 
-    assert found == set(Reason) - {Reason.BEFORE_WINDOW, Reason.EMBARGOED}
+    refused_for = {rule.reason for rule in RULES if rule.on_booking}
+    assert found == refused_for - {Reason.BEFORE_WINDOW, Reason.EMBARGOED}
 
 
 @pytest.mark.parametrize(
@@ -648,43 +651,6 @@ def test_no_session_is_without_a_place():
 @pytest.mark.req("AVAIL-002")
 def test_new_slots_are_not_bookable_until_somebody_says_so():
     assert Slot().gp_connect_bookable is False
-
-
-@pytest.mark.req("SLOT-050", "AVAIL-072")
-def test_a_slot_of_another_practice_is_never_offered():
-    ours = slot_at(NOW + HOUR)
-    make_slot(make_schedule(make_organisation(), start=NOW + HOUR))
-
-    offered = bookability.offered(organisation=ours.organisation, requester=ANYBODY, now=NOW)
-
-    assert list(offered) == [ours]
-
-
-@pytest.mark.parametrize(("limit", "queries"), [(None, 2), (1, 3)], ids=["unlimited", "limited"])
-def test_the_query_costs_the_same_however_many_sessions_and_bookings(
-    django_assert_num_queries, limit, queries
-):
-    profile = make_access_profile(slots_per_session=limit)
-    for day in range(1, 6):
-        schedule = make_schedule(start=NOW + day * DAY, access_profile=profile)
-        book(*make_slots(2, schedule)[:1])
-
-    with django_assert_num_queries(queries):
-        found = list(
-            bookability.offered(
-                organisation=profile.organisation, requester=ANYBODY, now=NOW
-            ).values_list("pk")
-        )
-
-    assert len(found) == (0 if limit else 5)
-
-
-@pytest.mark.parametrize(
-    ("day", "monday"),
-    [("2026-06-08", "2026-06-08"), ("2026-06-14", "2026-06-08"), ("2026-06-15", "2026-06-15")],
-)
-def test_a_week_begins_on_monday(day, monday):
-    assert f"{bookability.week_of(datetime.fromisoformat(day).date())}" == monday
 
 
 def test_the_wall_distance_forgets_the_hour_of_a_clock_change():

@@ -1,6 +1,7 @@
 """The rule as a query, made anew or prepared, as a list of reasons and under a booking's lock.
 
-All four say one and the same.
+All four say one and the same; so do both forms of each entry of the table, and whoever asks whether
+a slot can ever be offered.
 
 Hypothesis makes small practices: sessions, profiles, limits, bookings and switches at random, with
 starts that lie exactly at some limit, a second beside it, or around a clock change.
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from practice import clock
 from practice.exceptions import NotOffered, SlotNotFree
 from practice.models import AccessProfile, Appointment, AppointmentSlot, Organisation, Slot
-from practice.reads import bookability
-from practice.reads.bookability import BookingParty, OfferedRows, Reason
+from practice.reads import bookability, never_offered, offered_slots, profile_limits
+from practice.reads.bookability import RULE_OF, RULES, Reason
+from practice.reads.offered_slots import OfferedRows
+from practice.reads.profile_limits import BookingParty
 from practice.services.appointments.booking import check_offered
 from workbench.factories import (
     make_access_profile,
@@ -131,7 +134,8 @@ def schedules(draw, now: datetime):
     to_sunday = 6 - clock.today(now).weekday()
     return {
         "start": now + timedelta(days=draw(st.sampled_from([0, 1, to_sunday, to_sunday + 1]))),
-        "practitioner_role": draw(mostly("R0260", "", one_in=10)),
+        "practitioner_role": draw(mostly("R0260", "", "R9999", one_in=4)),
+        "has_address": draw(mostly(True, False, one_in=10)),
         "withdrawn": draw(mostly(False, True, one_in=10)),
         "access_profile": draw(PROFILE_NUMBERS),
         **draw(mostly({}, *LIMITS, one_in=4)),
@@ -149,6 +153,8 @@ def slots(draw, now: datetime, number_of_schedules: int):
         "gp_connect_bookable": draw(mostly(True, False, one_in=20)),
         "withdrawn": draw(mostly(False, True, one_in=20)),
         "delivery_channel": draw(mostly("Telephone", "", one_in=30)),
+        "slot_type": draw(mostly("Routine", "", " ", one_in=30)),
+        "overbooked": draw(mostly(False, True, one_in=30)),
         "access_profile": draw(PROFILE_NUMBERS),
         "booking": draw(st.sampled_from([None, None, None, "live", "released"])),
         **limit,
@@ -180,7 +186,7 @@ def worlds(draw):
 def store(world) -> Organisation:
     """Write a world to the database, kept to what the database itself demands."""
     organisation = make_organisation(**world["practice"])
-    location = make_location(organisation)
+    places = {True: make_location(organisation), False: make_location(organisation, postal_code="")}
     profiles = [make_access_profile(organisation, **fields) for fields in world["profiles"]]
     numbered: dict[int | None, Any] = {None: None, **dict(enumerate(profiles))}
     sessions = [
@@ -188,9 +194,9 @@ def store(world) -> Organisation:
             organisation,
             **{**fields, "access_profile": numbered[fields["access_profile"]]},
             session_holder=None,
-            location=location,
+            location=places[has_address],
         )
-        for fields in world["schedules"]
+        for fields, has_address in (split(fields) for fields in world["schedules"])
     ]
     bookings = [fields["booking"] for fields in world["slots"]]
     rows = Slot.objects.bulk_create(
@@ -201,18 +207,22 @@ def store(world) -> Organisation:
     return organisation
 
 
+def split(fields) -> tuple[dict[str, Any], bool]:
+    """The fields of a session, and whether its place has an address."""
+    return {k: v for k, v in fields.items() if k != "has_address"}, fields["has_address"]
+
+
 def as_slot(fields, schedule, profile) -> Slot:
     fields = {**fields, "schedule": schedule, "access_profile": profile}
     if fields.pop("booking") == "live":
         fields |= {"status": Slot.Status.BUSY}
     if fields["status"] == Slot.Status.BUSY:
         fields |= {"withdrawn": False}
-    if fields["delivery_channel"] == "":
+    if "" in (fields["delivery_channel"], fields["slot_type"]) or fields["overbooked"]:
         fields |= {"gp_connect_bookable": False}
     return Slot(
         organisation=schedule.organisation,
         end=fields["start"] + timedelta(minutes=10),
-        slot_type="Routine",
         **fields,
     )
 
@@ -249,6 +259,61 @@ def is_accepted(slot, **asked) -> bool:
     return True
 
 
+# ---------------------------------------------------------------- what must agree
+
+SHARED_CLAUSE = {Reason.OTHER_TYPES, Reason.OTHER_CODES}  # one list of profiles in the query
+
+
+def check_both_forms(rules, everything, reasons, *, organisation, requester, now):
+    """Each entry of the table says the same of a slot and as a query."""
+    question = offered_slots.OfferQuery.of(organisation, requester, now)
+    # A search counts under the profiles that admit the requester, and no others.
+    profiles = list(AccessProfile.objects.filter(organisation=organisation))
+    values = {**question.values, "has_room": profile_limits.has_room(profiles, now)}
+    for rule in rules:
+        alike = SHARED_CLAUSE if rule.reason in SHARED_CLAUSE else {rule.reason}
+        mine = Slot.objects.filter(organisation=organisation)
+        found = bookability.with_limits(mine, values, question.offsets).filter(rule.clear(values))
+        assert set(found) == {s for s in everything if reasons[s].isdisjoint(alike)}, rule.reason
+
+
+def check_never(everything, reasons, *, organisation, requester, now):
+    """Forms, worklist and check_diary take from the table what can never be offered."""
+    lasting = {
+        slot: {
+            each.reason for each in bookability.why_never_offered(slot, organisation=organisation)
+        }
+        for slot in everything
+    }
+    for slot, found in lasting.items():
+        assert found == reasons[slot] & NEVER
+        # What staff alone go by does not keep others from booking.
+        if hindering := found - STAFF_ONLY:
+            shifts = clock.local(slot.start).utcoffset() != clock.local(now).utcoffset()
+            if not (shifts and hindering == {Reason.WINDOW_BELOW_NOTICE}):
+                assert not is_accepted(
+                    slot, organisation=organisation, requester=requester, now=now
+                ), hindering
+    for switches, counted in ((False, NEVER), (True, NEVER | SWITCHES)):
+        sessions: dict[int, list[set[Reason]]] = {}
+        for slot in everything:
+            in_diary = not slot.withdrawn and not slot.schedule.withdrawn
+            if in_diary and slot.status == "free" and slot.gp_connect_bookable and slot.start > now:
+                sessions.setdefault(slot.schedule_id, []).append(reasons[slot] & counted)
+        listed = never_offered.never_offered_sessions(
+            now=now, organisation=organisation, switches=switches
+        )
+        assert {each.schedule: set(each.reasons) for each in listed} == {
+            pk: set.union(*found) for pk, found in sessions.items() if all(found)
+        }
+
+
+# The API offers such slots all the same: the table says why.
+STAFF_ONLY = {Reason.NO_ADDRESS, Reason.FOREIGN_ROLE, Reason.NO_TYPE}
+NEVER = {rule.reason for rule in bookability.NEVER}
+SWITCHES = {rule.reason for rule in bookability.SWITCHES}
+
+
 @pytest.mark.req("AVAIL-041", "AVAIL-042", "AVAIL-070", "AVAIL-072", "SLOT-058", "SLOT-060")
 @pytest.mark.django_db
 def test_query_reasons_and_booking_agree_on_any_practice():
@@ -265,22 +330,31 @@ def test_query_reasons_and_booking_agree_on_any_practice():
             asked["organisation"] = store(world)
             everything = (
                 Slot.objects.filter(organisation=asked["organisation"])
-                .select_related("schedule", "access_profile", "schedule__access_profile")
+                .select_related("schedule__access_profile", "schedule__location", "access_profile")
                 .order_by("pk")
             )
-            taken = bookability.usage(AccessProfile.objects.all(), world["now"])
+            taken = profile_limits.usage(AccessProfile.objects.all(), world["now"])
             reasons = {
+                slot: {
+                    each.reason for each in bookability.why_not_offered(slot, **asked, taken=taken)
+                }
+                for slot in everything
+            }
+            refused = {
                 slot: {each.reason for each in bookability.refusals(slot, **asked, taken=taken)}
                 for slot in everything
             }
 
-            offered = list(bookability.offered(**asked).order_by("pk"))
+            offered = list(offered_slots.offered(**asked).order_by("pk"))
             prepared = PREPARED.rows(**asked)
 
-            assert offered == [slot for slot, found in reasons.items() if found <= {Reason.IN_PAST}]
+            assert offered == [slot for slot, found in refused.items() if found <= {Reason.IN_PAST}]
             assert list(prepared) == [(slot.pk,) for slot in offered]
-            for slot, found in reasons.items():
+            for slot, found in refused.items():
                 assert is_accepted(slot, **asked) == (not found), found
+                assert found == {r for r in reasons[slot] if RULE_OF[r].on_booking}
+            check_both_forms(RULES, everything, reasons, **asked)
+            check_never(everything, reasons, **asked)
             seen.update(*reasons.values())
             offered_now.append(len(offered))
             transaction.set_rollback(True)

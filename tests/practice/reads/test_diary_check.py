@@ -394,32 +394,30 @@ def warnings():
 @pytest.mark.parametrize(
     ("session", "slot", "why"),
     [
-        ({"practitioner_role": ""}, {}, "the session has no role"),
+        ({"practitioner_role": ""}, {}, "The session has no role"),
         (
             {"embargo_minutes": 60},
             {"minimum_notice_minutes": 90},
-            "the minimum notice ends it before the embargo does",
+            "The minimum notice is longer than the embargo",
         ),
         (
             {"booking_window_days": 1},
             {"minimum_notice_minutes": 1441},
-            "the minimum notice is longer than the booking window",
+            "The minimum notice is longer than the booking window",
         ),
-        ({}, {"booking_window_days": 0}, "the booking window is 0 days"),
+        ({}, {"booking_window_days": 0}, "The booking window is 0 days"),
     ],
 )
 @pytest.mark.django_db
-def test_a_session_that_can_never_be_seen_outside_and_why(practice, session, slot, why):
+def test_a_session_that_can_never_be_offered_and_why(practice, session, slot, why):
     schedule = make_schedule(**session)
     make_slots(2, schedule, **slot)
 
-    assert warnings() == {
-        "never_seen_outside": [f"Schedule/{schedule.pk} ({schedule.date}: {why})"]
-    }
+    assert warnings() == {"never_offered": [f"Schedule/{schedule.pk} ({schedule.date}: {why})"]}
 
 
 @pytest.mark.django_db
-def test_switched_off_nothing_can_be_seen(practice):
+def test_switched_off_nothing_can_be_offered(practice):
     make_slot()
     enablement.switch(
         organisation=practice.organisation,
@@ -428,7 +426,7 @@ def test_switched_off_nothing_can_be_seen(practice):
         gp_connect_enabled=False,
     )
 
-    (session,) = warnings()["never_seen_outside"]
+    (session,) = warnings()["never_offered"]
     assert session.endswith("GP Connect is switched off)")
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from practice.models import Location, Slot
 from practice.reads import slot_search
-from practice.reads.bookability import ANYBODY
+from practice.reads.profile_limits import ANYBODY
 from workbench.factories import make_organisation, make_schedule, make_slots
 
 pytestmark = pytest.mark.django_db

@@ -201,32 +201,34 @@ def test_a_person_may_withdraw_for_good_what_the_plan_withdrew():
     assert (slot.withdrawn, slot.withdrawn_by_plan) == (True, False)
 
 
-# ---------------------------------------------------------------- never seen
+# ---------------------------------------------------------------- never offered
 
 
-NEVER_SEEN = {
+NEVER_OFFERED = {
     "role": ({}, {"practitioner_role": ""}, "The session has no role"),
-    "channel": ({"delivery_channel": ""}, {}, "It has no delivery channel"),
-    "type": ({"slot_type": ""}, {}, "It has no slot type"),
+    "channel": ({"delivery_channel": ""}, {}, "The slot has no delivery channel"),
+    "type": ({"slot_type": ""}, {}, "The slot has no slot type"),
     "extra": ({"overbooked": True}, {}, "An extra slot is never offered"),
-    "withdrawn": ({"withdrawn": True}, {}, "It is withdrawn"),
-    "session withdrawn": ({}, {"withdrawn": True}, "Its session does not take place"),
+    "withdrawn": ({"withdrawn": True}, {}, "Withdrawn: restore it first"),
+    "session withdrawn": ({}, {"withdrawn": True}, "The session does not take place"),
     "embargo": (
         {"embargo_minutes": 60},
         {"minimum_notice_minutes": 90},
-        "Its embargo ends 60 minutes before it starts",
+        "The minimum notice is longer than the embargo (90 minutes, 60 minutes)",
     ),
     "window": (
         {"booking_window_days": 1},
         {"minimum_notice_minutes": 1500},
-        "Its booking window of 1 days is shorter",
+        "The minimum notice is longer than the booking window (1500 minutes, 1 day)",
     ),
 }
 
 
-@pytest.mark.parametrize(("of_slot", "of_session", "words"), NEVER_SEEN.values(), ids=NEVER_SEEN)
+@pytest.mark.parametrize(
+    ("of_slot", "of_session", "words"), NEVER_OFFERED.values(), ids=NEVER_OFFERED
+)
 @pytest.mark.req("AVAIL-050", "AVAIL-051", "AVAIL-052", "AVAIL-056", "STAFF-026")
-def test_a_slot_that_nobody_outside_could_see_is_not_made_bookable(of_slot, of_session, words):
+def test_a_slot_that_could_never_be_offered_is_not_made_bookable(of_slot, of_session, words):
     slot = make_slot(gp_connect_bookable=False, **of_slot)
     Schedule.objects.update(**of_session)
 

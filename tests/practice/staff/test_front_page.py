@@ -120,7 +120,7 @@ def test_it_counts_the_worklist_as_the_worklist_does(practice, receptionist):
     assert (to_do.orphaned, to_do.orphaned_today, to_do.to_be_told) == (2, 2, 1)
     assert to_do.orphaned == len(worklist["orphaned"])
     assert to_do.to_be_told == len(worklist["to_be_told"])
-    assert to_do.unseen == len(worklist["unseen"]) == 1
+    assert to_do.never_offered == len(worklist["never_offered"]) == 1
     assert to_do.days_left == worklist["days_left"] == 2
 
 

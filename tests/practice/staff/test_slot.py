@@ -157,8 +157,8 @@ def test_the_profile_of_another_practice_is_no_choice(client, slot):
     assert (slot.access_profile, slot.version) == (None, 1)
 
 
-NEVER_SEEN = {
-    "no channel": ({}, {"delivery_channel": ""}, "It has no delivery channel"),
+NEVER_OFFERED = {
+    "no channel": ({}, {"delivery_channel": ""}, "The slot has no delivery channel"),
     "embargo against notice": (
         {"minimum_notice_minutes": 120},
         {"embargo_minutes": 60},
@@ -173,7 +173,7 @@ NEVER_SEEN = {
 
 
 @pytest.mark.req("AVAIL-050", "AVAIL-051", "AVAIL-052")
-@pytest.mark.parametrize(("session", "values", "said"), NEVER_SEEN.values(), ids=NEVER_SEEN)
+@pytest.mark.parametrize(("session", "values", "said"), NEVER_OFFERED.values(), ids=NEVER_OFFERED)
 def test_what_is_offered_stays_what_can_be_seen(client, slot, session, values, said):
     Schedule.objects.filter(pk=slot.schedule_id).update(**session)
 
@@ -186,7 +186,7 @@ def test_what_is_offered_stays_what_can_be_seen(client, slot, session, values, s
 
 
 @pytest.mark.req("AVAIL-050", "AVAIL-051", "AVAIL-052")
-@pytest.mark.parametrize(("session", "values", "said"), NEVER_SEEN.values(), ids=NEVER_SEEN)
+@pytest.mark.parametrize(("session", "values", "said"), NEVER_OFFERED.values(), ids=NEVER_OFFERED)
 def test_a_slot_that_can_never_be_seen_cannot_be_offered(client, slot, session, values, said):
     Schedule.objects.filter(pk=slot.schedule_id).update(**session)
     Slot.objects.filter(pk=slot.pk).update(gp_connect_bookable=False, **values)

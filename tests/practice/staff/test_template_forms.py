@@ -65,7 +65,7 @@ REFUSED = {
     "embargo against notice": (
         [{"embargo_minutes": 30, "minimum_notice_minutes": 60}],
         {},
-        "Its embargo ends 30 minutes before it starts",
+        "The minimum notice is longer than the embargo",
     ),
     "role of another list": ([{}], {"practitioner_role": "R9999"}, "Select a valid choice"),
 }
@@ -111,4 +111,4 @@ def test_a_practice_wide_embargo_counts_when_a_block_says_nothing(practice, mana
 
     answer = manager.post(NEW, sent(practice, {"minimum_notice_minutes": 60}))
 
-    assert "Its embargo ends 15 minutes before it starts" in said(answer)
+    assert "The minimum notice is longer than the embargo" in said(answer)

@@ -78,7 +78,10 @@ def test_it_says_what_others_see_of_each_block_and_why_one_never_can(practice, m
     views = page.context["preview"].views
     assert "Organisations of “111 daily” see: Routine, In-person" in views[0].seen
     assert "hidden until 1 h 30 min before it starts" in views[0].seen
-    assert "Its embargo ends 5 minutes before it starts" in views[1].not_offered[0]
+    assert (
+        "The minimum notice is longer than the embargo (60 minutes, 5 minutes)"
+        in views[1].not_offered[0]
+    )
     assert views[2].seen == "Staff only: other organisations see nothing of it."
 
 

@@ -7,9 +7,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice import clock
-from practice.reads.bookability import BookingParty, Reason
-from practice.staff.visibility import explain
-from workbench.consumer import as_dict
 from workbench.factories import (
     make_access_profile,
     make_appointment,
@@ -22,9 +19,6 @@ from workbench.factories import (
 from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
-
-ODS = "https://fhir.nhs.uk/Id/ods-organization-code|"
-TYPE = "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1|"
 
 
 @pytest.fixture
@@ -46,72 +40,6 @@ def mixed_diary(practice):
 def days() -> tuple:
     today = clock.today(timezone.now())
     return today, today + timedelta(days=3)
-
-
-@pytest.mark.req("AVAIL-041")
-@pytest.mark.parametrize(
-    ("ods_code", "organisation_type"),
-    [("", ""), ("X9X01", ""), ("", "urgent-care"), ("X9X01", "urgent-care"), ("Q1", "gp-practice")],
-)
-def test_the_page_offers_what_the_api_offers_in_its_order(
-    mixed_diary, consumer, ods_code, organisation_type
-):
-    first, last = days()
-    filters = [ODS + ods_code] * bool(ods_code) + [TYPE + organisation_type] * bool(
-        organisation_type
-    )
-
-    shown = explain(
-        organisation=mixed_diary.organisation,
-        requester=BookingParty(
-            frozenset(filter(None, [ods_code])), frozenset(filter(None, [organisation_type]))
-        ),
-        first=first,
-        last=last,
-        now=timezone.now(),
-    )
-    sent = as_dict(
-        consumer.search_slots(
-            {
-                "status": "free",
-                "start": f"ge{first}",
-                "end": f"le{last}",
-                "_include": "Slot:schedule",
-                "searchFilter": filters,
-            }
-        )
-    )
-
-    resources = [entry["resource"] for entry in sent["entry"]]
-    assert [str(slot.pk) for slot in shown.offered] == [
-        each["id"] for each in resources if each["resourceType"] == "Slot"
-    ]
-    assert shown.offered
-    assert all(each.reasons for each in shown.hidden)
-
-
-def test_every_slot_is_either_offered_or_has_its_reasons(mixed_diary):
-    first, last = days()
-
-    shown = explain(
-        organisation=mixed_diary.organisation,
-        requester=BookingParty(),
-        first=first,
-        last=last,
-        now=timezone.now(),
-    )
-
-    assert shown.total == 11
-    assert {count.reason for count in shown.counts} == {
-        Reason.OTHER_CODES,
-        Reason.OTHER_TYPES,
-        Reason.NOT_BOOKABLE,
-        Reason.EMBARGOED,
-        Reason.NO_ROLE,
-        Reason.NOT_FREE,
-    }
-    assert sum(count.first for count in shown.counts) == len(shown.hidden)
-    assert shown.sentence.startswith("3 of 11 slots are offered;")
 
 
 def test_each_reason_leads_to_where_it_is_changed(mixed_diary, client):

@@ -3,14 +3,14 @@
 import pytest
 from django.urls import reverse
 
-from practice.staff.not_offered import why_not_offered
+from practice.site.mending import never_offered_with_links
 from workbench.factories import make_location, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_slot_that_can_be_offered_gets_no_reason(practice):
-    assert why_not_offered(make_slot()) == []
+    assert never_offered_with_links(make_slot()) == []
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,13 @@ def test_a_slot_that_can_be_offered_gets_no_reason(practice):
 def test_a_role_that_nobody_outside_can_be_shown_is_said(practice, role, said):
     slot = make_slot(make_schedule(practitioner_role=role))
 
-    assert said in " ".join(map(str, why_not_offered(slot)))
+    assert said in " ".join(map(str, never_offered_with_links(slot)))
 
 
 def test_a_place_without_an_address_is_said_with_a_link(practice):
     place = make_location(address_line_1="")
     slot = make_slot(make_schedule(location=place))
 
-    said = " ".join(map(str, why_not_offered(slot)))
+    said = " ".join(map(str, never_offered_with_links(slot)))
 
     assert reverse("admin:practice_location_change", args=[place.pk]) in said

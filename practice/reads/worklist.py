@@ -1,0 +1,87 @@
+"""The worklist: everything in a practice that waits for a person, and how much diary is left."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from practice import clock
+from practice.models import Appointment, AppointmentQuerySet, Organisation, Schedule
+from practice.reads import bookability, monitoring, never_offered
+
+FEW_DAYS = 28
+
+
+def days_left(organisation: Organisation, *, now: datetime) -> int:
+    """Return how many days ahead the diary reaches; 0 for a practice that never had one.
+
+    The same count as in the health check, the metrics and ``check_diary``: to the last slot.
+    """
+    return max(
+        (e.days_left for e in monitoring.diary_ends(now=now, organisation=organisation)), default=0
+    )
+
+
+def people_waiting(organisation: Organisation) -> AppointmentQuerySet:
+    """Return the appointments of the practice that wait for a person."""
+    return Appointment.objects.filter(organisation=organisation).on_worklist()
+
+
+@dataclass(frozen=True)
+class NeverOffered:
+    """A session of the practice that is marked for other organisations in vain, and why."""
+
+    schedule: Schedule
+    reasons: tuple[bookability.Reason, ...]
+
+
+def sessions_never_offered(organisation: Organisation, *, now: datetime) -> list[NeverOffered]:
+    """Return the sessions to come none of whose marked slots can ever be offered, by time."""
+    found = never_offered.never_offered_sessions(now=now, organisation=organisation)
+    sessions = Schedule.objects.select_related("session_holder", "location").in_bulk(
+        [each.schedule for each in found]
+    )
+    listed = [NeverOffered(sessions[each.schedule], each.reasons) for each in found]
+    return sorted(listed, key=lambda each: (each.schedule.start, each.schedule.pk))
+
+
+@dataclass(frozen=True)
+class ToDo:
+    """What the worklist holds."""
+
+    orphaned: int
+    orphaned_today: int
+    to_be_told: int
+    never_offered: int
+    days_left: int
+
+    @property
+    def total(self) -> int:
+        return self.orphaned + self.to_be_told + self.never_offered
+
+    @property
+    def runs_out(self) -> bool:
+        return self.days_left < FEW_DAYS
+
+
+def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
+    """Count the worklist: three queries. Who is orphaned and to be told counts once, as there."""
+    today = clock.today(now)
+    day = Q(start__gte=clock.day_start(today), start__lt=clock.day_end(today))
+    orphaned, orphaned_today, to_be_told = (
+        Appointment.objects.filter(organisation=organisation)
+        .on_worklist()
+        .aggregate(
+            all=Count("pk", filter=Q(orphaned=True)),
+            on_the_day=Count("pk", filter=Q(orphaned=True) & day),
+            told=Count("pk", filter=Q(orphaned=False, to_be_told=True)),
+        )
+        .values()
+    )
+    return ToDo(
+        orphaned=orphaned,
+        orphaned_today=orphaned_today,
+        to_be_told=to_be_told,
+        never_offered=len(never_offered.never_offered_sessions(now=now, organisation=organisation)),
+        days_left=days_left(organisation, now=now),
+    )

@@ -1,0 +1,69 @@
+"""Whom to telephone, in which order, and at which number."""
+
+from datetime import timedelta
+
+import pytest
+
+from practice.models import Appointment
+from practice.reads import call_list, worklist
+from workbench.factories import make_appointment, make_organisation, make_patient, make_slots
+
+pytestmark = pytest.mark.django_db
+
+
+def patient_with(*numbers):
+    patient = make_patient()
+    patient.telecoms.all().delete()
+    for use, value in numbers:
+        patient.telecoms.create(system="phone", use=use, value=value)
+    return patient
+
+
+def test_a_mobile_is_rung_before_the_first_number_that_was_given():
+    both = patient_with(("home", "0113 1"), ("work", "0113 2"), ("mobile", "07700 1"))
+    home = patient_with(("home", "0113 3"), ("work", "0113 4"))
+    none = patient_with()
+    none.telecoms.create(system="email", use="home", value="a@example.org")
+
+    found = call_list.telephones([both.pk, home.pk, none.pk])
+
+    assert found == {both.pk: "07700 1", home.pk: "0113 3"}
+
+
+def test_who_is_still_to_be_told_comes_first_and_of_those_who_has_no_telephone(practice):
+    slots = make_slots(4)
+    people = [
+        patient_with(("home", "1")),
+        patient_with(("home", "2")),
+        patient_with(),
+        patient_with(("home", "3")),
+    ]
+    told, first, unreachable, last = (
+        make_appointment([slot], patient) for slot, patient in zip(slots, people, strict=True)
+    )
+    Appointment.objects.update(to_be_told=True, orphaned=True)
+    Appointment.objects.filter(pk=told.pk).update(to_be_told=False)
+
+    found = call_list.in_order_to_ring(worklist.people_waiting(practice.organisation))
+
+    assert found == [unreachable, first, last, told]
+    assert [each.telephone for each in found] == ["", "2", "3", "1"]
+
+
+def test_nobody_of_another_practice_is_on_the_list(practice):
+    make_appointment(make_slots(1, organisation=make_organisation()))
+    Appointment.objects.update(to_be_told=True)
+
+    assert call_list.in_order_to_ring(worklist.people_waiting(practice.organisation)) == []
+
+
+def test_a_list_costs_the_same_however_long_it_is(practice, django_assert_num_queries):
+    for slot in make_slots(5):
+        make_appointment([slot], patient_with(("home", "1")))
+    Appointment.objects.update(orphaned=True)
+
+    with django_assert_num_queries(3):
+        found = call_list.in_order_to_ring(worklist.people_waiting(practice.organisation))
+
+    assert len(found) == 5
+    assert found[0].start + timedelta(minutes=10) == found[1].start
