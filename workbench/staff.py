@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django.urls import reverse
 
 from practice.models import Membership, Organisation
 from workbench.factories import number
@@ -13,6 +14,7 @@ RECEPTIONIST = "Receptionist"
 MANAGER = "Practice manager"
 ADMINISTRATOR = "Practice administrator"
 AUDITOR = "Auditor"
+PASSWORD = "correct horse battery staple"
 
 
 def make_roles() -> None:
@@ -53,3 +55,11 @@ def signed_in(*practices: Organisation, role: str = "", **overrides: Any) -> Sta
 
 def superuser() -> StaffClient:
     return signed_in(is_superuser=True)
+
+
+def try_to_sign_in(
+    client: Client, username: str = "jo", password: str = PASSWORD, **kwargs: Any
+) -> Any:
+    """Send the form of the page where staff sign in."""
+    form = {"username": username, "password": password}
+    return client.post(reverse("admin:login"), form, **kwargs)
