@@ -36,13 +36,8 @@ STILL: dict[str, set[str]] = {
         "practice.reads.monitoring",
         "practice.services.closures.follow_up",
         "practice.staff.admin_site",
-        "practice.staff.base",
-        "practice.staff.error_pages",
         "practice.staff.reschedule",
         "practice.staff.searches",
-        "practice.staff.second_factor",
-        "practice.staff.sign_in",
-        "practice.staff.urls",
         "practice.staff.utilisation",
     },
 }
