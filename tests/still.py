@@ -36,8 +36,6 @@ STILL: dict[str, set[str]] = {
         "practice.reads.monitoring",
         "practice.services.closures.follow_up",
         "practice.staff.admin_site",
-        "practice.staff.reschedule",
-        "practice.staff.searches",
         "practice.staff.utilisation",
     },
 }

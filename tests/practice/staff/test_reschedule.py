@@ -1,0 +1,77 @@
+"""Moving at the desk: both times are named, and nothing is moved that somebody else has changed."""
+
+import pytest
+from django.urls import reverse
+
+from practice import clock
+from practice.models import Appointment, Slot
+from workbench.factories import (
+    make_appointment,
+    make_organisation,
+    make_patient,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
+from workbench.staff import make_staff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def receptionist(practice, client):
+    user = make_staff(practice.organisation, first_name="Rita", last_name="Reception")
+    client.force_login(user)
+    return user
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def test_a_move_names_both_times_and_leads_to_the_new_appointment(practice, client, receptionist):
+    old_slot, new_slot = make_slots(2)
+    old = make_appointment(slots=[old_slot], patient=practice.patient)
+    address = reverse("admin:move", args=[old.pk])
+
+    page = text(client.get(address, {"slot": new_slot.pk}))
+    response = client.post(address, {"slot": new_slot.pk, "version": old.version})
+
+    assert (
+        f"Move from {clock.local(old.start):%H:%M} to {clock.local(new_slot.start):%H:%M}" in page
+    )
+    new = Appointment.objects.get(moved_from=old)
+    assert response.url == reverse("admin:booked", args=[new.pk])
+
+
+def test_a_move_of_what_somebody_else_has_changed_meanwhile_is_not_made(
+    practice, client, receptionist
+):
+    old_slot, new_slot = make_slots(2)
+    old = make_appointment(slots=[old_slot], patient=practice.patient)
+    Appointment.objects.filter(pk=old.pk).update(version=2)
+
+    response = client.post(
+        reverse("admin:move", args=[old.pk]), {"slot": new_slot.pk, "version": "1"}
+    )
+
+    assert response.status_code == 409
+    assert "Nothing was moved" in text(response)
+    assert Appointment.objects.filter(status="booked").get() == old
+
+
+def test_appointments_and_slots_of_another_practice_are_out_of_reach(
+    practice, client, receptionist
+):
+    there = make_organisation()
+    theirs = make_appointment(slots=[make_slot(make_schedule(there))], patient=make_patient(there))
+    mine = make_appointment(slots=[make_slot()], patient=practice.patient)
+    free = make_slot(make_schedule(there))
+
+    for name in ("admin:move", "admin:booked"):
+        assert client.get(reverse(name, args=[theirs.pk])).status_code == 404
+    client.post(reverse("admin:move", args=[mine.pk]), {"slot": free.pk, "version": "1"})
+
+    mine.refresh_from_db()
+    assert mine.status == "booked"
+    assert Slot.objects.get(pk=free.pk).status == "free"
