@@ -8,16 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import Field
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
 
 from practice.exceptions import PracticeError
-from practice.site.people import only_own
 
 
 class PageForm(forms.Form):
@@ -28,23 +24,6 @@ class PageForm(forms.Form):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         self.request = request
         super().__init__(*args, **kwargs)
-
-
-class OwnRecordField(forms.ModelChoiceField):
-    """One record of the person's own practice, found by typing: the field of a model says which."""
-
-    def __init__(self, field: Field, **kwargs: Any) -> None:
-        self.field = field
-        manager = field.related_model._default_manager  # type: ignore[union-attr]
-        super().__init__(queryset=manager.none(), **kwargs)
-
-    def bind(self, request: HttpRequest, site: admin.AdminSite, **conditions: Any) -> None:
-        """Offer the records of the person's practices that fulfil the conditions."""
-        records = self.field.related_model._default_manager.filter(**conditions)  # type: ignore[union-attr]
-        self.queryset = only_own(records, request)
-        self.widget = AutocompleteSelect(self.field, site)
-        self.widget.choices = self.choices
-        self.widget.is_required = self.required
 
 
 def ask(
@@ -98,19 +77,3 @@ def done(request: HttpRequest, message: str, url: str) -> HttpResponse:
     """Say what was done, and go on to a page."""
     messages.success(request, message)
     return redirect(url)
-
-
-def textarea(rows: int = 3, **attrs: Any) -> UnfoldAdminTextareaWidget:
-    return UnfoldAdminTextareaWidget(attrs={"rows": rows, **attrs})
-
-
-def date_field(label: str, **kwargs: Any) -> forms.DateField:
-    return forms.DateField(label=label, widget=UnfoldAdminSingleDateWidget(), **kwargs)
-
-
-def found(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
-    """Return a record of the person's own practices that they may see; anything else is a 404."""
-    record = model_admin.get_object(request, object_id)
-    if record is None or not model_admin.has_view_permission(request, record):
-        raise Http404
-    return record
