@@ -212,8 +212,6 @@ OWN_LISTS = {
     f"{ADMIN}.base.OwnRelatedFilter.field_choices": "the choices of a list's filter",
     f"{ADMIN}.base.form_changes": "the names of what a field held before",
     f"{ADMIN}.base.count_up": "the version of the record that a form has just changed",
-    f"{ADMIN}.pages.OwnRecordField.__init__": "the choices of a form's field",
-    f"{ADMIN}.pages.OwnRecordField.bind": "the choices of a form's field",
     f"{ADMIN}.users.UserAdmin.get_queryset": "the list of users, with their practices",
     f"{ADMIN}.users.GroupAdmin.get_queryset": "the list of roles, with how many people each has",
 }
