@@ -162,7 +162,7 @@ SMALL = """() => [...document.querySelectorAll('main :is(a, button, select, inpu
         || e.matches('input:not([type=hidden], [type=radio], [type=checkbox])'))
     .map(e => e.outerHTML.slice(0, 120))"""
 
-LANDMARKS = """['main', 'header', 'nav#nav-sidebar-inner', 'h1']
+LANDMARKS = """['main', 'header:not(article *)', 'nav#nav-sidebar-inner', 'h1']
     .map(e => document.querySelectorAll(e).length)"""
 
 
