@@ -289,6 +289,12 @@ LONG_MODULES: dict[str, str] = {
 }
 LONG_FUNCTIONS: dict[str, str] = {
     # name: why it is not parted
+    "practice.services.sessions.create_session": (
+        "an argument a line; then its refusals, one write and its event, one after the other"
+    ),
+    "practice.services.slots.add_extra_slot": (
+        "an argument a line; then its refusals, one write and its event, one after the other"
+    ),
     "practice.services.appointments.booking.book_appointment": (
         "an argument a line; its checks are functions, in the order of the specification"
     ),

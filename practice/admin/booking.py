@@ -15,8 +15,8 @@ from unfold.decorators import display
 
 from practice import nhs_number
 from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
-from practice.admin.directory import parse_date
 from practice.admin.filters import WhenFilter
+from practice.admin.patients import parse_date
 from practice.models import Appointment
 from practice.site.words import day_in_words, times_in_words
 
