@@ -331,6 +331,7 @@ def test_a_long_function_does_one_thing():
 TESTED = ("practice.services", "practice.reads", "practice.staff", "practice.db", "fhirapi")
 TESTED_ELSEWHERE = {
     # What only joins others is tested through them.
+    "practice.staff.admin_site": "tests/practice/admin/test_pages.py",  # suggestions, addresses
     "practice.staff.base": "tests/test_tenancy.py",  # a StaffPage, through every page
     "practice.staff.urls": "tests/test_tenancy.py",  # which asks for every address
     "practice.staff.error_pages": "tests/config/test_error_handlers.py",  # which choose the page

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from practice.models import Appointment, AppointmentSlot, GenerationRun, Schedule, Slot
-from practice.reads import diary_check, monitoring
+from practice.models import Appointment, AppointmentSlot, Schedule, Slot
+from practice.reads import diary_check
 from practice.services import enablement
 from practice.services.appointments import attendance, changing
 from practice.services.appointments.rescheduling import move_appointment
@@ -27,7 +27,6 @@ from workbench.factories import (
     make_schedule,
     make_slot,
     make_slots,
-    tomorrow,
 )
 
 STAFF = Actor(door="staff", user_id="rita", name="Rita Reception", role="Receptionist")
@@ -438,43 +437,6 @@ def test_a_session_is_not_remarked_on_when_a_slot_can_be_seen_or_none_is_meant_t
     make_slot(gp_connect_bookable=False)
 
     assert warnings() == {}
-
-
-@pytest.mark.django_db
-def test_the_days_of_diary_left(practice):
-    slot = make_slot()
-    make_slot(start=slot.start + timedelta(days=9), withdrawn=True)
-    make_organisation()  # never had a diary
-
-    (end,) = monitoring.diary_ends(now=timezone.now())
-
-    assert (end.practice, end.last) == (practice.organisation.ods_code, tomorrow())
-    assert end.days_left == 1
-
-
-@pytest.mark.django_db
-def test_free_slots_are_counted_by_the_day_in_london(practice):
-    make_slots(3)
-    make_slot(status="busy-unavailable")
-    make_slot(withdrawn=True)
-
-    assert monitoring.free_slots_by_day(now=timezone.now(), days=3) == {0: 0, 1: 3, 2: 0}
-
-
-@pytest.mark.django_db
-def test_the_age_of_the_diary_is_that_of_the_last_run_that_succeeded(practice):
-    now = timezone.now()
-    for status, hours in (("done", 5), ("done", 3), ("failed", 1)):
-        GenerationRun.objects.create(
-            organisation=practice.organisation,
-            status=status,
-            from_date=tomorrow(),
-            to_date=tomorrow(),
-            started_at=now - timedelta(hours=hours),
-            finished_at=now - timedelta(hours=hours),
-        )
-
-    assert monitoring.generation_ages(now=now) == {practice.organisation.ods_code: 3 * 3600}
 
 
 # ---------------------------------------------------------------- the command
