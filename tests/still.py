@@ -26,8 +26,5 @@ STILL: dict[str, set[str]] = {
     },
     "test files": {
         "practice.reads.diary_columns",
-        "practice.reads.monitoring",
-        "practice.services.closures.follow_up",
-        "practice.staff.admin_site",
     },
 }
