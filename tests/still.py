@@ -24,7 +24,4 @@ STILL: dict[str, set[str]] = {
         "practice.staff.clinic_list.ClinicList.sessions: Schedule.objects",
         "practice.staff.sign_in.not_signed_in: get_user_model().objects",
     },
-    "test files": {
-        "practice.reads.diary_columns",
-    },
 }
