@@ -31,6 +31,7 @@ from practice.models import (
     Practitioner,
 )
 from practice.models.common import Versioned
+from practice.reads.directory import practices_by_id
 from practice.services.audit.changes import plain
 from practice.services.audit.recording import patient_id_of, record_done
 from practice.site.people import actor_of, only_own, practice_of, sole_practice
@@ -314,7 +315,7 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         for record in records:
             if patients := set(self.patients_in_row(record)):
                 found[record.organisation_id] |= patients
-        for pk, organisation in Organisation.objects.in_bulk(found).items():
+        for pk, organisation in practices_by_id(found).items():
             record_shown(
                 f"{self.opts.model_name}.{verb}",
                 found[pk],

@@ -29,6 +29,12 @@ from practice.models import (
     Practitioner,
     PractitionerRole,
 )
+from practice.reads.directory import (
+    main_surgery,
+    practices_of_practitioner,
+    practitioners_with_sds_user_id,
+    roles_with_practices,
+)
 from practice.services import enablement
 from practice.site.fields import OFFER_LIMITS, ManyCodesField
 from practice.site.people import actor_of, only_own, sole_practice
@@ -137,8 +143,7 @@ class LocationForm(PracticeForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if self.cleaned_data.get("is_main") and self.practice:
-            others = Location.objects.filter(organisation=self.practice, is_main=True)
-            other = others.exclude(pk=self.instance.pk).first()
+            other = main_surgery(organisation=self.practice, but=self.instance.pk or 0)
             if other:
                 self.add_error(
                     "is_main",
@@ -205,7 +210,7 @@ class PractitionerForm(PracticeForm):
 
     def clean_sds_user_id(self) -> str | None:
         number = self.cleaned_data["sds_user_id"]
-        others = Practitioner.objects.filter(sds_user_id=number).exclude(pk=self.instance.pk)
+        others = practitioners_with_sds_user_id(number).exclude(pk=self.instance.pk)
         other = others.first() if number else None
         if other is None:
             return number
@@ -285,13 +290,12 @@ class PractitionerAdmin(PracticeAdmin):
         return super().get_queryset(request).prefetch_related(self._roles(request))
 
     def _roles(self, request: HttpRequest) -> Prefetch:
-        roles = only_own(PractitionerRole.objects.select_related("organisation"), request)
+        roles = only_own(roles_with_practices(), request)
         return Prefetch("roles", queryset=roles, to_attr="own_roles")
 
     def practices_concerned(self, request: HttpRequest, obj: Practitioner) -> Iterable[Any]:
         """Return every practice where this person works: all of them see the change."""
-        concerned = Organisation.objects.filter(practitioner_roles__practitioner=obj).distinct()
-        return list(concerned) or [None]
+        return practices_of_practitioner(obj) or [None]
 
     def autocomplete_label(self, practitioner: Any) -> str:
         roles = ", ".join(role.get_role_display() for role in practitioner.own_roles)

@@ -34,7 +34,7 @@ from practice.models import (
     PatientName,
     PatientTelecom,
 )
-from practice.reads.patients import VERIFIED
+from practice.reads.patients import VERIFIED, patient_with_nhs_number
 from practice.site.fields import NHSNumberField
 
 
@@ -51,8 +51,9 @@ class PatientForm(PracticeForm):
         number, practice = self.cleaned_data.get("nhs_number"), self.practice
         if not number or practice is None:
             return
-        others = Patient.objects.filter(organisation=practice, nhs_number=number)
-        other = others.exclude(pk=self.instance.pk).first()
+        other = patient_with_nhs_number(
+            organisation=practice, nhs_number=number, but=self.instance.pk or 0
+        )
         if other:
             self.add_error(
                 "nhs_number",

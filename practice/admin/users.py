@@ -23,7 +23,8 @@ from unfold.forms import (
 
 from practice.admin.base import OwnTabularInline, PracticeAdmin
 from practice.admin.second_factor import RemovesSecondFactor
-from practice.models import Membership, Organisation
+from practice.models import Membership
+from practice.reads.accounts import practices_of_user
 from practice.site.fields import Checkboxes
 from practice.site.people import only_own, person, sole_practice
 
@@ -184,8 +185,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
         return super().log_change(request, obj, message)
 
     def practices_concerned(self, request: HttpRequest, obj: Any) -> Iterable[Any]:
-        concerned = Organisation.objects.filter(memberships__user=obj).distinct()
-        return list(concerned) or [None]
+        return practices_of_user(obj) or [None]
 
     @display(description="Name", ordering="last_name")
     def name(self, user: Any) -> str:

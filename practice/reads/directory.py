@@ -29,6 +29,33 @@ def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
     )
 
 
+def practitioners_with_sds_user_id(sds_user_id: str) -> QuerySet[Practitioner]:
+    """Everybody, at whichever practice, who is recorded under this SDS user ID."""
+    return Practitioner.objects.filter(sds_user_id=sds_user_id)
+
+
+def practices_of_practitioner(practitioner: Practitioner) -> list[Organisation]:
+    """Return every practice where this person works or once did."""
+    here = Organisation.objects.filter(practitioner_roles__practitioner=practitioner)
+    return list(here.distinct())
+
+
+def roles_with_practices() -> QuerySet[PractitionerRole]:
+    """Everybody's roles, each with its practice."""
+    return PractitionerRole.objects.select_related("organisation")
+
+
+def practices_by_id(ids: Iterable[int]) -> dict[int, Organisation]:
+    """Return these practices by id; one query."""
+    return Organisation.objects.in_bulk(list(ids))
+
+
+def main_surgery(*, organisation: Organisation, but: int = 0) -> Location | None:
+    """Return the practice's main surgery, unless it is the place ``but``."""
+    main = Location.objects.filter(organisation=organisation, is_main=True)
+    return main.exclude(pk=but).first()
+
+
 def locations(*, organisation: Organisation) -> QuerySet[Location]:
     """The practice's places, closed ones included (LOC-004)."""
     return Location.objects.filter(organisation=organisation)

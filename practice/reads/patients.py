@@ -34,6 +34,14 @@ def patient_by_id(*, organisation: Organisation, patient_id: int) -> Patient | N
     return found
 
 
+def patient_with_nhs_number(
+    *, organisation: Organisation, nhs_number: str, but: int = 0
+) -> Patient | None:
+    """Return the practice's patient with this number, unless it is the patient ``but``."""
+    found = Patient.objects.filter(organisation=organisation, nhs_number=nhs_number)
+    return found.exclude(pk=but).first()
+
+
 def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
     """Patients who are registered today, alive and not flagged sensitive, verified or not."""
     today = clock.today(now)

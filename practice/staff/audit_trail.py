@@ -9,16 +9,17 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Q
 from django.http import FileResponse, HttpRequest, HttpResponse
 
 from practice import nhs_number
 from practice.exceptions import PatientNotFound
 from practice.models import AuditEvent, Patient
+from practice.reads.audit_trail import event_with_id, older_than, patients_named
 from practice.services.audit import exporting
 from practice.services.audit.exporting import Search
+from practice.site.addresses import number
 from practice.site.widgets import date_input
-from practice.staff.base import StaffPage
+from practice.staff.base import StaffPage, found_or_404
 
 USUAL = timedelta(days=27)
 PAGE = 50
@@ -108,15 +109,13 @@ class AuditTrail(StaffPage):
         """Return a page of events, the newest first, and whether there are more; audited."""
         found = search.events(self.practice, patient).order_by("-recorded_at", "-pk")
         if older.isascii() and older.isdecimal():
-            last = self.own(AuditEvent.objects, pk=int(older))
-            before = Q(recorded_at__lt=last.recorded_at) | Q(pk__lt=last.pk)
-            found = found.filter(before, recorded_at__lte=last.recorded_at)
+            last = event_with_id(organisation=self.practice, event_id=number(older))
+            found = older_than(found, found_or_404(last))
         events = list(found[: PAGE + 1])
         shown = events[:PAGE]
-        ids = {event.patient_id for event in shown if event.patient_id}
-        patients = Patient.objects.filter(organisation=self.practice).in_bulk(ids)
+        patients = patients_named(organisation=self.practice, events=shown)
         for event in shown:
-            event.about = patients.get(event.patient_id)  # type: ignore[attr-defined, call-overload]
+            event.about = patients.get(event.patient_id)  # type: ignore[attr-defined, arg-type]
             event.short = event.event.rsplit(":fhir:", 1)[-1]  # type: ignore[attr-defined]
         search.record(
             organisation=self.practice,

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from practice.site.addresses import number
 from practice.site.plan_words import block_minutes
-from practice.staff.clinic_list import number
 from practice.staff.template_forms import BLOCK_FIELDS, FIRST_BLOCK, MOST_BLOCKS
 
 

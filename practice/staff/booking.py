@@ -21,11 +21,11 @@ from practice.reads.patient_search import warnings
 from practice.reads.patients import patient_by_id
 from practice.reads.slots import chosen_slots
 from practice.services.appointments import booking
+from practice.site.addresses import number
 from practice.site.people import own_practice_of
 from practice.site.shown import record_shown
 from practice.staff import searches
 from practice.staff.base import RecordPage, StaffPage, found_or_404
-from practice.staff.clinic_list import number
 
 TAKEN = "Somebody else has just taken this time. Nothing was booked: choose another."
 NO_TIME = "Tick a time first. Nothing was booked."

@@ -6,11 +6,11 @@ right on both sides of a clock change.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import icalendar
-from django.db.models import Exists, OuterRef
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.urls import reverse
 from django.utils import timezone
@@ -24,18 +24,19 @@ from practice.models import (
     CalendarFeed,
     Patient,
     Practitioner,
-    PractitionerRole,
     Schedule,
+)
+from practice.reads.calendar_feeds import (
+    appointments_in_feed,
+    live_feeds,
+    people_who_may_have_a_feed,
+    sessions_in_feed,
 )
 from practice.services import calendar_feeds
 from practice.services.audit.recording import Actor, record_done
+from practice.site.addresses import number
 from practice.site.people import person
 from practice.staff.base import StaffPage
-from practice.staff.clinic_list import number
-
-BEHIND, AHEAD = timedelta(days=28), timedelta(days=366)
-GONE = (Appointment.Status.CANCELLED, Appointment.Status.ENTERED_IN_ERROR)
-
 
 # ---------------------------------------------------------------- what a calendar program reads
 
@@ -48,7 +49,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
     if found is None:
         return HttpResponseNotFound("There is no such calendar.\n", content_type="text/plain")
     now = timezone.now()
-    appointments = list(appointments_of(found, now))
+    appointments = list(appointments_in_feed(found, now=now))
     record_done(
         "calendar_feed.read",
         found,
@@ -63,31 +64,8 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         now=now,
         detail={"patients": sorted({each.patient_id for each in appointments})},
     )
-    body = written(found, sessions_of(found, now), appointments)
+    body = written(found, sessions_in_feed(found, now=now), appointments)
     return HttpResponse(body, content_type="text/calendar; charset=utf-8")
-
-
-def sessions_of(feed: CalendarFeed, now: datetime) -> Any:
-    """The holder's sessions that take place, from four weeks ago to a year ahead."""
-    return Schedule.objects.filter(
-        organisation=feed.organisation,
-        session_holder=feed.practitioner,
-        withdrawn=False,
-        start__range=(now - BEHIND, now + AHEAD),
-    ).select_related("location")
-
-
-def appointments_of(feed: CalendarFeed, now: datetime) -> Any:
-    """Everybody who is booked with the holder in that time, orphaned ones included."""
-    return (
-        Appointment.objects.filter(
-            organisation=feed.organisation,
-            schedule__session_holder=feed.practitioner,
-            start__range=(now - BEHIND, now + AHEAD),
-        )
-        .exclude(status__in=GONE)
-        .select_related("patient", "location")
-    )
 
 
 def written(feed: CalendarFeed, sessions: Any, appointments: list[Appointment]) -> bytes:
@@ -212,16 +190,11 @@ class Calendars(StaffPage):
         path = reverse("calendar_feed", args=[secret])
         return self.get(self.request, shown=feed, address=self.request.build_absolute_uri(path))
 
-    def feeds(self) -> Any:
-        live = CalendarFeed.objects.filter(organisation=self.practice, revoked_at__isnull=True)
-        return live.select_related("organisation", "practitioner")
+    def feeds(self) -> QuerySet[CalendarFeed]:
+        return live_feeds(organisation=self.practice)
 
-    def holders(self) -> Any:
-        """Everybody who works here."""
-        working = PractitionerRole.objects.filter(
-            organisation=self.practice, practitioner=OuterRef("pk"), active=True
-        )
-        return Practitioner.objects.filter(Exists(working), active=True)
+    def holders(self) -> QuerySet[Practitioner]:
+        return people_who_may_have_a_feed(organisation=self.practice)
 
     def may_change(self, holder: int) -> bool:
         if self.request.user.has_perm("practice.change_practitioner"):

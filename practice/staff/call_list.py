@@ -7,8 +7,9 @@ from django.urls import reverse
 from practice.exceptions import PracticeError
 from practice.models import Appointment
 from practice.reads import call_list, worklist
+from practice.reads.appointments import appointment_by_id
 from practice.services.closures import follow_up
-from practice.staff.base import StaffPage
+from practice.staff.base import StaffPage, found_or_404
 
 
 class CallPage(StaffPage):
@@ -31,7 +32,7 @@ class Contacted(StaffPage):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         back = self.back(reverse("admin:worklist"))
-        self.own(Appointment.objects, pk=pk)
+        found_or_404(appointment_by_id(organisation=self.practice, appointment_id=pk))
         reached = request.POST.get("reached") == "yes"
         try:
             follow_up.record_contact(

@@ -21,11 +21,11 @@ from practice.services.closures import closing, follow_up, reopening
 from practice.services.closures.changing import change_closure, check_kind
 from practice.services.closures.follow_up import Decision
 from practice.services.generation.plans import Plan
+from practice.site.addresses import number
 from practice.site.plan_words import closure_in_words, run_in_words
 from practice.site.widgets import date_input, time_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.call_list import CallPage
-from practice.staff.clinic_list import number
 
 CHANGED = (
     "The diary has changed since you looked. Nothing was closed: this is what would happen now."

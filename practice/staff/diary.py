@@ -28,9 +28,9 @@ from practice.reads.diary_columns import (
 )
 from practice.reads.directory import practitioners
 from practice.reads.sessions import sessions
+from practice.site.addresses import number, read_date
 from practice.site.shown import record_shown
 from practice.staff.base import StaffPage, found_or_404
-from practice.staff.clinic_list import number, read_date
 from practice.staff.diary_layout import Scale, Strip, axis_of, day_words, strip, wall_time
 
 LEGEND = [(key, words) for key, words in STATES.items() if key not in HIDDEN]

@@ -15,11 +15,11 @@ from practice.reads.sessions import sessions_for_extra_slots
 from practice.services import slots
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
 from practice.services.slots import moment_in_session
+from practice.site.addresses import number
 from practice.site.fields import record_choice
 from practice.site.people import own_practice_of
 from practice.site.widgets import time_input
 from practice.staff.base import StaffPage
-from practice.staff.clinic_list import number
 
 
 class ExtraSlotForm(forms.Form):

@@ -23,11 +23,11 @@ from practice.reads.templates import templates
 from practice.services.audit.recording import record_done
 from practice.services.generation import runs
 from practice.services.generation.plans import Plan
+from practice.site.addresses import number
 from practice.site.people import own_practice_of
 from practice.site.plan_words import run_in_words, skipped_in_words
 from practice.site.widgets import date_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
-from practice.staff.clinic_list import number
 from practice.staff.plan_rows import (
     VERBS,
     Row,

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import get_user_model, logout
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,6 +21,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from practice.models import AuditEvent
+from practice.reads.accounts import user_named
 from practice.services import second_factor
 from practice.services.audit.recording import Actor, record_done_to_user
 from practice.site.people import actor_of
@@ -61,7 +62,7 @@ def signed_in(request: HttpRequest) -> None:
 def not_signed_in(request: HttpRequest) -> None:
     """Audit a wrong password. A name that nobody has is not kept: it may be a mistyped password."""
     typed = request.POST.get("username", "")[:150]
-    user = get_user_model().objects.filter(username=typed).first()
+    user = user_named(typed)
     locked = bool(getattr(request, "axes_locked_out", False))
     actor = Actor(
         door=AuditEvent.Door.STAFF,

@@ -16,11 +16,11 @@ from practice.exceptions import PracticeError
 from practice.models import Organisation, SessionTemplate
 from practice.reads import templates
 from practice.services.templates import end_template, remove_template, save_template
+from practice.site.addresses import number
 from practice.site.people import own_practice_of
 from practice.site.widgets import date_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.block_edits import BlockEdits
-from practice.staff.clinic_list import number
 from practice.staff.template_forms import BLOCK_FIELDS, FIRST_BLOCK, template_forms
 from practice.staff.template_preview import TemplatePreview
 

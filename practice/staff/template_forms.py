@@ -16,11 +16,11 @@ from practice.models import (
     TemplateBlock,
 )
 from practice.reads import templates
+from practice.site.addresses import number
 from practice.site.fields import OFFER_LIMITS, WeekdaysField
 from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes
 from practice.site.widgets import date_input, time_input
-from practice.staff.clinic_list import number
 
 MOST_BLOCKS = 60
 BLOCK_FIELDS = (

@@ -1,0 +1,26 @@
+"""The trail of who saw and did what, a page at a time."""
+
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
+
+from practice.models import AuditEvent, Organisation, Patient
+
+
+def event_with_id(*, organisation: Organisation, event_id: int) -> AuditEvent | None:
+    """Return an event of the practice's trail."""
+    return AuditEvent.objects.filter(organisation=organisation, pk=event_id).first()
+
+
+def older_than(events: QuerySet[AuditEvent], last: AuditEvent) -> QuerySet[AuditEvent]:
+    """Narrow events, the newest first, to those that stand below ``last``."""
+    below = Q(recorded_at__lt=last.recorded_at) | Q(pk__lt=last.pk)
+    return events.filter(below, recorded_at__lte=last.recorded_at)
+
+
+def patients_named(
+    *, organisation: Organisation, events: Iterable[AuditEvent]
+) -> dict[int, Patient]:
+    """Return the practice's patients whom these events are about, by id; one query."""
+    ids = {event.patient_id for event in events if event.patient_id}
+    return Patient.objects.filter(organisation=organisation).in_bulk(ids)

@@ -1,0 +1,38 @@
+"""Who is expected: the sessions of a day, and everybody who is booked in them."""
+
+from collections.abc import Collection
+from datetime import date
+
+from practice.models import Appointment, Organisation, Schedule
+from practice.reads.call_list import telephones
+
+
+def sessions_on(*, organisation: Organisation, day: date) -> list[Schedule]:
+    """Return the practice's sessions of a London date, withdrawn ones too, by time; one query."""
+    here = Schedule.objects.filter(organisation=organisation, date=day)
+    return list(here.select_related("session_holder", "location").order_by("start", "pk"))
+
+
+def session_with_id(*, organisation: Organisation, schedule_id: int) -> list[Schedule]:
+    """Return one session of the practice, alone in a list; an empty list where there is none."""
+    here = Schedule.objects.filter(organisation=organisation, pk=schedule_id)
+    return list(here.select_related("session_holder", "location"))
+
+
+def people_expected(
+    *, organisation: Organisation, sessions: Collection[Schedule]
+) -> list[Appointment]:
+    """Return who comes to these sessions, by time; two queries, however many they are.
+
+    Each has the patient's number to ring as ``telephone``; cancelled appointments are left out.
+    """
+    found = list(
+        Appointment.objects.live()
+        .filter(organisation=organisation, schedule__in=sessions)
+        .select_related("patient")
+        .order_by("start", "pk")
+    )
+    numbers = telephones(appointment.patient_id for appointment in found)
+    for appointment in found:
+        appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
+    return found
