@@ -12,7 +12,9 @@ from tests.practice.staff.diary_world import appointment_address as address
 from workbench.factories import make_actor, make_appointment, make_schedule, make_slot
 
 
-@pytest.mark.req("STAFF-042", "STAFF-043", "STAFF-044", "STAFF-045")
+@pytest.mark.req(
+    "STAFF-042", "STAFF-043", "STAFF-044", "STAFF-045", "AUD-032", "AUD-033", "BOOK-038"
+)
 def test_the_details_say_who_booked_from_where_and_what_was_changed(practice, client, receptionist):
     slot = make_slot(make_schedule(date=THURSDAY))
     before = MORNING - timedelta(days=1)
