@@ -130,17 +130,17 @@ def _rows(kind: str, rows: QuerySet[Any], path: str = "organisation_id") -> Iter
 
 # ---------------------------------------------------------------- slots and their appointments
 
-HELD = AppointmentSlot.objects.held()
+SLOTS_HELD = AppointmentSlot.objects.held()
 
 
 def busy_without_appointment(scope: Scope) -> Iterator[Found]:
     busy = scope.of(Slot.objects.all()).filter(status=Slot.Status.BUSY)
-    return _rows("Slot", busy.filter(~Exists(HELD.filter(slot=OuterRef("pk")))))
+    return _rows("Slot", busy.filter(~Exists(SLOTS_HELD.filter(slot=OuterRef("pk")))))
 
 
 def held_but_not_busy(scope: Scope) -> Iterator[Found]:
     other = scope.of(Slot.objects.all()).exclude(status=Slot.Status.BUSY)
-    return _rows("Slot", other.filter(Exists(HELD.filter(slot=OuterRef("pk")))))
+    return _rows("Slot", other.filter(Exists(SLOTS_HELD.filter(slot=OuterRef("pk")))))
 
 
 def held_twice(scope: Scope) -> Iterator[Found]:
@@ -152,12 +152,12 @@ def held_twice(scope: Scope) -> Iterator[Found]:
 
 def live_without_slots(scope: Scope) -> Iterator[Found]:
     live = scope.of(Appointment.objects.live())
-    return _rows("Appointment", live.filter(~Exists(HELD.filter(appointment=OuterRef("pk")))))
+    return _rows("Appointment", live.filter(~Exists(SLOTS_HELD.filter(appointment=OuterRef("pk")))))
 
 
 def cancelled_with_slots(scope: Scope) -> Iterator[Found]:
     gone = scope.of(Appointment.objects.gone())
-    return _rows("Appointment", gone.filter(Exists(HELD.filter(appointment=OuterRef("pk")))))
+    return _rows("Appointment", gone.filter(Exists(SLOTS_HELD.filter(appointment=OuterRef("pk")))))
 
 
 def slots_of_another_session(scope: Scope) -> Iterator[Found]:
@@ -190,7 +190,7 @@ def times_not_those_of_its_slots(scope: Scope) -> Iterator[Found]:
 
 
 def booked_though_withdrawn(scope: Scope) -> Iterator[Found]:
-    held = Exists(HELD.filter(slot=OuterRef("pk")))
+    held = Exists(SLOTS_HELD.filter(slot=OuterRef("pk")))
     booked = scope.of(Slot.objects.all()).filter(
         Q(status=Slot.Status.BUSY) | Q(held), withdrawn=True
     )

@@ -88,13 +88,6 @@ class StaffPage(AccessMixin, View):
             self.request, template or self.template, {**around, **context}, status=status
         )
 
-    def own(self, queryset: Any, **conditions: Any) -> Any:
-        """Return the one record of this practice that fulfils the conditions, or answer 404."""
-        found = queryset.filter(organisation=self.practice, **conditions).first()
-        if found is None:
-            raise Http404("There is no such record at this practice.")
-        return found
-
     def record_shown(self, event: str, patients: Iterable[int | None], **detail: Any) -> None:
         """Audit which patients the page names: one event, such as "clinic_list.viewed"."""
         record_shown(

@@ -36,7 +36,7 @@ from practice.services import calendar_feeds
 from practice.services.audit.recording import Actor, record_done
 from practice.site.addresses import number
 from practice.site.people import person
-from practice.staff.base import StaffPage
+from practice.staff.base import StaffPage, found_or_404
 
 # ---------------------------------------------------------------- what a calendar program reads
 
@@ -174,12 +174,12 @@ class Calendars(StaffPage):
         return self.with_address(made, made.secret)
 
     def show(self, holder: int) -> HttpResponse:
-        found = self.own(self.feeds(), practitioner=holder)
+        found = found_or_404(self.feeds().filter(practitioner=holder).first())
         secret = calendar_feeds.show_feed(feed=found, actor=self.actor, now=self.now)
         return self.with_address(found, secret)
 
     def revoke(self, holder: int) -> HttpResponse:
-        found = self.own(self.feeds(), practitioner=holder)
+        found = found_or_404(self.feeds().filter(practitioner=holder).first())
         calendar_feeds.revoke_feed(feed=found, actor=self.actor, now=self.now)
         return self.done(
             f"The address of {found.practitioner}'s calendar leads nowhere from now on.",

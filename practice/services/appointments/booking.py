@@ -185,7 +185,7 @@ def _take(
     )
     APPOINTMENTS.one(appointment)
     try:
-        LINKS.all(AppointmentSlot(appointment=appointment, slot=slot) for slot in slots)
+        APPOINTMENT_SLOTS.all(AppointmentSlot(appointment=appointment, slot=slot) for slot in slots)
     except IntegrityError as error:
         raise SlotNotFree from error
     slot_ids = [slot.pk for slot in slots]
@@ -194,7 +194,7 @@ def _take(
     return appointment
 
 
-APPOINTMENTS, LINKS = PreparedInsert(Appointment), PreparedInsert(AppointmentSlot)
+APPOINTMENTS, APPOINTMENT_SLOTS = PreparedInsert(Appointment), PreparedInsert(AppointmentSlot)
 MARK_BUSY = PreparedUpdate(
     lambda: Slot.objects.filter(pk__among=Numbers("ids")),
     status=Slot.Status.BUSY,

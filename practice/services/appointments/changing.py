@@ -22,14 +22,14 @@ from practice.services.appointments.booking import check_texts
 from practice.services.appointments.provenance import provenance, record_in_trail
 from practice.services.audit.recording import Actor
 
-WHICH: dict[str, Any] = {name: Number(name) for name in ("organisation", "appointment")}
+ASKED_FOR: dict[str, Any] = {name: Number(name) for name in ("organisation", "appointment")}
 # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
 SLOTS_TO_LOCK = Prepared(
     lambda: (
         Slot.objects.filter(
-            organisation=WHICH["organisation"],
+            organisation=ASKED_FOR["organisation"],
             pk__in=AppointmentSlot.objects.held()
-            .filter(appointment=WHICH["appointment"])
+            .filter(appointment=ASKED_FOR["appointment"])
             .values("slot"),
         )
         .select_for_update(no_key=True)
@@ -39,7 +39,9 @@ SLOTS_TO_LOCK = Prepared(
 )
 APPOINTMENT_TO_LOCK = Prepared(
     lambda: (
-        Appointment.objects.filter(organisation=WHICH["organisation"], pk=WHICH["appointment"])
+        Appointment.objects.filter(
+            organisation=ASKED_FOR["organisation"], pk=ASKED_FOR["appointment"]
+        )
         .select_related("patient", "schedule")
         .select_for_update(of=("self",), no_key=True)
     )
