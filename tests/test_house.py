@@ -15,7 +15,6 @@ from django.urls import Resolver404, URLResolver, resolve, reverse
 from fhirapi import errors, ssp, urls
 from fhirapi.views import GPConnectView
 from practice import exceptions
-from tests import still
 from workbench.paths import ROOT
 
 PRODUCT = ("config", "demo", "fhirapi", "practice")
@@ -107,11 +106,6 @@ def mentions(name, *attributes):
     }
 
 
-def not_as_listed(rule, found):
-    """What breaks a rule and is not in ``tests/still.py``, or is there and breaks it no more."""
-    return set(found) ^ still.STILL.get(rule, set())
-
-
 # ---------------------------------------------------------------- which way the doors open
 
 # Whoever stands in a row may import what stands in the rows below it, and nothing of its own row.
@@ -149,7 +143,7 @@ def upwards(name, imported):
 
 
 def test_doors_open_downwards_only():
-    assert not_as_listed("doors", through(SOURCES, upwards)) == set()
+    assert through(SOURCES, upwards) == set()
 
 
 # Constants and formats that every room of fhirapi speaks in.
@@ -188,14 +182,14 @@ def test_doors_open_one_way(who, closed):
         lambda _, imported: within(imported, *closed) and not within(imported, VOCABULARY),
     )
 
-    assert not_as_listed("doors", found) == set()
+    assert found == set()
 
 
 def test_what_is_no_view_knows_no_view():
     others = [name for name in SOURCES if within(name, "fhirapi") and not within(name, *VIEWS)]
     found = through(others, lambda _, imported: within(imported, *VIEWS))
 
-    assert not_as_listed("doors", found) == set()
+    assert found == set()
 
 
 # ---------------------------------------------------------------- one question, one answer
@@ -226,7 +220,7 @@ def test_questions_stand_in_reads():
     shortcuts = ("django.shortcuts.get_object_or_404", "django.shortcuts.get_list_or_404")
     short = through(views, lambda _, imported: within(imported, *shortcuts))
 
-    assert not_as_listed("questions", asked - own | short) == set()
+    assert (asked - own) | short == set()
     assert {mention.partition(":")[0] for mention in own} == set(OWN_LISTS)
 
 
@@ -239,7 +233,7 @@ def test_no_view_has_a_transaction():
     holders = ("django.db.transaction", "practice.db.transactions")
     held = through(PAGES, lambda _, imported: within(imported, *holders))
 
-    assert not_as_listed("transactions", held - allowed) == set()
+    assert held - allowed == set()
 
 
 def test_statements_made_once_stand_where_questions_and_writes_are():
@@ -247,7 +241,7 @@ def test_statements_made_once_stand_where_questions_and_writes_are():
     others = [name for name in SOURCES if not within(name, *rooms)]
     found = through(others, lambda _, imported: within(imported, "practice.db.prepared"))
 
-    assert not_as_listed("prepared", found) == set()
+    assert found == set()
 
 
 DIARY = ("slot", "schedule", "appointment", "sessiontemplate", "closure", "generationrun")
@@ -264,7 +258,7 @@ def test_records_of_the_diary_are_changed_on_the_page_of_their_job():
         if not within(view.__module__, "practice.staff"):
             elsewhere.add(f"{model} {word}: {view.__module__}")
 
-    assert not_as_listed("pages of jobs", elsewhere) == set()
+    assert elsewhere == set()
 
 
 def test_rows_that_travel_are_read_by_name():
@@ -310,7 +304,7 @@ def test_a_long_module_holds_one_subject():
         if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_MODULE
     }
 
-    assert not_as_listed("long modules", long - set(LONG_MODULES)) == set()
+    assert long - set(LONG_MODULES) == set()
     assert set(LONG_MODULES) <= long
 
 
@@ -322,7 +316,7 @@ def test_a_long_function_does_one_thing():
         if node.end_lineno - node.lineno + 1 > LONGEST_FUNCTION
     }
 
-    assert not_as_listed("long functions", long - set(LONG_FUNCTIONS)) == set()
+    assert long - set(LONG_FUNCTIONS) == set()
     assert set(LONG_FUNCTIONS) <= long
 
 
@@ -352,7 +346,7 @@ def test_every_module_with_rules_has_a_test_file_of_its_name():
             if not file.exists() or "def test_" not in file.read_text(encoding="utf-8"):
                 without.add(name)
 
-    assert not_as_listed("test files", without - set(TESTED_ELSEWHERE)) == set()
+    assert without - set(TESTED_ELSEWHERE) == set()
     assert all((ROOT / file).exists() for file in TESTED_ELSEWHERE.values())
 
 

@@ -355,7 +355,7 @@ def site_addresses(resolver: Any = None, before: str = "/") -> Iterator[tuple[st
 @pytest.mark.parametrize("verb", ["get", "post"])
 def test_every_address_of_the_site_with_every_id_of_the_neighbour(world, browser, verb):
     addresses = list(dict(site_addresses()).items())
-    assert len(addresses) > 60
+    assert len(addresses) > 50
 
     for route, names in addresses:
 
@@ -494,7 +494,7 @@ def test_forms_offer_and_accept_nothing_of_the_neighbour(world, browser):
                 assert not field.queryset.filter(pk=theirs).exists(), (address, name)
             answer = browser.post(address, {**data, name: theirs})
             TRIED["relations of forms"] += 1
-            assert answer.status_code in {200, 302, 403, 422}, (address, name)
+            assert answer.status_code in {200, 302, 403, 404, 422}, (address, name)
     refers_to_nothing_of_theirs(world)
 
 

@@ -5,8 +5,9 @@ there is no connection most requests are answered with 503 at once, without aski
 
 What begins such an outage: a query that got no connection (``note_failure``). What ends it: every
 PAUSE_SECONDS one request is let through to try; as soon as one of them has its first query answered
-(the end of ``database_within_reach``), all requests are let through again. Nothing need be
-restarted. Each process finds this out by itself.
+(the end of ``database_within_reach``; for a page of staff, ``fail_fast_middleware`` of
+practice.staff.error_pages), all requests are let through again. Nothing need be restarted. Each
+process finds this out by itself.
 """
 
 import threading

@@ -186,6 +186,12 @@ def effective_limit(name: str, slot: Slot, organisation: Organisation) -> int | 
     return None
 
 
+def embargo_ends(slot: Slot, organisation: Organisation) -> datetime | None:
+    """Return the instant from which a slot is no longer under embargo; None: it has no embargo."""
+    minutes = effective_limit("embargo_minutes", slot, organisation)
+    return None if minutes is None else slot.start - timedelta(minutes=minutes)
+
+
 def effective_profile(slot: Slot) -> AccessProfile | None:
     """Return the access profile that counts: the slot's own, or else its session's (AVAIL-010)."""
     return slot.access_profile or slot.schedule.access_profile

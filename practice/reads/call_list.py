@@ -6,8 +6,21 @@ from django.db.models import QuerySet
 
 from practice.models import (
     Appointment,
+    AppointmentQuerySet,
+    Closure,
+    Organisation,
     PatientTelecom,
 )
+
+
+def on_call_list(closure: Closure) -> QuerySet[Appointment]:
+    """Return the appointments that a closure orphaned, or that took the place of one."""
+    return Appointment.objects.filter(organisation=closure.organisation_id, affected_by=closure)
+
+
+def people_waiting(organisation: Organisation) -> AppointmentQuerySet:
+    """Return the appointments of the practice that wait for a person."""
+    return Appointment.objects.filter(organisation=organisation).on_worklist()
 
 
 def telephones(patient_ids: Iterable[int]) -> dict[int, str]:

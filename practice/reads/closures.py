@@ -25,11 +25,6 @@ def closures_between(first: date, last: date, *, organisation: Organisation) -> 
     return closures(organisation=organisation).filter(start_date__lte=last, end_date__gte=first)
 
 
-def on_call_list(closure: Closure) -> QuerySet[Appointment]:
-    """Return the appointments that a closure orphaned, or that took the place of one."""
-    return Appointment.objects.filter(organisation=closure.organisation_id, affected_by=closure)
-
-
 def appointments_named(ids: Iterable[int], *, organisation: Organisation) -> QuerySet[Appointment]:
     """Return the practice's appointments that a plan names, by time, each with whose and where."""
     return (

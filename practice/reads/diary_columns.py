@@ -20,7 +20,7 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.reads.bookability import effective_limit
+from practice.reads.bookability import embargo_ends
 
 # How each state is called, and the class that colours it.
 STATES = {
@@ -259,11 +259,9 @@ def slot_state(
         return "withdrawn", None
     if slot.status != Slot.Status.FREE:
         return "blocked", None
-    embargo = effective_limit("embargo_minutes", slot, organisation)
-    if slot.gp_connect_bookable and embargo is not None:
-        until = slot.start - timedelta(minutes=embargo)
-        if now < until:
-            return "embargoed", until
+    until = embargo_ends(slot, organisation)
+    if slot.gp_connect_bookable and until is not None and now < until:
+        return "embargoed", until
     return "free", None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from practice import clock
-from practice.models import Appointment, AppointmentQuerySet, Organisation, Schedule
+from practice.models import Appointment, Organisation, Schedule
 from practice.reads import bookability, monitoring, never_offered
 
 FEW_DAYS = 28
@@ -20,11 +20,6 @@ def days_left(organisation: Organisation, *, now: datetime) -> int:
     return max(
         (e.days_left for e in monitoring.diary_ends(now=now, organisation=organisation)), default=0
     )
-
-
-def people_waiting(organisation: Organisation) -> AppointmentQuerySet:
-    """Return the appointments of the practice that wait for a person."""
-    return Appointment.objects.filter(organisation=organisation).on_worklist()
 
 
 @dataclass(frozen=True)

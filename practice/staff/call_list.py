@@ -56,7 +56,7 @@ class Worklist(CallPage):
     title = "Worklist"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        people = self.people(worklist.people_waiting(self.practice))
+        people = self.people(call_list.people_waiting(self.practice))
         return self.render(
             orphaned=[a for a in people if a.orphaned],
             to_be_told=[a for a in people if a.to_be_told and not a.orphaned],

@@ -15,8 +15,7 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import PlanChanged, PracticeError
 from practice.models import Appointment, Closure
-from practice.reads import closures, templates
-from practice.reads.call_list import telephones
+from practice.reads import call_list, closures, templates
 from practice.services.closures import closing, follow_up, reopening
 from practice.services.closures.changing import change_closure, check_kind
 from practice.services.closures.follow_up import Decision
@@ -186,7 +185,7 @@ class Close(StaffPage):
     def affected(self, plan: Plan) -> list[Appointment]:
         """Who would be left without their session, by time, each with a telephone number."""
         found = list(closures.appointments_named(orphaned_by(plan), organisation=self.practice))
-        numbers = telephones(appointment.patient_id for appointment in found)
+        numbers = call_list.telephones(appointment.patient_id for appointment in found)
         for appointment in found:
             appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
         return found
@@ -252,7 +251,7 @@ class ClosurePage(RecordPage, CallPage):
 
     def show(self, closure: Closure, form: NameForm, status: int = 200) -> HttpResponse:
         may_call = self.may("change_appointment")
-        people = self.people(closures.on_call_list(closure)) if may_call else []
+        people = self.people(call_list.on_call_list(closure)) if may_call else []
         return self.render(
             status=status,
             title=str(closure),

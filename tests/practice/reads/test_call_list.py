@@ -5,8 +5,14 @@ from datetime import timedelta
 import pytest
 
 from practice.models import Appointment
-from practice.reads import call_list, worklist
-from workbench.factories import make_appointment, make_organisation, make_patient, make_slots
+from practice.reads import call_list
+from workbench.factories import (
+    make_appointment,
+    make_closure,
+    make_organisation,
+    make_patient,
+    make_slots,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +50,7 @@ def test_who_is_still_to_be_told_comes_first_and_of_those_who_has_no_telephone(p
     Appointment.objects.update(to_be_told=True, orphaned=True)
     Appointment.objects.filter(pk=told.pk).update(to_be_told=False)
 
-    found = call_list.in_order_to_ring(worklist.people_waiting(practice.organisation))
+    found = call_list.in_order_to_ring(call_list.people_waiting(practice.organisation))
 
     assert found == [unreachable, first, last, told]
     assert [each.telephone for each in found] == ["", "2", "3", "1"]
@@ -54,7 +60,7 @@ def test_nobody_of_another_practice_is_on_the_list(practice):
     make_appointment(make_slots(1, organisation=make_organisation()))
     Appointment.objects.update(to_be_told=True)
 
-    assert call_list.in_order_to_ring(worklist.people_waiting(practice.organisation)) == []
+    assert call_list.in_order_to_ring(call_list.people_waiting(practice.organisation)) == []
 
 
 def test_a_list_costs_the_same_however_long_it_is(practice, django_assert_num_queries):
@@ -63,7 +69,15 @@ def test_a_list_costs_the_same_however_long_it_is(practice, django_assert_num_qu
     Appointment.objects.update(orphaned=True)
 
     with django_assert_num_queries(3):
-        found = call_list.in_order_to_ring(worklist.people_waiting(practice.organisation))
+        found = call_list.in_order_to_ring(call_list.people_waiting(practice.organisation))
 
     assert len(found) == 5
     assert found[0].start + timedelta(minutes=10) == found[1].start
+
+
+def test_a_call_list_holds_whom_the_closure_met(practice):
+    closure, met = make_closure(), make_appointment()
+    Appointment.objects.filter(pk=met.pk).update(affected_by=closure)
+
+    assert list(call_list.on_call_list(closure)) == [met]
+    assert not call_list.on_call_list(make_closure()).exists()

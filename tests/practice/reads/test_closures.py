@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from practice.models import Appointment
 from practice.reads import closures
 from workbench.factories import make_appointment, make_closure, make_organisation, tomorrow
 
@@ -27,14 +26,6 @@ def test_closures_that_only_touch_a_stretch_are_in_it(practice):
     )
 
     assert list(found) == [touching]
-
-
-def test_a_call_list_holds_whom_the_closure_met(practice):
-    closure, met = make_closure(), make_appointment()
-    Appointment.objects.filter(pk=met.pk).update(affected_by=closure)
-
-    assert list(closures.on_call_list(closure)) == [met]
-    assert not closures.on_call_list(make_closure()).exists()
 
 
 def test_appointments_are_named_at_their_own_practice_only(practice):
