@@ -45,7 +45,10 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
             {"date": day, "view": "week", "holder": session.session_holder_id},
         ),
         "clinic list": ("clinic_list", {"date": day, "schedule": session.pk}),
-        "booking, find a time": ("book", {"patient": patient.pk, "step": "slots"}),
+        "booking, find a time": (
+            "practice_appointment_add",
+            {"patient": patient.pk, "step": "slots"},
+        ),
         "visibility, a day": ("visibility", {"first": day, "last": day}),
         "visibility, a week": ("visibility", week),
         "utilisation, four weeks": (
@@ -53,7 +56,7 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
             {"first": day - timedelta(days=28), "last": day},
         ),
         "worklist": ("worklist", {}),
-        "access": ("access", {}),
+        "access": ("practice_accessprofile_changelist", {}),
         "list of appointments": ("practice_appointment_changelist", {}),
         "list of slots": ("practice_slot_changelist", {}),
         "list of sessions": ("practice_schedule_changelist", {}),

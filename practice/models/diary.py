@@ -12,6 +12,14 @@ from practice.models.common import OfferLimits, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
 from practice.models.templates import SessionTemplate
 
+# A slot with limits of its own, or with a type that may be nothing but blanks.
+SLOT_HAS_ITS_OWN = (
+    Q(booking_window_days__isnull=False)
+    | Q(embargo_minutes__isnull=False)
+    | Q(minimum_notice_minutes__isnull=False)
+    | Q(slot_type__startswith=" ")
+)
+
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     """What sessions are called when they are asked for."""
@@ -231,6 +239,12 @@ class Slot(Versioned, OfferLimits):
                 name="slot_on_offer",
             ),
             models.Index(fields=["organisation", "start"], name="slot_by_start"),
+            models.Index(
+                fields=["organisation", "start"],
+                condition=Q(status="free", gp_connect_bookable=True, withdrawn=False)
+                & SLOT_HAS_ITS_OWN,
+                name="slot_with_its_own",
+            ),
             models.Index(
                 fields=["access_profile"],
                 condition=Q(access_profile__isnull=False),

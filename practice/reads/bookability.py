@@ -107,8 +107,7 @@ class Asked(NamedTuple):
 WHENEVER = Asked(ANYBODY, datetime(1970, 1, 1, tzinfo=UTC), Usage())
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A slot in question, with what counts for it: its profile, and its limits in days, minutes."""
 
     slot: Slot
@@ -179,11 +178,10 @@ LIMITS = ("booking_window_days", "embargo_minutes", "minimum_notice_minutes")
 
 def effective_limit(name: str, slot: Slot, organisation: Organisation) -> int | None:
     """Return the nearest setting of one of LIMITS: the slot's, its session's, the practice's."""
-    for level in (slot, slot.schedule, organisation):
-        value: int | None = getattr(level, name)
-        if value is not None:
-            return value
-    return None
+    value: int | None = getattr(slot, name)
+    if value is None:
+        value = getattr(slot.schedule, name)
+    return getattr(organisation, name) if value is None else value
 
 
 def embargo_ends(slot: Slot, organisation: Organisation) -> datetime | None:
@@ -245,8 +243,7 @@ def where_set(name: str) -> Callable[[Slot], Model]:
     return level
 
 
-def _national_roles() -> frozenset[str]:
-    return frozenset(terminology.value_set("practitioner_role").codes)
+ROLES = frozenset({"", *terminology.value_set("practitioner_role").codes})  # or none yet
 
 
 # ---------------------------------------------------------------- the table
@@ -290,8 +287,8 @@ RULES = (
         # API offers the slot all the same, as what other organisations see is not to shrink
         # because a list was renewed.
         Reason.FOREIGN_ROLE,
-        holds=lambda of: of.slot.schedule.practitioner_role not in {"", *_national_roles()},
-        clear=lambda values: Q(schedule__practitioner_role__in=["", *sorted(_national_roles())]),
+        holds=lambda of: of.slot.schedule.practitioner_role not in ROLES,
+        clear=lambda values: Q(schedule__practitioner_role__in=sorted(ROLES)),
         mended_at=the_session,
         until=Until.CHANGED,
         in_search=False,
@@ -483,6 +480,7 @@ RULES = (
 RULE_OF = {rule.reason: rule for rule in RULES}
 ON_BOOKING = [rule for rule in RULES if rule.on_booking]
 NEVER = [rule for rule in RULES if rule.until is Until.CHANGED]
+DOUBTS = [rule for rule in NEVER if not rule.in_search]
 SWITCHES = [rule for rule in RULES if rule.until is Until.SWITCHED]
 
 
@@ -526,6 +524,14 @@ def why_never_offered(slot: Slot, *, organisation: Organisation) -> list[Refusal
     return _speaking(NEVER, slot, organisation, WHENEVER)
 
 
+def doubts(slot: Slot, *, organisation: Organisation) -> list[Refusal]:
+    """Return what staff should know of a slot that a search offers: it can never be booked as is.
+
+    What a search asks itself is not asked again. As for ``why_never_offered``.
+    """
+    return _speaking(DOUBTS, slot, organisation, WHENEVER)
+
+
 def never_offered_in_words(slot: Slot, *, organisation: Organisation) -> str:
     """Return the same as one text, a sentence for each reason; empty: it can be offered."""
     found = why_never_offered(slot, organisation=organisation)
@@ -535,8 +541,8 @@ def never_offered_in_words(slot: Slot, *, organisation: Organisation) -> str:
 def _speaking(
     rules: Iterable[Rule], slot: Slot, organisation: Organisation, asked: Asked
 ) -> list[Refusal]:
-    limits = (effective_limit(name, slot, organisation) for name in LIMITS)
-    of = Candidate(slot, organisation, asked, effective_profile(slot), *limits)
+    window, embargo, notice = (effective_limit(name, slot, organisation) for name in LIMITS)
+    of = Candidate(slot, organisation, asked, effective_profile(slot), window, embargo, notice)
     return [Refusal(rule.reason, rule.detail(of)) for rule in rules if rule.holds(of)]
 
 

@@ -95,7 +95,7 @@ def explain(
         slot.organisation = organisation
         if slot.pk in order:
             offered.append(slot)
-            if doubts := bookability.why_never_offered(slot, organisation=organisation):
+            if doubts := bookability.doubts(slot, organisation=organisation):
                 doubtful.append(SlotReasons(slot, doubts))
             continue
         reasons = bookability.why_not_offered(
