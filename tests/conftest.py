@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -20,6 +21,10 @@ from tests.shared import GPCONNECT, MISSING
 from workbench import factories
 from workbench.consumer import Consumer
 from workbench.staff import make_roles
+
+# How long one example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("without a stopwatch", deadline=None)
+hypothesis.settings.load_profile("without a stopwatch")
 
 
 def pytest_report_header():
