@@ -76,12 +76,12 @@ def plan_history(record: Model, *, organisation: Organisation) -> list[Happening
 
 def _changes_of_plan(event: AuditEvent) -> Iterator[tuple[str, dict[str, object]]]:
     """Each column that an event changed, of the record itself and of the blocks within it."""
-    yield from event.detail.get("changes", {}).items()
+    yield from sorted(event.detail.get("changes", {}).items())
     for place, record in enumerate(event.detail.get("records", []), 1):
         for verb in ("added", "changed", "removed"):
             if what := record.get(verb):
                 gone = {name: {"from": value} for name, value in record.get("values", {}).items()}
-                for name, change in record.get("changes", gone).items():
+                for name, change in sorted(record.get("changes", gone).items()):
                     yield f"{what} {verb} ({place}), {name}", change
 
 
@@ -105,14 +105,17 @@ def _happening(event: AuditEvent, changes: dict[str, dict[str, Any]]) -> Happeni
 
 
 def _changes_of(event: AuditEvent, record_id: int) -> dict[str, dict[str, Any]]:
-    """Return each column that an event changed, from and to, in whichever form it was kept."""
+    """Return each column that an event changed, from and to, in whichever form it was kept.
+
+    By name: PostgreSQL does not keep the order in which a detail was written.
+    """
     detail = event.detail
     changes = detail.get("changes", {})
     if isinstance(changes, dict):  # a form: each column from and to
         if changes:
-            return changes
+            return dict(sorted(changes.items()))
         before, after = detail.get("from", {}), detail.get("to", {})
     else:  # many slots: each with its columns before and after
         mine: dict[str, Any] = next((each for each in changes if each.get("slot") == record_id), {})
         before, after = mine.get("from", {}), mine.get("to", {})
-    return {name: {"from": before.get(name), "to": after[name]} for name in after}
+    return {name: {"from": before.get(name), "to": after[name]} for name in sorted(after)}

@@ -62,7 +62,7 @@ def test_a_slot_tells_what_was_done_to_it_alone_and_among_many(practice):
     page = auditor.get(address(slot)).content.decode()
 
     said = words_of(page)
-    assert "Blocked Status: “free” became “busy-unavailable” Note: “Tutorial” Rita" in said
+    assert "Blocked Note: “Tutorial” Status: “free” became “busy-unavailable” Rita" in said
     assert "Unblocked" in said
     assert "Sami" in said
     assert "Nobody Here" not in said
