@@ -33,7 +33,7 @@ class ClinicList(StaffPage):
                 (session, [each for each in people if each.schedule_id == session.pk])
                 for session in listed
             ],
-            holders=sorted(holders.values(), key=str),
+            holders=sorted(holders.values(), key=lambda each: (each.family_name, each.given_names)),
             holder=holder,
             printed_at=clock.local(self.now),
         )

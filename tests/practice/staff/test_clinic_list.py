@@ -4,11 +4,12 @@ import pytest
 from django.contrib.auth.models import User
 
 from practice import nhs_number
-from practice.models import AuditEvent
+from practice.models import AuditEvent, Schedule
 from workbench.factories import (
     make_appointment,
     make_organisation,
     make_patient,
+    make_practitioner,
     make_schedule,
     make_slots,
 )
@@ -63,3 +64,17 @@ def test_the_list_makes_as_many_queries_for_thirty_patients_as_for_three(
         return len(made.captured_queries)
 
     assert queries(3) == queries(30)
+
+
+def test_holders_are_chosen_from_by_family_name_whatever_their_titles(
+    practice, client, receptionist
+):
+    zulu = make_practitioner(prefix="Dr", given_names="Amy", family_name="Zulu")
+    aaron = make_practitioner(prefix="Ms", given_names="Zoe", family_name="Aaron")
+    for holder in (zulu, aaron):
+        make_schedule(session_holder=holder)
+    day = Schedule.objects.first().date
+
+    page = client.get("/admin/clinic-list/", {"date": str(day)})
+
+    assert page.context["holders"] == [aaron, zulu]
