@@ -32,7 +32,7 @@ from practice.models import (
 )
 from practice.models.common import Versioned
 from practice.reads.directory import practices_by_id
-from practice.services.audit.changes import plain
+from practice.services.audit.changes import plain, stored_values
 from practice.services.audit.recording import patient_id_of, record_done
 from practice.site.people import actor_of, only_own, practice_of, sole_practice
 from practice.site.shown import record_shown
@@ -362,19 +362,14 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         self.audit(request, form.instance, "change" if change else "add", detail)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.audit(request, obj, "delete", {"removed": self.stored_values(obj)})
+        self.audit(request, obj, "delete", {"removed": stored_values(obj)})
         super().delete_model(request, obj)
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for obj in queryset:
-            self.audit(request, obj, "delete", {"removed": self.stored_values(obj)})
+            self.audit(request, obj, "delete", {"removed": stored_values(obj)})
         super().delete_queryset(request, queryset)
-
-    def stored_values(self, obj: Any) -> dict[str, Any]:
-        """Return the columns of a record as the audit trail keeps them."""
-        fields = self.opts.concrete_fields
-        return {f.name: plain(f.value_from_object(obj)) for f in fields if f.name != "id"}
 
     def audit(self, request: HttpRequest, obj: Any, verb: str, detail: dict[str, Any]) -> None:
         """Write the event into the trail of every practice that the record concerns."""

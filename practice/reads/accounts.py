@@ -1,6 +1,7 @@
 """Who may sign in, and where they work."""
 
 from django.contrib.auth.models import User
+from django.db.models import Model
 
 from practice.models import Organisation
 
@@ -10,6 +11,6 @@ def user_named(username: str) -> User | None:
     return User.objects.filter(username=username).first()
 
 
-def practices_of_user(user: User) -> list[Organisation]:
+def practices_of_user(user: Model) -> list[Organisation]:
     """Return every practice where somebody works."""
-    return list(Organisation.objects.filter(memberships__user=user).distinct())
+    return list(Organisation.objects.filter(memberships__user=user.pk).distinct())

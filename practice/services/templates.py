@@ -71,7 +71,7 @@ def end_template(
     Raises NotFound, DiaryRefused.
     """
     template = _locked(organisation, template_id)
-    before = _locked(organisation, template_id)
+    before = SessionTemplate(effective_to=template.effective_to)
     template.effective_to = last_date
     _check_dates(template)
     if changes := changes_between(before, template, ["effective_to"]):

@@ -108,7 +108,7 @@ class AppointmentPage(Detail):
     def find(self, pk: int) -> Appointment:
         return found_or_404(appointment_in_detail(organisation=self.practice, appointment_id=pk))
 
-    def record_view(self, record: Appointment) -> None:
+    def record_view(self, record: Appointment, facts: dict[str, Any]) -> None:
         record_done("appointment.viewed", record, actor=self.actor, now=self.now)
 
     def facts(self, record: Appointment) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from practice.reads.slots import chosen_slots
 from practice.services.appointments import booking
 from practice.site.addresses import number
 from practice.site.people import own_practice_of
-from practice.site.shown import record_shown
 from practice.staff import searches
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 
@@ -128,7 +127,7 @@ class Book(ChosenSlotsPage):
         asked = search.is_valid() and not search.is_empty
         patients = search.patients(self.practice) if asked else []
         if patients:
-            self.record_found(patients)
+            self.record_shown("patient.searched", [patient.pk for patient in patients])
         return self.render(
             template="staff/booking/who.html",
             search=search,
@@ -137,16 +136,6 @@ class Book(ChosenSlotsPage):
             too_many=len(patients) > searches.MOST_PATIENTS,
             slots=slots,
             step=1,
-        )
-
-    def record_found(self, patients: list[Patient]) -> None:
-        """Audit whose details a search showed."""
-        record_shown(
-            "patient.searched",
-            [patient.pk for patient in patients],
-            practice=self.practice,
-            actor=self.actor,
-            now=self.now,
         )
 
     def ask_when(self, patient: Patient) -> HttpResponse:

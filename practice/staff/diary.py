@@ -5,7 +5,6 @@ practice.staff.diary_layout;
 what a block leads to stands in practice.staff.diary_details.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -29,7 +28,6 @@ from practice.reads.diary_columns import (
 from practice.reads.directory import practitioners
 from practice.reads.sessions import sessions
 from practice.site.addresses import number, read_date
-from practice.site.shown import record_shown
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_layout import Scale, Strip, axis_of, day_words, strip, wall_time
 
@@ -132,22 +130,7 @@ class View:
 # ---------------------------------------------------------------- the page
 
 
-class DiaryPage(StaffPage):
-    """What the diary and its details share: whom they showed is written down."""
-
-    def record(self, event: str, patients: Iterable[int | None], **detail: Any) -> None:
-        """Audit who was shown to whom: one event for a page."""
-        record_shown(
-            event,
-            patients,
-            practice=self.practice,
-            actor=self.actor,
-            now=self.now,
-            detail=detail,
-        )
-
-
-class Diary(DiaryPage):
+class Diary(StaffPage):
     """``?date=`` a day, ``&view=week`` its week; ``location=``, ``holder=``, ``session=``."""
 
     permission = "practice.view_appointment"
@@ -167,7 +150,8 @@ class Diary(DiaryPage):
             every = sessions_between(self.practice, view.day, view.day, Choice())
             todays = [session for session in every if not session.withdrawn]
         patients = [e.patient for day in found for c in day.columns for e in c.entries]
-        self.record("diary.viewed", patients, **{"from": str(view.first), "to": str(view.last)})
+        shown = {"from": str(view.first), "to": str(view.last)}
+        self.record_shown("diary.viewed", patients, **shown)
         step = timedelta(days=7 if view.week else 1)
         return self.render(
             is_fullwidth="1",

@@ -20,7 +20,7 @@ from practice.exceptions import PracticeError, VersionConflict
 from practice.models import Schedule
 from practice.reads.diary_columns import days
 from practice.staff.base import RecordPage
-from practice.staff.diary import DiaryPage, View
+from practice.staff.diary import View
 from practice.staff.diary_layout import Strip, address_of, time_words, wall_time
 
 CHANGED = (
@@ -29,7 +29,7 @@ CHANGED = (
 )
 
 
-class Detail(RecordPage, DiaryPage):
+class Detail(RecordPage):
     """One record: read, and changed by the forms on it.
 
     A page of its own, or, asked for by htmx, the part that opens beside the diary; after a change
@@ -58,7 +58,8 @@ class Detail(RecordPage, DiaryPage):
         try:
             said = do(record, form)
         except VersionConflict:
-            return self.show(self.find(pk), problem=self.what_changed(self.find(pk)), status=409)
+            now = self.find(pk)
+            return self.show(now, problem=self.what_changed(now), status=409)
         except PracticeError as refusal:
             return self.show(self.find(pk), problem=str(refusal), form=form, status=422)
         if request.htmx:  # type: ignore[attr-defined]
@@ -108,7 +109,7 @@ class Detail(RecordPage, DiaryPage):
         """Show it, beside the diary or as a page; then what was said or refused."""
         facts = self.facts(record)
         back = self.address_back(record)
-        self.record_view(record)
+        self.record_view(record, facts)
         beside: bool = self.request.htmx  # type: ignore[attr-defined]
         changed = beside and self.request.method == "POST"
         ask = self.request.GET.get("ask", "")
@@ -133,8 +134,8 @@ class Detail(RecordPage, DiaryPage):
         patch_vary_headers(response, ["HX-Request"])
         return response
 
-    def record_view(self, record: Any) -> None:
-        """Audit which patients were shown, if any."""
+    def record_view(self, record: Any, facts: dict[str, Any]) -> None:
+        """Audit which patients were shown, if any: ``facts`` are what the template shows."""
 
     # ------------------------------------------------------------ the diary behind
 
@@ -165,7 +166,8 @@ class Detail(RecordPage, DiaryPage):
             choice = replace(choice, location=schedule.location_id)
         found = days(self.practice, schedule.date, schedule.date, choice, now=self.now)
         entries = [e for day in found for c in day.columns for e in c.entries]
-        self.record("diary.viewed", [e.patient for e in entries], **{"from": str(schedule.date)})
+        patients = [entry.patient for entry in entries]
+        self.record_shown("diary.viewed", patients, **{"from": str(schedule.date)})
         holder, place = schedule.session_holder_id, schedule.location_id
         key = f"holder-{holder}" if holder else f"location-{place}"
         if view.week:

@@ -20,7 +20,6 @@ from practice.models import Appointment, GenerationRun, Organisation, SessionTem
 from practice.reads.closures import appointments_named
 from practice.reads.runs import run_of
 from practice.reads.templates import templates
-from practice.services.audit.recording import record_done
 from practice.services.generation import runs
 from practice.services.generation.plans import Plan
 from practice.site.addresses import number
@@ -203,13 +202,7 @@ class Apply(StaffPage):
         if not self.reader.has_perm("practice.view_appointment"):
             raise PermissionDenied
         people = {a.pk: a for a in appointments_named(ids, organisation=self.practice)}
-        record_done(
-            "template_plan.viewed",
-            practice=self.practice,
-            actor=self.actor,
-            now=self.now,
-            detail={"patients": sorted({a.patient_id for a in people.values()})},
-        )
+        self.record_shown("template_plan.viewed", [a.patient_id for a in people.values()])
         return people
 
     def compare(self, rows: list[Row]) -> list[str]:

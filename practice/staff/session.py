@@ -171,9 +171,9 @@ class SessionPage(Detail):
             },
         }
 
-    def record_view(self, record: Schedule) -> None:
+    def record_view(self, record: Schedule, facts: dict[str, Any]) -> None:
         """Name the patients who have its slots: the page shows them."""
-        held = [each for slot in slots_of_session(record) for each in slot.held_by]  # type: ignore[attr-defined]
+        held = [each for slot in facts["slots"] for each in slot.held_by]
         if patients := sorted({each.appointment.patient_id for each in held}):
             shown = {"patients": patients}
             record_done("schedule.viewed", record, actor=self.actor, now=self.now, detail=shown)

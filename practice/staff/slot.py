@@ -173,8 +173,8 @@ class SlotPage(Detail):
             "trail": trail if may_see_trail else "",
         }
 
-    def record_view(self, record: Slot) -> None:
+    def record_view(self, record: Slot, facts: dict[str, Any]) -> None:
         """Name who has the slot by now, if anybody: the page leads to them."""
-        if holding := appointment_in(record):
+        if holding := facts["holding"]:
             shown = {"patients": [holding.patient_id]}
             record_done("slot.viewed", record, actor=self.actor, now=self.now, detail=shown)

@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from practice.db.prepared import PreparedInsert
 from practice.models import AuditEvent, Organisation, Patient
+from practice.reads.accounts import practices_of_user
 from practice.services.audit import spool
 
 logger = logging.getLogger("practice.audit")
@@ -111,9 +112,7 @@ def record_done_to_user(
     The trail of no practice gets it when they work nowhere, or when nobody is known (None).
     """
     people = [user] if user else []
-    practices: list[Organisation | None] = [
-        *Organisation.objects.filter(memberships__user__in=[each.pk for each in people]).distinct()
-    ]
+    practices: list[Organisation | None] = [*practices_of_user(user)] if user else []
     for practice in practices or [None]:
         record_done(
             event, *people, actor=actor, now=now, detail=detail, practice=practice, outcome=outcome
