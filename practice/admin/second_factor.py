@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action
 
-from practice.admin.pages import PageForm, ask, done
+from practice.admin.pages import ask
 from practice.services import second_factor
 from practice.site.people import actor_of
 
@@ -37,25 +38,21 @@ class RemovesSecondFactor:
             raise Http404("There is no such member of staff.")
         url = reverse("admin:auth_user_change", args=[user.pk])
 
-        def act(form: PageForm) -> HttpResponse:
+        if request.method == "POST":
             there = second_factor.remove(user=user, actor=actor_of(request), now=timezone.now())
-            return done(
+            messages.success(
                 request,
                 "Removed: a password is enough to sign in, until a new one is set up."
                 if there
                 else "There was no second factor.",
-                url,
             )
-
+            return redirect(url)
         return ask(
             self,
             request,
-            form_class=PageForm,
             title="Remove this person's second factor?",
             facts=[("User", user.get_username()), ("Name", user.get_full_name() or "-")],
             warning="Do this only for somebody whom you know and have spoken to.",
             button="Remove it",
-            danger=True,
-            act=act,
             back=url,
         )
