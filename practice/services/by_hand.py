@@ -9,18 +9,11 @@ from django.db.models import Model
 
 from practice import terminology
 from practice.clock import seconds
-from practice.exceptions import DiaryRefused, NotFound, ReferenceNotFound, VersionConflict
+from practice.exceptions import DiaryRefused, NotFound, ReferenceNotFound
 from practice.models import AccessProfile, Organisation, Schedule, Slot
-from practice.models.common import Versioned
 
 LONGEST_SESSION = timedelta(days=1)
 LONGEST_SLOT_MINUTES = 480  # of an extra slot, and of a session that is made by hand
-
-
-def check_version(record: Versioned, expected: str | None) -> None:
-    """Raise VersionConflict unless this is the version that the caller says it has read, if any."""
-    if expected is not None and expected != str(record.version):
-        raise VersionConflict
 
 
 def set_checked(record: Slot | Schedule, values: dict[str, Any]) -> dict[str, dict[str, Any]]:

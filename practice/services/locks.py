@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from datetime import date
 
 from practice.db.prepared import Number, Numbers, Prepared
+from practice.exceptions import VersionConflict
 from practice.models import Organisation, Slot
+from practice.models.common import Versioned
 
 
 def lock_practice(organisation: Organisation) -> Organisation:
@@ -47,3 +49,12 @@ def lock_slots_of_days(organisation: Organisation, first: date, last: date) -> N
     """
     slots = Slot.objects.filter(organisation=organisation, schedule__date__range=(first, last))
     list(slots.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
+
+
+def check_version(record: Versioned, expected: str | None) -> None:
+    """Raise VersionConflict unless this is the version that the caller says it has read, if any.
+
+    To be called under the record's lock: else another version may come between.
+    """
+    if expected is not None and expected != str(record.version):
+        raise VersionConflict

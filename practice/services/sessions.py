@@ -24,7 +24,6 @@ from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
     LONGEST_SLOT_MINUTES,
     check_times,
-    check_version,
     known_channel,
     own_profile,
     own_session,
@@ -33,7 +32,7 @@ from practice.services.by_hand import (
 )
 from practice.services.generation import bulk
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
-from practice.services.locks import lock_practice
+from practice.services.locks import check_version, lock_practice
 
 
 @transaction.atomic

@@ -22,14 +22,13 @@ from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
     LONGEST_SLOT_MINUTES,
     check_times,
-    check_version,
     known_channel,
     own_profile,
     own_session,
     save_changed,
     set_checked,
 )
-from practice.services.locks import lock_practice, lock_slots
+from practice.services.locks import check_version, lock_practice, lock_slots
 
 
 @dataclass(frozen=True)

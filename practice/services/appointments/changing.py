@@ -14,13 +14,13 @@ from practice.exceptions import (
     AppointmentNotFound,
     ReasonMissing,
     TextTooLong,
-    VersionConflict,
 )
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Organisation, Slot
 from practice.reads.appointments import check_patient_may_be_known
 from practice.services.appointments.booking import check_texts
 from practice.services.appointments.provenance import provenance, record_in_trail
 from practice.services.audit.recording import Actor
+from practice.services.locks import check_version
 
 ASKED_FOR: dict[str, Any] = {name: Number(name) for name in ("organisation", "appointment")}
 # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
@@ -71,8 +71,7 @@ def appointment_for_change(
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     if through_gp_connect:
         check_patient_may_be_known(appointment.patient, now=now)
-    if expected_version is not None and expected_version != str(appointment.version):
-        raise VersionConflict
+    check_version(appointment, expected_version)
     if appointment.status == Appointment.Status.CANCELLED:
         raise AppointmentCancelled
     if through_gp_connect and appointment.start <= now:

@@ -1,33 +1,21 @@
-"""What is asked of every change by hand: the version seen, sound times, what it refers to."""
+"""What is asked of every change by hand: sound times, and what it refers to."""
 
 from datetime import timedelta
 
 import pytest
 
 from practice import clock
-from practice.exceptions import DiaryRefused, NotFound, ReferenceNotFound, VersionConflict
+from practice.exceptions import DiaryRefused, NotFound, ReferenceNotFound
 from practice.services import by_hand
 from workbench.factories import (
     make_access_profile,
     make_organisation,
     make_schedule,
-    make_slot,
     tomorrow,
 )
 
 pytestmark = pytest.mark.django_db
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-
-
-@pytest.mark.parametrize("expected", ["0", "2", "", "01"])
-def test_another_version_than_the_stored_one_is_a_conflict(practice, expected):
-    slot = make_slot()
-
-    by_hand.check_version(slot, None)
-    by_hand.check_version(slot, str(slot.version))
-
-    with pytest.raises(VersionConflict):
-        by_hand.check_version(slot, expected)
 
 
 @pytest.mark.parametrize(

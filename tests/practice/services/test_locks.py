@@ -1,13 +1,20 @@
-"""The order of locks, which everybody keeps to."""
+"""The order of locks, which everybody keeps to, and the version that is compared under them."""
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from practice.exceptions import VersionConflict
 from practice.models import Organisation
-from practice.services.locks import lock_practice, lock_slots
+from practice.services.locks import check_version, lock_practice, lock_slots
 from tests.practice.services.appointments.diary_of_june import DAY, NOW, book, cancel
-from workbench.factories import make_access_profile, make_organisation, make_schedule, make_slots
+from workbench.factories import (
+    make_access_profile,
+    make_organisation,
+    make_schedule,
+    make_slot,
+    make_slots,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +63,14 @@ def test_a_locked_practice_is_as_it_is_stored_now(practice):
 
     assert practice.organisation.gp_connect_enabled
     assert not locked.gp_connect_enabled
+
+
+@pytest.mark.parametrize("expected", ["0", "2", "", "01"])
+def test_another_version_than_the_stored_one_is_a_conflict(practice, expected):
+    slot = make_slot()
+
+    check_version(slot, None)
+    check_version(slot, str(slot.version))
+
+    with pytest.raises(VersionConflict):
+        check_version(slot, expected)
