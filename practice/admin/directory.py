@@ -29,6 +29,7 @@ from practice.models import (
     Practitioner,
     PractitionerRole,
 )
+from practice.models.common import OFFER_LIMITS
 from practice.reads.directory import (
     main_surgery,
     practices_of_practitioner,
@@ -36,7 +37,7 @@ from practice.reads.directory import (
     roles_with_practices,
 )
 from practice.services import enablement
-from practice.site.fields import OFFER_LIMITS, ManyCodesField
+from practice.site.fields import ManyCodesField
 from practice.site.people import actor_of, only_own, sole_practice
 
 ADDRESS: list[Any] = [
@@ -93,7 +94,7 @@ class OrganisationAdmin(PracticeAdmin):
             "When others may book",
             {
                 "classes": ["tab"],
-                "fields": tuple(OFFER_LIMITS),
+                "fields": OFFER_LIMITS,
                 "description": "For every slot that other organisations may book, unless its "
                 "template, session or the slot itself says otherwise.",
             },

@@ -30,6 +30,7 @@ from practice import clock, terminology
 from practice.db.expressions import Epoch
 from practice.db.prepared import QueryParameter
 from practice.models import AccessProfile, Location, Organisation, Slot, SlotQuerySet
+from practice.models.common import OFFER_LIMITS
 from practice.reads.profile_limits import (
     ANYBODY,
     BookingParty,
@@ -173,11 +174,9 @@ class Rule(NamedTuple):
 
 # ---------------------------------------------------------------- what counts for a slot
 
-LIMITS = ("booking_window_days", "embargo_minutes", "minimum_notice_minutes")
-
 
 def effective_limit(name: str, slot: Slot, organisation: Organisation) -> int | None:
-    """Return the nearest setting of one of LIMITS: the slot's, its session's, the practice's."""
+    """Return the nearest of one of OFFER_LIMITS: the slot's, its session's, the practice's."""
     value: int | None = getattr(slot, name)
     if value is None:
         value = getattr(slot.schedule, name)
@@ -541,7 +540,7 @@ def never_offered_in_words(slot: Slot, *, organisation: Organisation) -> str:
 def _speaking(
     rules: Iterable[Rule], slot: Slot, organisation: Organisation, asked: Asked
 ) -> list[Refusal]:
-    window, embargo, notice = (effective_limit(name, slot, organisation) for name in LIMITS)
+    window, embargo, notice = (effective_limit(name, slot, organisation) for name in OFFER_LIMITS)
     of = Candidate(slot, organisation, asked, effective_profile(slot), window, embargo, notice)
     return [Refusal(rule.reason, rule.detail(of)) for rule in rules if rule.holds(of)]
 
@@ -553,7 +552,7 @@ def _speaking(
 Offsets = tuple[tuple[tuple[datetime, int], ...], int]
 NO_CHANGE: Offsets = ((), 0)
 # The limits of each slot's own practice, for queries over all of them.
-LIMITS_OF_PRACTICE: Values = {name: F(f"organisation__{name}") for name in LIMITS}
+LIMITS_OF_PRACTICE: Values = {name: F(f"organisation__{name}") for name in OFFER_LIMITS}
 
 
 def with_limits(slots: SlotQuerySet, values: Values, offsets: Offsets = NO_CHANGE) -> SlotQuerySet:
@@ -561,9 +560,7 @@ def with_limits(slots: SlotQuerySet, values: Values, offsets: Offsets = NO_CHANG
     found = slots.alias(
         profile=Coalesce("access_profile_id", "schedule__access_profile_id"),
         epoch=Epoch("start"),
-        window=_nearest("booking_window_days", values),
-        embargo=_nearest("embargo_minutes", values),
-        notice=_nearest("minimum_notice_minutes", values),
+        **nearest_limits(values, ("", "schedule__")),
     )
     if "wall_now" in values:
         found = found.alias(
@@ -572,17 +569,21 @@ def with_limits(slots: SlotQuerySet, values: Values, offsets: Offsets = NO_CHANG
     return found
 
 
-def _nearest(name: str, values: Values) -> Cast:
+def nearest_limits(values: Values, levels: tuple[str, ...]) -> dict[str, Cast]:
+    """Return the three limits that count: of the first of these levels, else of the practice."""
+    names = zip(("window", "embargo", "notice"), OFFER_LIMITS, strict=True)
+    return {short: _nearest(name, values, levels) for short, name in names}
+
+
+def _nearest(name: str, values: Values, levels: tuple[str, ...]) -> Cast:
     """``effective_limit`` in SQL; wide enough to be turned into seconds, however large."""
     practice = values[name]
     if isinstance(practice, F):
         practice = Cast(practice, BigIntegerField())
     elif not isinstance(practice, QueryParameter):
         practice = Value(practice, BigIntegerField())
-    nearest = Coalesce(
-        Cast(name, BigIntegerField()), Cast(f"schedule__{name}", BigIntegerField()), practice
-    )
-    return Cast(nearest, BigIntegerField())
+    own = (Cast(f"{level}{name}", BigIntegerField()) for level in levels)
+    return Cast(Coalesce(*own, practice), BigIntegerField())
 
 
 def _offset_at_start(offsets: Offsets) -> Case:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, Count, DateField, DateTimeField, F, Q
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import Count, DateField, DateTimeField, Q
 
 from practice import clock
 from practice.db.prepared import Number, Prepared, QueryParameter
@@ -20,6 +19,7 @@ from practice.reads.bookability import (
     SWITCHES,
     Reason,
     Rule,
+    nearest_limits,
     with_limits,
 )
 
@@ -138,12 +138,6 @@ SESSION_IS_CLEAR = _of_session(_all_clear([r for r in NEVER if r.reason not in S
 PRACTICE, NOW = Number("organisation"), QueryParameter("now", DateTimeField())
 
 
-def _nearest(column: str) -> Coalesce:
-    """A limit of a session: its own, or its practice's."""
-    practice = F(f"organisation__{column}")
-    return Coalesce(Cast(column, BigIntegerField()), Cast(practice, BigIntegerField()))
-
-
 UNCLEAR_SESSIONS = Prepared(
     lambda: (
         Schedule.objects.taking_place()
@@ -152,11 +146,7 @@ UNCLEAR_SESSIONS = Prepared(
             date__gte=QueryParameter("since", DateField()),
             end__gt=NOW,
         )
-        .alias(
-            window=_nearest("booking_window_days"),
-            embargo=_nearest("embargo_minutes"),
-            notice=_nearest("minimum_notice_minutes"),
-        )
+        .alias(**nearest_limits(LIMITS_OF_PRACTICE, levels=("",)))
         .exclude(SESSION_IS_CLEAR or Q())
         .order_by()
         .values_list("pk")

@@ -14,8 +14,9 @@ from django.db.models import Q, QuerySet
 from practice import clock
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Organisation, Slot, SlotQuerySet
+from practice.models.common import OFFER_LIMITS
 from practice.reads import profile_limits
-from practice.reads.bookability import LIMITS, RULES, Offsets, Values, is_open, with_limits
+from practice.reads.bookability import RULES, Offsets, Values, is_open, with_limits
 from practice.reads.profile_limits import BookingParty
 
 IN_SEARCH = [rule for rule in RULES if rule.in_search]
@@ -94,7 +95,7 @@ class OfferQuery:
             "floor": floor,
             "ceiling": floor + bool(now.microsecond),
             "wall_now": floor + _offset_seconds(now),
-            **{name: getattr(organisation, name) for name in LIMITS},
+            **{name: getattr(organisation, name) for name in OFFER_LIMITS},
         }
         return cls(values, _offsets(clock.today(now)), profile_limits.has_room(admitted, now))
 
@@ -102,7 +103,7 @@ class OfferQuery:
 PARAMETERS: dict[str, Any] = {
     "organisation": Number("organisation"),
     "profiles": Numbers("profiles"),
-    **{name: Number(name) for name in ("floor", "ceiling", "wall_now", *LIMITS)},
+    **{name: Number(name) for name in ("floor", "ceiling", "wall_now", *OFFER_LIMITS)},
 }
 
 

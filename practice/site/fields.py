@@ -17,8 +17,6 @@ from unfold.widgets import (
 from practice import nhs_number
 from practice.models.common import validate_ods_code
 
-# When a slot may be offered to others: the columns of practice, template, block, session and slot.
-OFFER_LIMITS = ["booking_window_days", "embargo_minutes", "minimum_notice_minutes"]
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 

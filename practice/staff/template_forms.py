@@ -15,9 +15,10 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
+from practice.models.common import OFFER_LIMITS
 from practice.reads import templates
 from practice.site.addresses import number
-from practice.site.fields import OFFER_LIMITS, WeekdaysField
+from practice.site.fields import WeekdaysField
 from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes
 from practice.site.widgets import date_input, time_input

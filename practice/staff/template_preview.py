@@ -7,12 +7,12 @@ from typing import Any
 from practice import clock
 from practice.clock import moment, seconds
 from practice.models import Closure, Organisation, SessionTemplate, TemplateBlock
+from practice.models.common import OFFER_LIMITS
 from practice.reads.bookability import effective_limit, effective_profile
 from practice.reads.closures import closures_between
 from practice.services.generation.bank_holidays import unseeded
 from practice.services.generation.closed_times import closures_of
 from practice.services.generation.planned_sessions import PlannedSession, planned_session, runs_on
-from practice.site.fields import OFFER_LIMITS
 from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes, slots_in
 from practice.staff.template_forms import BlockEditForm, slot_of
