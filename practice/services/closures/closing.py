@@ -5,6 +5,7 @@ by hand too, which generation by itself never does. Bookings are orphaned, not m
 what becomes of each.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from practice.clock import moment, seconds
@@ -13,7 +14,7 @@ from practice.models import Appointment, Closure, Schedule, ScheduleQuerySet
 from practice.reads import directory
 from practice.services.audit.recording import Actor, record_done
 from practice.services.closures.changing import check_kind
-from practice.services.generation.closed_times import closures_of
+from practice.services.generation.closed_times import Closed, closures_of
 from practice.services.generation.plans import Action, Plan, Scope, SessionPlan, Skipped, WeekPlan
 from practice.services.generation.runs import apply_week, retry_on_conflict
 from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
@@ -104,20 +105,20 @@ def days_met(closure: Closure) -> tuple[date, date]:
 
 
 def is_met(closure: Closure, schedule: Schedule) -> bool:
-    return bool(
-        closures_of(
-            [closure],
-            start=seconds(schedule.start),
-            end=seconds(schedule.end),
-            location_id=schedule.location_id,
-            holder_id=schedule.session_holder_id,
-            runs_on_bank_holidays=runs_on_bank_holidays(schedule),
-        )
+    return bool(closures_meeting([closure], schedule))
+
+
+def closures_meeting(closures: Iterable[Closure], schedule: Schedule) -> list[Closed]:
+    """Return those of the closures that touch a session as it stands in the diary."""
+    template = schedule.template
+    return closures_of(
+        closures,
+        start=seconds(schedule.start),
+        end=seconds(schedule.end),
+        location_id=schedule.location_id,
+        holder_id=schedule.session_holder_id,
+        runs_on_bank_holidays=bool(template and template.runs_on_bank_holidays),
     )
-
-
-def runs_on_bank_holidays(schedule: Schedule) -> bool:
-    return bool(schedule.template and schedule.template.runs_on_bank_holidays)
 
 
 def _check(closure: Closure) -> None:
@@ -161,8 +162,7 @@ def apply_plan(plan: Plan, actor: Actor, now: datetime) -> None:
 
 def _put_on_call_list(plan: Plan, closure: Closure) -> None:
     """Mark whom the closure has just orphaned: their rows are locked since ``apply_plan``."""
-    ids = [held.id for session in plan.sessions for held in session.orphan]
-    if ids:
+    if ids := plan.orphaned_ids:
         Appointment.objects.filter(pk__in=ids).update(to_be_told=True, affected_by=closure)
 
 

@@ -13,13 +13,12 @@ from practice.services.audit.recording import Actor
 from practice.services.closures.closing import (
     apply_plan,
     as_plan,
+    closures_meeting,
     days_met,
     is_met,
     record_closure,
-    runs_on_bank_holidays,
     sessions_met,
 )
-from practice.services.generation.closed_times import Closed, closures_of
 from practice.services.generation.planner import week_plans
 from practice.services.generation.plans import (
     Action,
@@ -58,11 +57,11 @@ class Return:
 
 def plan_return(closure: Closure, *, now: datetime) -> Return:
     """Say what opening again would bring back. Nothing is written."""
-    dates = _dates_to_generate(closure, now)
-    if dates is None:
-        return Return(plan_reopening(closure, now), None)
-    scope = Scope(closure.organisation, *dates, now, without_closure=closure.pk)
-    return Return(plan_reopening(closure, now), Plan(scope, tuple(week_plans(scope))))
+    generated = None
+    if dates := _dates_to_generate(closure, now):
+        scope = Scope(closure.organisation, *dates, now, without_closure=closure.pk)
+        generated = Plan(scope, tuple(week_plans(scope)))
+    return Return(plan_reopening(closure, now), generated)
 
 
 def reopen(
@@ -87,9 +86,13 @@ def reopen(
             raise NotFound("There is no such closure at this practice.")
         if lock_slots_first:
             lock_slots_of_days(organisation, *days_met(closure))
-        if digest is not None and plan_return(closure, now=now).digest != digest:
-            raise PlanChanged
-        plan = plan_reopening(closure, now)
+        if digest is None:
+            plan = plan_reopening(closure, now)
+        else:
+            returning = plan_return(closure, now=now)
+            if returning.digest != digest:
+                raise PlanChanged
+            plan = returning.by_hand
         record_closure("closure.delete", closure, plan, actor, now)
         closure.delete()
         apply_plan(plan, actor, now)
@@ -153,14 +156,7 @@ class ReopenedTime:
     def __init__(self, closure: Closure, others: list[Closure], schedule: Schedule) -> None:
         self.schedule = schedule
         self.first, self.last = (seconds(at) for at in closure.period)
-        self.still_closed: list[Closed] = closures_of(
-            others,
-            start=seconds(schedule.start),
-            end=seconds(schedule.end),
-            location_id=schedule.location_id,
-            holder_id=schedule.session_holder_id,
-            runs_on_bank_holidays=runs_on_bank_holidays(schedule),
-        )
+        self.still_closed = closures_meeting(others, schedule)
 
     def has(self, item: SlotRow | HeldAppointment) -> bool:
         """Whether a slot or an appointment lies in it."""

@@ -245,6 +245,11 @@ class Plan:
     def skipped(self) -> Iterator[Skipped]:
         return chain.from_iterable(week.skipped for week in self.weeks)
 
+    @property
+    def orphaned_ids(self) -> list[int]:
+        """The ids of the appointments that would be left without their session."""
+        return [held.id for session in self.sessions for held in session.orphan]
+
     @cached_property
     def counts(self) -> Counter[str]:
         counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
