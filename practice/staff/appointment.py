@@ -15,25 +15,12 @@ from practice.models import Appointment
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.diary_columns import age, entry_of_appointment
 from practice.reads.slots import slots_given_back
-from practice.services.appointments import attendance, booking, changing
+from practice.services.appointments import attendance, changing
 from practice.services.audit.recording import record_done
 from practice.staff.base import found_or_404
+from practice.staff.booking import TextsForm
 from practice.staff.diary_details import CHANGED, Detail, when_words
 from practice.staff.diary_layout import time_words
-
-
-class AmendForm(forms.Form):
-    """The texts of an appointment."""
-
-    description = forms.CharField(
-        max_length=booking.DESCRIPTION_LENGTH,
-        help_text="Other organisations can read it when they retrieve the patient's appointments.",
-    )
-    comment = forms.CharField(
-        required=False,
-        max_length=booking.COMMENT_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 3}),
-    )
 
 
 class AppointmentPage(Detail):
@@ -63,7 +50,7 @@ class AppointmentPage(Detail):
         if step != "amend":
             return None
         texts = {"description": record.description, "comment": record.comment}
-        return AmendForm(sent, initial=texts)
+        return TextsForm(sent, initial=texts)
 
     def mark(self, appointment: Appointment, status: str) -> str:
         attendance.mark(status=status, **self.change_arguments(appointment))
@@ -74,7 +61,7 @@ class AppointmentPage(Detail):
         changed = attendance.undo(**self.change_arguments(appointment))
         return f"Undone: {name_of(appointment)} is {changed.get_status_display().lower()} again."
 
-    def amend(self, appointment: Appointment, form: AmendForm) -> str:
+    def amend(self, appointment: Appointment, form: TextsForm) -> str:
         changing.amend_by_staff(**form.cleaned_data, **self.change_arguments(appointment))
         return f"{name_of(appointment)}: appointment amended."
 

@@ -13,7 +13,7 @@ from django.contrib.auth.mixins import AccessMixin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -23,7 +23,7 @@ from django.views import View
 from practice import clock
 from practice.models import Organisation
 from practice.services.audit.recording import Actor
-from practice.site.people import actor_of, own_practice_of, person
+from practice.site.people import actor_of, own_practice_of, person, sole_practice
 from practice.site.shown import record_shown
 
 Found = TypeVar("Found")
@@ -54,16 +54,33 @@ class StaffPage(AccessMixin, View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not request.user.has_perm(self.permission):
             raise PermissionDenied
-        practice = self.practice_asked_for(request, **kwargs)
+        practice = self.practice_asked_for(request)
         if practice is None:
             raise PermissionDenied("You work at no practice yet: ask for a membership.")
         self.practice, self.now = practice, timezone.now()
         self.actor = actor_of(request, practice)
         return super().dispatch(request, *args, **kwargs)
 
-    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
-        """Return the practice in which the page works."""
+    def practice_asked_for(self, request: HttpRequest) -> Organisation | None:
+        """Return the practice in which the page works.
+
+        Somebody who works at several and has chosen none meets the records of all of them in lists:
+        a page works in the practice of the record that it is about, else in the first of theirs.
+        """
+        if sole_practice(request) is None:
+            for model, pk in self.about():
+                if pk and (practice := own_practice_of(model, pk, request)):
+                    return practice
         return current_practice(request)
+
+    def about(self) -> Iterable[tuple[type[Model], int]]:
+        """Return which records the address names, as model and id (0: none); the first counts."""
+        return ()
+
+    @property
+    def sent(self) -> QueryDict:
+        """What stands in the form that was posted, or else in the address."""
+        return self.request.POST if self.request.method == "POST" else self.request.GET
 
     @property
     def reader(self) -> User:
@@ -112,19 +129,12 @@ class StaffPage(AccessMixin, View):
 
 
 class RecordPage(StaffPage):
-    """A page about one record, whose id stands in the address as ``pk``.
-
-    It works in the practice of that record, which is one of its reader's: somebody who works at
-    two practices and has chosen neither opens the records of both from one list.
-    """
+    """A page about one record, whose id stands in the address as ``pk``."""
 
     model: ClassVar[type[Model]]
 
-    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
-        if current_practice(request) is None:
-            return None
-        practice = own_practice_of(self.model, kwargs["pk"], request)
-        return found_or_404(practice)
+    def about(self) -> Iterable[tuple[type[Model], int]]:
+        return [(self.model, self.kwargs["pk"])]
 
 
 def found_or_404(record: Found | None) -> Found:

@@ -5,24 +5,23 @@ Every step is an address, so that the steps can be taken in either order, and th
 kindly when somebody else was quicker.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
 from django import forms
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree
-from practice.models import Appointment, Organisation, Patient, Slot
+from practice.models import Appointment, Patient, Slot
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.patient_search import warnings
 from practice.reads.patients import patient_by_id
 from practice.reads.slots import chosen_slots
 from practice.services.appointments import booking
 from practice.site.addresses import number
-from practice.site.people import own_practice_of
 from practice.staff import searches
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 
@@ -30,7 +29,7 @@ TAKEN = "Somebody else has just taken this time. Nothing was booked: choose anot
 NO_TIME = "Tick a time first. Nothing was booked."
 
 
-class BookingForm(forms.Form):
+class TextsForm(forms.Form):
     """What an appointment says of itself."""
 
     description = forms.CharField(
@@ -49,12 +48,8 @@ class ChosenSlotsPage(StaffPage):
 
     def chosen_slots(self) -> list[Slot]:
         """The slots in the address that are this practice's, by start."""
-        ids = [number(text) for text in self.sent_list("slot")]
+        ids = [number(text) for text in self.sent.getlist("slot")]
         return chosen_slots(organisation=self.practice, ids=ids)
-
-    def sent_list(self, name: str) -> list[str]:
-        sent = self.request.POST if self.request.method == "POST" else self.request.GET
-        return sent.getlist(name)
 
     def slot_search(self) -> searches.SlotSearch:
         """The search for a free time, from today on unless the reader says otherwise."""
@@ -69,13 +64,12 @@ class Book(ChosenSlotsPage):
     permission = "practice.add_appointment"
     title = "Book an appointment"
 
-    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
-        """The practice of the patient or of the slot, where the reader works at several."""
-        for model, name in ((Patient, "patient"), (Slot, "slot")):
-            asked = number(next(iter(self.sent_list(name)), ""))
-            if asked and (practice := own_practice_of(model, asked, request)):
-                return practice
-        return super().practice_asked_for(request, **kwargs)
+    def about(self) -> Iterable[tuple[type[Model], int]]:
+        """The patient, or else the first slot."""
+        return (Patient, self.first_sent("patient")), (Slot, self.first_sent("slot"))
+
+    def first_sent(self, name: str) -> int:
+        return number(next(iter(self.sent.getlist(name)), ""))
 
     def get(self, request: HttpRequest) -> HttpResponse:
         patient, slots = self.patient(), self.chosen_slots()
@@ -83,7 +77,7 @@ class Book(ChosenSlotsPage):
             return self.ask_who(slots)
         if not slots:
             return self.ask_when(patient)
-        form = BookingForm(initial={"description": slots[0].slot_type})
+        form = TextsForm(initial={"description": slots[0].slot_type})
         return self.ask_whether(patient, slots, form)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -92,7 +86,7 @@ class Book(ChosenSlotsPage):
             return self.refused(
                 "Choose a patient and a time first.", reverse("admin:practice_appointment_add")
             )
-        form = BookingForm(request.POST)
+        form = TextsForm(request.POST)
         if not slots:
             return self.ask_when_instead(patient, slots, form, refusal=NO_TIME, status=422)
         if not form.is_valid():
@@ -117,7 +111,7 @@ class Book(ChosenSlotsPage):
     # ------------------------------------------------------------ the steps
 
     def patient(self) -> Patient | None:
-        pk = number(next(iter(self.sent_list("patient")), ""))
+        pk = self.first_sent("patient")
         if not pk:
             return None
         return found_or_404(patient_by_id(organisation=self.practice, patient_id=pk))
@@ -157,7 +151,7 @@ class Book(ChosenSlotsPage):
         self,
         patient: Patient,
         slots: list[Slot],
-        form: BookingForm,
+        form: TextsForm,
         *,
         refusal: str = "",
         status: int = 200,
@@ -179,7 +173,7 @@ class Book(ChosenSlotsPage):
         )
 
     def ask_when_instead(
-        self, patient: Patient, slots: list[Slot], form: BookingForm, *, refusal: str, status: int
+        self, patient: Patient, slots: list[Slot], form: TextsForm, *, refusal: str, status: int
     ) -> HttpResponse:
         """Ask for another time on the same page, so that nothing has to be typed again."""
         asked = {"first": str(self.today)}

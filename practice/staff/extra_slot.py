@@ -1,23 +1,24 @@
 """The extra slot: overbooking on purpose, beside a session's own slots, never offered outside."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from practice import clock, terminology
 from practice.exceptions import PracticeError
-from practice.models import Organisation, Schedule
+from practice.models import Schedule
 from practice.reads.sessions import sessions_for_extra_slots
 from practice.services import slots
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
 from practice.services.slots import moment_in_session
 from practice.site.addresses import number
 from practice.site.fields import record_choice
-from practice.site.people import own_practice_of
 from practice.site.widgets import time_input
 from practice.staff.base import StaffPage
 
@@ -63,11 +64,9 @@ class ExtraSlot(StaffPage):
     template = "staff/extra_slot/page.html"
     title = "Add an extra slot"
 
-    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
-        """The practice of the session, where the reader works at several."""
-        session = number(self.sent().get("session"))
-        practice = own_practice_of(Schedule, session, request) if session else None
-        return practice or super().practice_asked_for(request, **kwargs)
+    def about(self) -> Iterable[tuple[type[Model], int]]:
+        """The session."""
+        return [(Schedule, number(self.sent.get("session")))]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         chosen = number(request.GET.get("session"))
@@ -106,11 +105,8 @@ class ExtraSlot(StaffPage):
         chosen = urlencode({"patient": patient, "slot": slot})
         return f"{reverse('admin:practice_appointment_add')}?{chosen}"
 
-    def sent(self) -> Any:
-        return self.request.POST if self.request.method == "POST" else self.request.GET
-
     def show(self, form: ExtraSlotForm, status: int = 200) -> HttpResponse:
-        session, patient = (number(self.sent().get(name)) for name in ("session", "patient"))
+        session, patient = (number(self.sent.get(name)) for name in ("session", "patient"))
         lists = reverse("admin:practice_slot_changelist")
         back = reverse("admin:practice_schedule_change", args=[session]) if session else lists
         if patient:
@@ -119,7 +115,7 @@ class ExtraSlot(StaffPage):
 
     def sessions(self) -> Any:
         """The sessions that can have one: soon, or the one that was asked for."""
-        asked = number(self.sent().get("session"))
+        asked = number(self.sent.get("session"))
         return sessions_for_extra_slots(
             organisation=self.practice, now=self.now, also=asked or None
         )

@@ -5,12 +5,14 @@ meanwhile, the new plan is shown with the differences marked, and is confirmed a
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,9 +23,8 @@ from practice.reads.closures import appointments_named
 from practice.reads.runs import run_of
 from practice.reads.templates import templates
 from practice.services.generation import runs
-from practice.services.generation.plans import Plan
+from practice.services.generation.plans import COUNTED, Plan
 from practice.site.addresses import number
-from practice.site.people import own_practice_of
 from practice.site.plan_words import run_in_words, skipped_in_words
 from practice.site.widgets import date_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
@@ -99,12 +100,9 @@ class Apply(StaffPage):
     template = "staff/generation/page.html"
     title = "Apply templates to the diary"
 
-    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
-        """The practice of the first template that is named, else the one they work in."""
-        sent = request.POST if request.method == "POST" else request.GET
-        named = number(sent.get("template", ""))
-        practice = own_practice_of(SessionTemplate, named, request) if named else None
-        return practice or super().practice_asked_for(request, **kwargs)
+    def about(self) -> Iterable[tuple[type[Model], int]]:
+        """One of the templates that are named."""
+        return [(SessionTemplate, number(self.sent.get("template", "")))]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         self.check_templates(request.GET.getlist("template"))
@@ -237,13 +235,4 @@ class Run(RecordPage):
 
 def numbers(run: GenerationRun) -> list[tuple[str, int]]:
     """Return what a run counted, in the words of the model."""
-    counted = (
-        "sessions_created",
-        "slots_created",
-        "slots_changed",
-        "slots_restored",
-        "slots_withdrawn",
-        "slots_left",
-        "appointments_orphaned",
-    )
-    return [(name.replace("_", " "), getattr(run, name)) for name in counted]
+    return [(name.replace("_", " "), getattr(run, name)) for name in COUNTED if hasattr(run, name)]

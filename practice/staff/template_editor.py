@@ -4,27 +4,29 @@ Every button works without JavaScript: it sends the whole form, and the page com
 blocks as they are now. With JavaScript the timeline follows each change.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from practice.exceptions import PracticeError
-from practice.models import Organisation, SessionTemplate
-from practice.reads import templates
+from practice.models import SessionTemplate
+from practice.reads import directory, templates
 from practice.services.templates import end_template, remove_template, save_template
 from practice.site.addresses import number
-from practice.site.people import own_practice_of
+from practice.site.fields import WEEKDAYS
 from practice.site.widgets import date_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.block_edits import BlockEdits
 from practice.staff.template_forms import BLOCK_FIELDS, FIRST_BLOCK, template_forms
 from practice.staff.template_preview import TemplatePreview
 
-WEEKDAY_NAMES = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+WEEKDAY_NAMES = [day[:3] for day in WEEKDAYS]
 
 
 class TemplateEditor(StaffPage):
@@ -118,10 +120,9 @@ class AddTemplate(TemplateEditor):
     permission = "practice.add_sessiontemplate"
     title = "Add a template"
 
-    def practice_asked_for(self, request: HttpRequest, **kwargs: Any) -> Organisation | None:
-        if self.origin and (practice := own_practice_of(SessionTemplate, self.origin, request)):
-            return practice
-        return super().practice_asked_for(request, **kwargs)
+    def about(self) -> Iterable[tuple[type[Model], int]]:
+        """The template that is copied."""
+        return [(SessionTemplate, self.origin or 0)]
 
     @property
     def origin(self) -> int | None:
@@ -142,7 +143,7 @@ class AddTemplate(TemplateEditor):
     def blank(self) -> SessionTemplate:
         """A new template, at the practice's only place if it has one."""
         template = SessionTemplate(organisation=self.practice, effective_from=self.today)
-        places = list(templates.possible_locations(organisation=self.practice)[:2])
+        places = list(directory.locations(organisation=self.practice)[:2])
         if len(places) == 1:
             template.location = places[0]
         return template
