@@ -64,10 +64,10 @@ def sessions_under(
 ) -> list[SessionsUnder]:
     """Count the sessions of these days that name one of these profiles."""
     rows = (
-        Schedule.objects.filter(
+        Schedule.objects.taking_place()
+        .filter(
             organisation=organisation,
             date__range=(first, last),
-            withdrawn=False,
             access_profile__in=profile_ids,
         )
         .values_list("access_profile")
@@ -88,13 +88,12 @@ class FreeUnder(NamedTuple):
 def free_under(last: date, *, organisation: Organisation, now: datetime) -> list[FreeUnder]:
     """Count the bookable free slots from now through a day by the profiles that they are under."""
     rows = (
-        Slot.objects.filter(
+        Slot.objects.in_diary()
+        .free()
+        .coming(now)
+        .filter(
             organisation=organisation,
-            status=Slot.Status.FREE,
             gp_connect_bookable=True,
-            withdrawn=False,
-            schedule__withdrawn=False,
-            start__gt=now,
             start__lt=clock.day_end(last),
         )
         .values_list("access_profile", Coalesce("access_profile", "schedule__access_profile"))
@@ -117,12 +116,11 @@ def sessions_of_day_under(
 ) -> dict[int, list[SessionUnder]]:
     """Return the sessions of a day in which bookable slots are under each of these profiles."""
     rows = (
-        Slot.objects.filter(
+        Slot.objects.in_diary()
+        .filter(
             organisation=organisation,
             schedule__date=day,
             schedule__organisation=organisation,
-            withdrawn=False,
-            schedule__withdrawn=False,
             gp_connect_bookable=True,
         )
         .annotate(profile=Coalesce("access_profile", "schedule__access_profile"))

@@ -33,17 +33,23 @@ def telephones(patient_ids: Iterable[int]) -> dict[int, str]:
     return found
 
 
+def with_telephones(appointments: Iterable[Appointment]) -> list[Appointment]:
+    """Return appointments in their order, each with the patient's number as ``telephone``."""
+    found = list(appointments)
+    numbers = telephones(appointment.patient_id for appointment in found)
+    for appointment in found:
+        appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
+    return found
+
+
 def in_order_to_ring(appointments: QuerySet[Appointment]) -> list[Appointment]:
     """Return who is still to be told first, then who has no telephone, then by time; three queries.
 
     Each has its number as ``telephone``: it is shown by every list of people.
     """
-    found = list(
+    found = with_telephones(
         appointments.select_related("patient", "schedule__session_holder", "moved_from")
         .prefetch_related("contact_attempts")
         .order_by("start", "pk")
     )
-    numbers = telephones(appointment.patient_id for appointment in found)
-    for appointment in found:
-        appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
     return sorted(found, key=lambda a: (not a.to_be_told, bool(a.telephone), a.start))  # type: ignore[attr-defined]

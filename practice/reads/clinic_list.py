@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date
 
 from practice.models import Appointment, Organisation, Schedule
-from practice.reads.call_list import telephones
+from practice.reads.call_list import with_telephones
 
 
 def sessions_on(*, organisation: Organisation, day: date) -> list[Schedule]:
@@ -26,13 +26,9 @@ def people_expected(
 
     Each has the patient's number to ring as ``telephone``; cancelled appointments are left out.
     """
-    found = list(
+    return with_telephones(
         Appointment.objects.live()
         .filter(organisation=organisation, schedule__in=sessions)
         .select_related("patient")
         .order_by("start", "pk")
     )
-    numbers = telephones(appointment.patient_id for appointment in found)
-    for appointment in found:
-        appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
-    return found

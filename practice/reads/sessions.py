@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from practice.models import (
-    AccessProfile,
     Appointment,
     Location,
     Organisation,
@@ -33,9 +32,9 @@ def sessions_for_extra_slots(
     *, organisation: Organisation, now: datetime, also: int | None = None
 ) -> QuerySet[Schedule]:
     """The sessions of the coming two weeks that are not over, and the one with the id ``also``."""
-    found = sessions(organisation=organisation).filter(withdrawn=False, end__gt=now)
+    here = Schedule.objects.taking_place().filter(organisation=organisation, end__gt=now)
     soon = Q(start__lt=now + EXTRA_SLOTS_AHEAD) | Q(pk=also)
-    return found.filter(soon).select_related("session_holder", "location").order_by("start", "pk")
+    return here.filter(soon).select_related("session_holder", "location").order_by("start", "pk")
 
 
 def number_booked(session: Schedule) -> int:
@@ -56,8 +55,3 @@ def possible_places(*, organisation: Organisation, now_at: int | None = None) ->
     """The practice's open places, and the one where the session is now."""
     is_open = Q(status=Location.Status.ACTIVE) | Q(pk=now_at)
     return organisation.locations.filter(is_open)
-
-
-def access_profiles(*, organisation: Organisation) -> QuerySet[AccessProfile]:
-    """The profiles under which the practice offers its time to others."""
-    return AccessProfile.objects.filter(organisation=organisation)

@@ -43,7 +43,7 @@ def slots_of_session(session: Schedule) -> list[Slot]:
 
 def who_has_each() -> "Prefetch[str, Any, str]":
     """Bring along who has a slot now, as ``held_by``: one query for a whole list."""
-    held = AppointmentSlot.objects.filter(released=False).select_related("appointment__patient")
+    held = AppointmentSlot.objects.held().select_related("appointment__patient")
     return Prefetch("appointment_slots", queryset=held, to_attr="held_by")
 
 

@@ -5,8 +5,6 @@ from datetime import date
 from django.db.models import Prefetch, Q, QuerySet
 
 from practice.models import (
-    AccessProfile,
-    Location,
     Organisation,
     Practitioner,
     Schedule,
@@ -57,13 +55,3 @@ def possible_holders(*, organisation: Organisation) -> QuerySet[Practitioner]:
         .distinct()
         .order_by("family_name", "given_names")
     )
-
-
-def possible_locations(*, organisation: Organisation) -> QuerySet[Location]:
-    """Return the practice's places."""
-    return Location.objects.filter(organisation=organisation)
-
-
-def possible_profiles(*, organisation: Organisation) -> QuerySet[AccessProfile]:
-    """Return the practice's access profiles."""
-    return AccessProfile.objects.filter(organisation=organisation)

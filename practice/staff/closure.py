@@ -4,7 +4,6 @@ Nothing happens before the last button, and that does what was shown: when the d
 meanwhile, the new effect is shown and nothing is done.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -15,7 +14,7 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import PlanChanged, PracticeError
 from practice.models import Appointment, Closure
-from practice.reads import call_list, closures, templates
+from practice.reads import call_list, closures, directory, templates
 from practice.services.closures import closing, follow_up, reopening
 from practice.services.closures.changing import change_closure, check_kind
 from practice.services.closures.follow_up import Decision
@@ -65,7 +64,7 @@ class ClosureForm(forms.ModelForm):
         fields["practitioner"].queryset = templates.possible_holders(organisation=organisation)
         fields["practitioner"].empty_label = "Everybody"
         fields["practitioner"].help_text = fields["location"].help_text = ""
-        fields["location"].queryset = templates.possible_locations(organisation=organisation)
+        fields["location"].queryset = directory.locations(organisation=organisation)
         fields["location"].empty_label = "Everywhere"
 
     def clean(self) -> dict[str, Any]:
@@ -139,11 +138,8 @@ class Close(StaffPage):
         """What was decided for each appointment that the closure met."""
         sent = self.request.POST
         return {
-            held.id: Decision(
-                sent.get(f"what-{held.id}", "leave"), number(sent.get(f"slot-{held.id}")) or None
-            )
-            for session in plan.sessions
-            for held in session.orphan
+            pk: Decision(sent.get(f"what-{pk}", "leave"), number(sent.get(f"slot-{pk}")) or None)
+            for pk in plan.orphaned_ids
         }
 
     def ask(self, form: ClosureForm, status: int = 200) -> HttpResponse:
@@ -153,7 +149,7 @@ class Close(StaffPage):
         plan = closing.plan_closing(closure, now=self.now)
         affected = self.affected(plan)
         slots = follow_up.replacements(plan, affected, closure, now=self.now)
-        sent = self.request.POST if self.request.method == "POST" else self.request.GET
+        sent = self.sent
         for appointment in affected:
             appointment.replacement = slots.get(appointment.pk)  # type: ignore[attr-defined]
             first = "move" if appointment.pk in slots else "leave"
@@ -184,16 +180,8 @@ class Close(StaffPage):
 
     def affected(self, plan: Plan) -> list[Appointment]:
         """Who would be left without their session, by time, each with a telephone number."""
-        found = list(closures.appointments_named(orphaned_by(plan), organisation=self.practice))
-        numbers = call_list.telephones(appointment.patient_id for appointment in found)
-        for appointment in found:
-            appointment.telephone = numbers.get(appointment.patient_id, "")  # type: ignore[attr-defined]
-        return found
-
-
-def orphaned_by(plan: Plan) -> Iterable[int]:
-    """Return the ids of the appointments that a plan would orphan."""
-    return (held.id for session in plan.sessions for held in session.orphan)
+        found = closures.appointments_named(plan.orphaned_ids, organisation=self.practice)
+        return call_list.with_telephones(found)
 
 
 def reason_of(closure: Closure) -> str:

@@ -12,6 +12,7 @@ from practice.exceptions import PracticeError
 from practice.models import Organisation, Schedule
 from practice.models.common import OFFER_LIMITS
 from practice.reads import sessions
+from practice.reads.access_profiles import profiles
 from practice.reads.slots import slots_of_session
 from practice.services.audit.recording import record_done
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
@@ -50,7 +51,7 @@ class WhereAndWhoForm(forms.Form):
         fields["location"].queryset = places
         roles = terminology.practitioner_roles()
         fields["practitioner_role"].choices = [("", "None"), *roles]
-        fields["access_profile"].queryset = sessions.access_profiles(organisation=practice)
+        fields["access_profile"].queryset = profiles(organisation=practice)
         fields["access_profile"].empty_label = "Everybody"
 
 

@@ -11,8 +11,8 @@ from practice import terminology
 from practice.exceptions import DiaryRefused
 from practice.models import Slot
 from practice.models.common import MOST_WINDOW_DAYS, YEAR_MINUTES, OfferLimits
+from practice.reads.access_profiles import profiles
 from practice.reads.diary_columns import entry_of_slot
-from practice.reads.sessions import access_profiles
 from practice.reads.slots import appointment_in, slot_in_detail
 from practice.services import slots
 from practice.services.audit.recording import record_done
@@ -61,7 +61,7 @@ class SlotForm(OfferForm):
         super().__init__(sent, initial={**now, "access_profile": slot.access_profile_id})
         fields: dict[str, Any] = self.fields
         fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
-        fields["access_profile"].queryset = access_profiles(organisation=slot.organisation)
+        fields["access_profile"].queryset = profiles(organisation=slot.organisation)
         fields["access_profile"].empty_label = "As for the session"
 
     def words(self) -> SlotWords:

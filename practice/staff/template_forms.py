@@ -16,7 +16,7 @@ from practice.models import (
     TemplateBlock,
 )
 from practice.models.common import OFFER_LIMITS
-from practice.reads import templates
+from practice.reads import access_profiles, directory, templates
 from practice.site.addresses import number
 from practice.site.fields import WeekdaysField
 from practice.site.mending import never_offered_with_links
@@ -94,8 +94,8 @@ class TemplateEditForm(forms.ModelForm):
         fields: dict[str, Any] = self.fields
         fields["session_holder"].queryset = templates.possible_holders(organisation=organisation)
         fields["session_holder"].empty_label = "Nobody in particular"
-        fields["location"].queryset = templates.possible_locations(organisation=organisation)
-        fields["access_profile"].queryset = templates.possible_profiles(organisation=organisation)
+        fields["location"].queryset = directory.locations(organisation=organisation)
+        fields["access_profile"].queryset = access_profiles.profiles(organisation=organisation)
         fields["access_profile"].empty_label = "Everybody"
         fields["access_profile"].help_text = "Who outside may book, unless a block says otherwise."
         fields["session_name"].help_text = "Shown to other organisations too."
@@ -327,7 +327,7 @@ def template_forms(
         max_num=MOST_BLOCKS,
         can_delete=True,
     )
-    kind.profiles = templates.possible_profiles(organisation=practice)
+    kind.profiles = access_profiles.profiles(organisation=practice)
     formset = kind(
         data=sent,
         instance=template,

@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.db.replicas import from_replica
 from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
+from practice.site.fields import WEEKDAYS
 from practice.site.widgets import date_input
 from practice.staff.base import StaffPage
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 USUAL, LONGEST = timedelta(days=27), timedelta(days=366)
 # From how many percent on a field of the heat map is darker.
 STEPS = (50, 70, 85)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from practice.models import Schedule
-from practice.reads import sessions
+from practice.reads import access_profiles, sessions
 from workbench.factories import (
     make_access_profile,
     make_appointment,
@@ -66,5 +66,5 @@ def test_what_a_session_can_be_given_is_of_the_practice_and_in_use(practice):
     assert set(sessions.possible_holders(organisation=here)) == {practice.practitioner}
     assert set(sessions.possible_places(organisation=here)) == {practice.location}
     assert closed in sessions.possible_places(organisation=here, now_at=closed.pk)
-    assert set(sessions.access_profiles(organisation=here)) == {profile}
+    assert set(access_profiles.profiles(organisation=here)) == {profile}
     assert not Schedule.objects.filter(session_holder=left).exists()

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 import pytest
 
 from practice.models import SessionTemplate
-from practice.reads import templates
+from practice.reads import access_profiles, directory, templates
 from workbench.factories import (
     make_access_profile,
     make_location,
@@ -57,7 +57,7 @@ def test_only_what_is_the_practices_can_be_named(practice):
     there = make_organisation()
     ours = make_practitioner(), make_location(), make_access_profile()
     theirs = make_practitioner(there), make_location(there), make_access_profile(there)
-    asked = (templates.possible_holders, templates.possible_locations, templates.possible_profiles)
+    asked = (templates.possible_holders, directory.locations, access_profiles.profiles)
 
     for ask, mine, other in zip(asked, ours, theirs, strict=True):
         found = ask(organisation=practice.organisation)
