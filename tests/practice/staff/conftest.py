@@ -1,16 +1,48 @@
-"""Who works at the desk on the Thursday of diary_world, and what they have before them."""
+"""Who is at the desk, on the Thursday of diary_world or today, and what they have before them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from practice.models import Appointment, Slot
+from practice import clock
+from practice.models import Appointment, Practitioner, Slot
 from tests.practice.staff.diary_world import DURING, THURSDAY, booked
-from workbench.factories import make_schedule, make_slots
-from workbench.staff import make_staff
+from workbench.factories import (
+    make_appointment,
+    make_patient,
+    make_practitioner,
+    make_schedule,
+    make_slots,
+)
+from workbench.staff import MANAGER, make_staff
+
+
+@pytest.fixture
+def manager(practice, client: Client) -> Client:
+    """The browser of a practice manager, signed in."""
+    client.force_login(make_staff(practice.organisation, role=MANAGER))
+    return client
+
+
+@pytest.fixture
+def monday() -> date:
+    """The Monday after next, at least a week ahead."""
+    today = clock.today(timezone.now())
+    return today + timedelta(days=14 - today.weekday())
+
+
+@pytest.fixture
+def sick(practice) -> tuple[Practitioner, list[Slot], Appointment, Appointment]:
+    """A GP with four slots tomorrow, two of them booked: one patient has no telephone."""
+    gp = make_practitioner()
+    slots = make_slots(4, make_schedule(session_holder=gp))
+    with_number = make_appointment(slots=[slots[0]], patient=make_patient())
+    without = make_appointment(slots=[slots[1]], patient=make_patient(telephone=""))
+    return gp, slots, with_number, without
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from workbench.factories import (
     make_slots,
     make_template,
 )
-from workbench.staff import MANAGER, RECEPTIONIST, make_staff
+from workbench.staff import RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -28,12 +28,6 @@ TODAY = NOW.date()
 @pytest.fixture(autouse=True)
 def wednesday_morning(monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: NOW)
-
-
-@pytest.fixture
-def manager(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    return client
 
 
 def session(days=0, hour=9, **overrides):

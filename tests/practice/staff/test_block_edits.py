@@ -16,15 +16,8 @@ from tests.practice.staff.template_page import (
 from workbench.factories import (
     make_template,
 )
-from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    return client
 
 
 def test_blocks_are_added_copied_moved_and_removed_by_buttons(practice, manager):

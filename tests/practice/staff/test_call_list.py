@@ -1,63 +1,20 @@
 """The list of people to be told: worked through, and as fast for many as for few."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent, Closure, ContactAttempt
+from tests.practice.staff.closing_page import close, text
 from workbench.factories import (
     make_appointment,
     make_patient,
-    make_practitioner,
-    make_schedule,
     make_slots,
     tomorrow,
 )
-from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(practice, client):
-    user = make_staff(practice.organisation, role=MANAGER)
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def sick(practice):
-    """A GP with four slots tomorrow, two of them booked: one patient has no telephone."""
-    gp = make_practitioner()
-    slots = make_slots(4, make_schedule(session_holder=gp))
-    with_number = make_appointment(slots=[slots[0]], patient=make_patient())
-    without = make_appointment(slots=[slots[1]], patient=make_patient(telephone=""))
-    return gp, slots, with_number, without
-
-
-def values(gp) -> dict:
-    return {
-        "kind": "sick",
-        "name": "Clinician unwell",
-        "practitioner": gp.pk,
-        "location": "",
-        "start_date": f"{tomorrow()}",
-        "start_time": "",
-        "end_date": f"{tomorrow()}",
-        "end_time": "",
-    }
-
-
-def text(response) -> str:
-    return response.content.decode()
-
-
-def close(client, gp, **decisions):
-    shown = client.get(reverse("admin:practice_closure_add"), values(gp))
-    digest = shown.context_data["plan"].digest
-    return client.post(
-        reverse("admin:practice_closure_add"), {**values(gp), "digest": digest, **decisions}
-    )
 
 
 def test_the_call_list_is_worked_through(practice, client, manager, sick):
@@ -78,7 +35,7 @@ def test_the_call_list_is_worked_through(practice, client, manager, sick):
     assert [a.reached for a in ContactAttempt.objects.order_by("pk")] == [False, True]
     page = text(client.get(calls))
     assert "1 of 2 still to be told" in page
-    assert manager.get_username() in page
+    assert User.objects.get().get_username() in page
     assert AuditEvent.objects.filter(event="appointment.patient_contacted").count() == 2
 
 
@@ -104,7 +61,9 @@ def test_a_list_of_people_makes_as_many_queries_for_12_as_for_3(
             Appointment.objects.filter(pk=waiting.pk).update(
                 to_be_told=True, orphaned=True, affected_by=closure
             )
-            waiting.contact_attempts.create(at=timezone.now(), by=manager, by_name="Mo", note="")
+            waiting.contact_attempts.create(
+                at=timezone.now(), by=User.objects.get(), by_name="Mo", note=""
+            )
         with django_assert_max_num_queries(60) as made:
             client.get(address)
         return len(made.captured_queries)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, Closure, Slot
+from tests.practice.staff.closing_page import close, text, values
 from workbench.factories import (
     make_appointment,
     make_organisation,
@@ -17,51 +18,9 @@ from workbench.factories import (
     make_slots,
     tomorrow,
 )
-from workbench.staff import AUDITOR, MANAGER, make_staff
+from workbench.staff import AUDITOR, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(practice, client):
-    user = make_staff(practice.organisation, role=MANAGER)
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def sick(practice):
-    """A GP with four slots tomorrow, two of them booked: one patient has no telephone."""
-    gp = make_practitioner()
-    slots = make_slots(4, make_schedule(session_holder=gp))
-    with_number = make_appointment(slots=[slots[0]], patient=make_patient())
-    without = make_appointment(slots=[slots[1]], patient=make_patient(telephone=""))
-    return gp, slots, with_number, without
-
-
-def values(gp) -> dict:
-    return {
-        "kind": "sick",
-        "name": "Clinician unwell",
-        "practitioner": gp.pk,
-        "location": "",
-        "start_date": f"{tomorrow()}",
-        "start_time": "",
-        "end_date": f"{tomorrow()}",
-        "end_time": "",
-    }
-
-
-def text(response) -> str:
-    return response.content.decode()
-
-
-def close(client, gp, **decisions):
-    shown = client.get(reverse("admin:practice_closure_add"), values(gp))
-    digest = shown.context_data["plan"].digest
-    return client.post(
-        reverse("admin:practice_closure_add"), {**values(gp), "digest": digest, **decisions}
-    )
 
 
 def test_the_impact_is_shown_before_anything_happens(practice, client, manager, sick):

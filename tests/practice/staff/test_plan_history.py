@@ -14,7 +14,7 @@ from workbench.factories import (
     make_organisation,
     make_template,
 )
-from workbench.staff import MANAGER, RECEPTIONIST, make_staff
+from workbench.staff import RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -23,12 +23,6 @@ MAKERS = {
     "closure": make_closure,
     "generationrun": make_generation_run,
 }
-
-
-@pytest.fixture
-def manager(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    return client
 
 
 def address(name, record) -> str:

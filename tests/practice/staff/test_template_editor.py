@@ -4,9 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
 
-from practice import clock
 from practice.models import AuditEvent, SessionTemplate
 from tests.practice.staff.template_page import (
     APPLY,
@@ -24,22 +22,9 @@ from workbench.factories import (
     make_schedule,
     make_template,
 )
-from workbench.staff import MANAGER, RECEPTIONIST, make_staff
+from workbench.staff import RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    return client
-
-
-@pytest.fixture
-def monday():
-    """The Monday after next, at least a week ahead."""
-    today = clock.today(timezone.now())
-    return today + timedelta(days=14 - today.weekday())
 
 
 def test_a_template_is_built_from_blocks_and_audited(practice, manager):

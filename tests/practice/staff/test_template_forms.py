@@ -10,15 +10,8 @@ from tests.practice.staff.template_page import (
     said,
     sent,
 )
-from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    return client
 
 
 REFUSED = {

@@ -6,7 +6,6 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from practice import clock
 from practice.models import SessionTemplate
 from tests.practice.staff.template_page import (
     BREAK,
@@ -23,19 +22,6 @@ from workbench.factories import (
 from workbench.staff import MANAGER, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(practice, client):
-    client.force_login(make_staff(practice.organisation, role=MANAGER))
-    return client
-
-
-@pytest.fixture
-def monday():
-    """The Monday after next, at least a week ahead."""
-    today = clock.today(timezone.now())
-    return today + timedelta(days=14 - today.weekday())
 
 
 def test_the_timeline_shows_slots_and_breaks(practice, manager):
