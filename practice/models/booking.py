@@ -72,6 +72,7 @@ class Appointment(Versioned):
         ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
 
     GONE = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
+    SETTLED = (Status.FULFILLED, Status.NO_SHOW)  # it is known what became of them
 
     class Door(models.TextChoices):
         STAFF = "staff", "Practice staff"

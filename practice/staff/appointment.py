@@ -112,6 +112,7 @@ class AppointmentPage(Detail):
             "when": when_words(record.start, record.end, self.today),
             "telecoms": list(patient.telecoms.all()),
             "may": self.may(record),
+            "why_it_stays": changing.why_it_stays(record, now=self.now) if is_open else "",
             "undo_to": Appointment.Status(before).label.lower() if before and is_open else "",
             "organisation_facts": booking_organisation_facts(record),
             "booked_by": ", ".join(
@@ -131,13 +132,14 @@ class AppointmentPage(Detail):
     def may(self, record: Appointment) -> dict[str, bool]:
         """Which steps can be taken from here, whoever takes them."""
         is_open = record.status != Appointment.Status.CANCELLED
+        can_be_given_up = is_open and not changing.why_it_stays(record, now=self.now)
         return {
             "arrived": self.may_be_marked(record, Appointment.Status.ARRIVED),
             "seen": self.may_be_marked(record, Appointment.Status.FULFILLED),
             "dna": self.may_be_marked(record, Appointment.Status.NO_SHOW),
-            "move": record.status == Appointment.Status.BOOKED,
+            "move": can_be_given_up,
             "amend": is_open,
-            "cancel": is_open,
+            "cancel": can_be_given_up,
         }
 
     def may_be_marked(self, appointment: Appointment, status: str) -> bool:

@@ -11,6 +11,7 @@ from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Slot
 from practice.reads.appointments import appointment_in_detail
 from practice.services.appointments import rescheduling
+from practice.services.appointments.changing import why_it_stays
 from practice.staff import searches
 from practice.staff.base import RecordPage, found_or_404
 from practice.staff.booking import TAKEN, ChosenSlotsPage
@@ -27,6 +28,8 @@ class Move(RecordPage, ChosenSlotsPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         appointment = self.appointment(pk)
+        if why := self.why_not(appointment):
+            return self.ask_whether(appointment, [], refusal=why, is_fixed=True)
         slots = self.chosen_slots()
         if slots:
             return self.ask_whether(appointment, slots)
@@ -64,6 +67,12 @@ class Move(RecordPage, ChosenSlotsPage):
 
     def appointment(self, pk: int) -> Appointment:
         return found_or_404(appointment_in_detail(organisation=self.practice, appointment_id=pk))
+
+    def why_not(self, appointment: Appointment) -> str:
+        """Why it cannot be moved at all, before anybody chooses a time; empty: it can."""
+        if appointment.status == Appointment.Status.CANCELLED:
+            return "The appointment has been cancelled."
+        return why_it_stays(appointment, now=self.now)
 
     def ask_whether(self, appointment: Appointment, slots: list[Slot], **more: Any) -> HttpResponse:
         first = clock.local(slots[0].start).date() if slots else self.today

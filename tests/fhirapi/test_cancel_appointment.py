@@ -260,6 +260,19 @@ def test_what_has_begun_is_not_cancelled(consumer, practice, received, begun):
     assert_refused(response, INVALID, words, before=before)
 
 
+@pytest.mark.req("CANC-001", "CANC-011")
+@pytest.mark.parametrize("status", ["arrived", "fulfilled"])
+def test_whoever_came_early_is_not_cancelled_from_outside(consumer, received, status):
+    """The specification is silent before the start; that the patient came would be lost (H24)."""
+    Appointment.objects.update(status=status)
+    before = diary()
+
+    response = consumer.cancel(received["id"], cancelled(received))
+
+    words = "it can no longer be cancelled or moved"
+    assert_refused(response, INVALID, words, before=before)
+
+
 @pytest.mark.req("CANC-015", "CANC-038")
 def test_a_cancelled_appointment_is_not_cancelled_again(consumer, received):
     ended = consumer.cancel(received["id"], cancelled(received))

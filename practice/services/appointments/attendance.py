@@ -36,8 +36,9 @@ def mark(
 ) -> Appointment:
     """Mark an appointment arrived, fulfilled (seen) or noshow (did not attend).
 
-    People arrive and are seen on the day of the appointment, in London; they have not attended
-    once it has started, on any later day too. Raises ChangeRefused, and what
+    People arrive on the day of the appointment, in London; that they have been seen is said on that
+    day or later, and that they did not attend once it has started. Of an orphan it settles what
+    became of it, so that it is none any more. Raises ChangeRefused, and what
     ``appointment_for_change`` raises.
     """
     appointment = appointment_for_change(
@@ -58,10 +59,13 @@ def check_step(appointment: Appointment, status: str, *, now: datetime) -> None:
     if appointment.status not in STEPS[status]:
         current = appointment.get_status_display().lower()
         raise ChangeRefused(f"The appointment is {current}: it cannot be marked {wanted}.")
+    day = clock.local(appointment.start).date()
     if status == Status.NO_SHOW:
         if appointment.start > now:
             raise ChangeRefused("The appointment has not started yet.")
-    elif clock.today(now) != clock.local(appointment.start).date():
+    elif clock.today(now) < day:
+        raise ChangeRefused(f"It can be marked {wanted} on its day, not before.")
+    elif status == Status.ARRIVED and clock.today(now) > day:
         raise ChangeRefused(f"Only an appointment of today can be marked {wanted}.")
 
 
@@ -85,7 +89,8 @@ def undo(
     before = status_before(appointment)
     if before is None:
         raise ChangeRefused("There is nothing to undo.")
-    _set(appointment, before, "undone", actor=actor, now=now)
+    was_orphaned = "orphaned" in _last_step(appointment)
+    _set(appointment, before, "undone", actor=actor, now=now, orphaned=was_orphaned)
     return appointment
 
 
@@ -93,21 +98,38 @@ def status_before(appointment: Appointment) -> str | None:
     """Return the status that undoing would bring back, or None when there is no step to undo."""
     if appointment.status not in STEPS:
         return None
-    steps: list[str] = []
+    changed = _last_step(appointment).get("status")
+    return changed["from"] if changed else Status.BOOKED
+
+
+def _last_step(appointment: Appointment) -> dict[str, dict[str, str]]:
+    """Return what the last step changed that has not been undone; nothing: there is none."""
+    steps: list[dict[str, dict[str, str]]] = []
     for entry in appointment.provenance:
-        changed = entry.get("changes", {}).get("status")
-        if changed and entry["action"] == "undone":
+        changes = entry.get("changes", {})
+        if "status" in changes and entry["action"] == "undone":
             steps.pop()
-        elif changed:
-            steps.append(changed["from"])
-    return steps[-1] if steps else Status.BOOKED
+        elif "status" in changes:
+            steps.append(changes)
+    return steps[-1] if steps else {}
 
 
 def _set(
-    appointment: Appointment, status: str, action: str, *, actor: Actor, now: datetime
+    appointment: Appointment,
+    status: str,
+    action: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    orphaned: bool = False,
 ) -> None:
+    """Write a status; what stays, or becomes again, ``orphaned`` is on the worklist."""
+    orphaned = orphaned or (appointment.orphaned and status not in Appointment.SETTLED)
     changes = {"status": {"from": appointment.status, "to": Status(status).value}}
-    appointment.status = status
+    if orphaned != appointment.orphaned:
+        words = {True: "yes", False: "no"}
+        changes["orphaned"] = {"from": words[appointment.orphaned], "to": words[orphaned]}
+    appointment.status, appointment.orphaned = status, orphaned
     record_change(appointment, action, actor=actor, now=now, changes=changes)
 
 

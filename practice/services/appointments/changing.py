@@ -6,12 +6,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from practice import clock
 from practice.db.prepared import Number, Prepared
 from practice.db.transactions import atomic_service
 from practice.exceptions import (
     AppointmentCancelled,
     AppointmentInPast,
     AppointmentNotFound,
+    ChangeRefused,
     ReasonMissing,
     TextTooLong,
 )
@@ -79,6 +81,41 @@ def appointment_for_change(
     return appointment
 
 
+# Why an appointment stays as it is, by its status: what became of it, or that it never was one.
+WHAT_BECAME_OF_IT: dict[str, str] = {
+    Appointment.Status.FULFILLED: "The patient has been seen",
+    Appointment.Status.NO_SHOW: "The patient did not attend",
+    Appointment.Status.ENTERED_IN_ERROR: "The appointment was entered in error",
+}
+
+
+def why_it_stays(appointment: Appointment, *, now: datetime) -> str:
+    """Return why a live appointment can no longer be cancelled or moved; empty: it can.
+
+    Whoever asks: that a patient came, or did not, is not to be lost, and no time in the past is to
+    be given back. Until the end of its day one that nobody came to can still be moved, for those
+    who are late. An orphan can whenever somebody gets to it: its session did not take place.
+    """
+    if why := WHAT_BECAME_OF_IT.get(appointment.status):
+        return f"{why}: it can no longer be cancelled or moved."
+    if appointment.orphaned:
+        return ""
+    if appointment.status == Appointment.Status.ARRIVED:
+        return "The patient has arrived: it can no longer be cancelled or moved."
+    if appointment.end <= now and clock.local(appointment.start).date() < clock.today(now):
+        return (
+            "It was on an earlier day: it can no longer be cancelled or moved. "
+            "Say whether the patient came."
+        )
+    return ""
+
+
+def check_can_be_given_up(appointment: Appointment, *, now: datetime) -> None:
+    """Raise ChangeRefused for an appointment that can no longer be cancelled or moved."""
+    if why := why_it_stays(appointment, now=now):
+        raise ChangeRefused(why)
+
+
 @atomic_service
 def amend_appointment(
     *, appointment: Appointment, description: str, comment: str, actor: Actor, now: datetime
@@ -109,8 +146,9 @@ def cancel_appointment(
     """Cancel an appointment that ``appointment_for_change`` locked; its slots are free at once.
 
     The slots of an orphaned appointment are no longer planned: they are withdrawn instead.
-    Raises ReasonMissing. Source: GP Connect, "Cancel an appointment".
+    Raises ReasonMissing, ChangeRefused. Source: GP Connect, "Cancel an appointment".
     """
+    check_can_be_given_up(appointment, now=now)
     if not reason.strip():
         raise ReasonMissing
     held = AppointmentSlot.objects.held().filter(appointment=appointment)

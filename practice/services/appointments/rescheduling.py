@@ -14,7 +14,11 @@ from practice import clock
 from practice.models import Appointment, AppointmentSlot, Organisation
 from practice.services import locks
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
-from practice.services.appointments.changing import appointment_for_change, cancel_appointment
+from practice.services.appointments.changing import (
+    appointment_for_change,
+    cancel_appointment,
+    check_can_be_given_up,
+)
 from practice.services.audit.recording import Actor, record_done, resource_of
 
 
@@ -44,6 +48,7 @@ def move_appointment(
         now=now,
         expected_version=expected_version,
     )
+    check_can_be_given_up(old, now=now)
     new = _book_again(
         old, organisation, slot_ids=slot_ids, booked_by=booked_by, actor=actor, now=now
     )

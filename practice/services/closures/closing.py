@@ -54,7 +54,7 @@ def plan_closing(closure: Closure, *, now: datetime) -> Plan:
                 values_of(schedule),
                 withdraw=tuple(going),
                 slots_left=len(rows) - len(going),
-                orphan=tuple(h for h in met if not h.orphaned),
+                orphan=tuple(h for h in met if h.may_become_orphan),
             )
         )
     return as_plan(closure, sessions, [], now)

@@ -297,7 +297,7 @@ class WeekPlanner:
                     values,
                     withdraw=tuple(going),
                     slots_left=len(rows) - len(going),
-                    orphan=tuple(appointment for appointment in held if not appointment.orphaned),
+                    orphan=tuple(each for each in held if each.may_become_orphan),
                 )
             )
             if stands and values.session_holder_id:
@@ -405,7 +405,7 @@ class WeekPlanner:
                 tuple(slots.restore),
                 tuple(slots.withdraw),
                 slots.left,
-                orphan=tuple(each for each in held if not each.orphaned and not fits[each]),
+                orphan=tuple(each for each in held if each.may_become_orphan and not fits[each]),
                 unorphan=tuple(each for each in held if each.orphaned and fits[each]),
             )
         )

@@ -64,7 +64,10 @@ class SlotRow(NamedTuple):
 
 
 class HeldAppointment(NamedTuple):
-    """A live appointment of a session; ``extra``: in slots beside the session's own only."""
+    """A live appointment of a session; ``extra``: in slots beside the session's own only.
+
+    ``settled``: it is known already what became of it, as of somebody seen before their time.
+    """
 
     id: int
     patient_id: int
@@ -72,6 +75,11 @@ class HeldAppointment(NamedTuple):
     end: int
     orphaned: bool
     extra: bool
+    settled: bool = False
+
+    @property
+    def may_become_orphan(self) -> bool:
+        return not self.orphaned and not self.settled
 
 
 class SlotChange(NamedTuple):

@@ -281,7 +281,7 @@ def _lock_slots(week: WeekPlan) -> None:
 def _lock_appointments(week: WeekPlan) -> None:
     """Lock the appointments that will change; make sure that they are alive as planned on."""
     seen = {
-        held.id: held.orphaned
+        held.id: (held.orphaned, held.settled)
         for session in week.sessions
         for held in (*session.orphan, *session.unorphan)
     }
@@ -296,7 +296,8 @@ def _lock_appointments(week: WeekPlan) -> None:
         .order_by("pk")
         .values_list("pk", "orphaned", "status")
     ):
-        if pk in seen and (orphaned != seen[pk] or status == Appointment.Status.CANCELLED):
+        as_planned = seen.get(pk) == (orphaned, status in Appointment.SETTLED)
+        if pk in seen and (not as_planned or status == Appointment.Status.CANCELLED):
             raise DiaryConflict(f"appointment {pk} has changed")
 
 

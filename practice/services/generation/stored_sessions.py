@@ -8,10 +8,11 @@ from django.db.models import FilteredRelation, Q
 
 from practice.clock import next_second, seconds
 from practice.db.expressions import Epoch
-from practice.models import Schedule, SessionTemplate, Slot
+from practice.models import Appointment, Schedule, SessionTemplate, Slot
 from practice.services.generation.planned_sessions import SlotKind
 from practice.services.generation.plans import HeldAppointment, SessionValues, SlotRow
 
+SETTLED = Appointment.SETTLED
 LIVE = Q(appointment_slots__released=False)
 
 
@@ -42,6 +43,7 @@ def slots_and_bookings(
             "overbooked",
             *SlotKind._fields,
             "live__appointment_id",
+            "live__appointment__status",
             "live__appointment__patient_id",
             Epoch("live__appointment__start"),
             Epoch("live__appointment__end"),
@@ -50,14 +52,15 @@ def slots_and_bookings(
     )
     first = next_second(now)
     for row in rows.order_by("schedule_id", "overbooked", "start", "pk"):
-        schedule, *about_slot, appointment, patient, start, end, orphaned = row
+        schedule, *about_slot, appointment, status, patient, start, end, orphaned = row
+        about = (patient, start, end, orphaned)
         slot = SlotRow._make((*about_slot[:9], tuple(about_slot[9:])))
         slots[schedule].append(slot)
         if appointment is not None and start >= first:
             # Of several slots the first counts: one of the session's own, if there is one.
             held[schedule].setdefault(
                 appointment,
-                HeldAppointment(appointment, patient, start, end, orphaned, slot.overbooked),
+                HeldAppointment(appointment, *about, slot.overbooked, status in SETTLED),
             )
     return slots, defaultdict(
         list, {schedule: sorted(found.values(), key=_by_start) for schedule, found in held.items()}

@@ -4,10 +4,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
-from practice.models import AuditEvent
+from practice.models import Appointment, AuditEvent
 from practice.services.appointments import changing
-from tests.practice.staff.diary_world import HTMX, MORNING, THURSDAY, post, words_of
+from tests.practice.staff.diary_world import DURING, HTMX, MORNING, THURSDAY, post, words_of
 from tests.practice.staff.diary_world import appointment_address as address
 from workbench.factories import make_actor, make_appointment, make_schedule, make_slot
 
@@ -185,6 +186,45 @@ def test_what_is_cancelled_can_no_longer_be_changed(client, appointment):
     page = client.get(address(appointment)).content.decode()
     assert "given back" in page
     assert "First" in page
+
+
+@pytest.mark.parametrize(
+    ("status", "later", "said"),
+    [
+        pytest.param("fulfilled", 1, "The patient has been seen", id="seen yesterday"),
+        pytest.param("noshow", 1, "The patient did not attend", id="missed yesterday"),
+        pytest.param("arrived", 0, "The patient has arrived", id="arrived today"),
+        pytest.param("booked", 1, "It was on an earlier day", id="nobody ticked it"),
+    ],
+)
+def test_what_took_place_offers_no_cancelling_nor_moving_and_says_why(
+    client, appointment, at, status, later, said
+):
+    """The hazard (H24): whoever sends the form all the same changes nothing."""
+    Appointment.objects.update(status=status)
+    free = make_slot(make_schedule(date=THURSDAY + timedelta(days=9)))
+    at(DURING + timedelta(days=later))
+
+    page = client.get(address(appointment)).content.decode()
+    asked = client.get(f"{address(appointment)}?ask=cancel").content.decode()
+    sent = post(client, address(appointment), "cancel", 1, reason="Better")
+    move = reverse("admin:move", args=[appointment.pk])
+    first, chosen = (client.get(move, asked).content.decode() for asked in ({}, {"slot": free.pk}))
+    moved = client.post(move, {"slot": free.pk, "version": "1"})
+
+    assert f"{said}: it can no longer be cancelled or moved." in page
+    assert "?ask=cancel" not in page
+    assert "Move…" not in page
+    assert 'name="reason"' not in asked
+    for refused in (sent, moved):
+        assert refused.status_code == 422
+        assert said in refused.content.decode()
+    for step in (first, chosen):
+        assert said in step
+        assert 'name="slot"' not in step
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.version) == (status, 1)
+    assert not Appointment.objects.filter(moved_from=appointment).exists()
 
 
 def test_an_appointment_cannot_be_edited_around_the_service(client, appointment):

@@ -31,6 +31,15 @@ def mark(appointment: Appointment, status: str, *, now: datetime) -> Appointment
     )
 
 
+def undo(appointment: Appointment, *, now: datetime) -> Appointment:
+    return attendance.undo(
+        organisation=appointment.organisation,
+        appointment_id=appointment.pk,
+        actor=RECEPTION,
+        now=now,
+    )
+
+
 def test_a_patient_arrives_and_is_seen_each_step_a_version_of_its_own(appointment):
     arrived = mark(appointment, "arrived", now=appointment.start - timedelta(minutes=5))
     seen = mark(appointment, "fulfilled", now=appointment.end)
@@ -47,7 +56,8 @@ def test_a_patient_arrives_and_is_seen_each_step_a_version_of_its_own(appointmen
     [
         pytest.param("noshow", timedelta(minutes=-1), id="has not started"),
         pytest.param("arrived", timedelta(days=-1), id="a day early"),
-        pytest.param("fulfilled", timedelta(days=1), id="a day late"),
+        pytest.param("fulfilled", timedelta(days=-1), id="seen a day early"),
+        pytest.param("arrived", timedelta(days=1), id="a day late"),
     ],
 )
 def test_a_step_at_the_wrong_time_is_refused(appointment, status, after_start):
@@ -69,18 +79,10 @@ def test_undo_brings_back_the_status_before(appointment):
     mark(appointment, "arrived", now=appointment.start)
     mark(appointment, "fulfilled", now=appointment.end)
 
-    def undo() -> Appointment:
-        return attendance.undo(
-            organisation=appointment.organisation,
-            appointment_id=appointment.pk,
-            actor=RECEPTION,
-            now=appointment.end,
-        )
-
-    assert undo().status == "arrived"
-    assert undo().status == "booked"
+    assert undo(appointment, now=appointment.end).status == "arrived"
+    assert undo(appointment, now=appointment.end).status == "booked"
     with pytest.raises(ChangeRefused, match="nothing to undo"):
-        undo()
+        undo(appointment, now=appointment.end)
 
 
 def test_a_step_on_a_copy_that_is_out_of_date_is_refused(appointment):
@@ -128,3 +130,29 @@ def test_closing_the_day_accuses_nobody_whose_session_did_not_take_place(practic
     )
 
     assert closed == []
+
+
+def test_whom_nobody_ticked_is_marked_as_seen_on_a_later_day_too(appointment):
+    """Else only "did not attend" would be left for one who came."""
+    later = appointment.start + timedelta(days=3)
+    attendance.close_day(
+        organisation=appointment.organisation, status="noshow", actor=RECEPTION, now=later
+    )
+
+    undone = undo(appointment, now=later)
+    seen = mark(appointment, "fulfilled", now=later)
+
+    assert (undone.status, seen.status) == ("booked", "fulfilled")
+
+
+@pytest.mark.parametrize("status", ["fulfilled", "noshow"])
+def test_an_orphan_of_which_it_is_said_what_became_of_it_is_off_the_worklist(appointment, status):
+    """Cancelling, which was the other way out, is refused from then on."""
+    Appointment.objects.update(orphaned=True)
+
+    marked = mark(appointment, status, now=appointment.start)
+    waiting = Appointment.objects.on_worklist().exists()
+    undone = undo(appointment, now=appointment.end)
+
+    assert (marked.orphaned, waiting) == (False, False)
+    assert (undone.status, undone.orphaned) == ("booked", True)

@@ -102,6 +102,24 @@ def test_the_impact_is_shown_and_nothing_written(practice, generated, django_ass
     assert shown.counts["sessions_withdrawn"] == 0
 
 
+def test_a_time_that_is_over_or_people_who_have_been_seen_are_not_undone_by_closing(
+    practice, generated
+):
+    """Nobody has to be told anything of an appointment that took place (H24)."""
+    slots = [Slot.objects.get(start=at(when)) for when in ("09:00", "09:10", "09:40", "09:50")]
+    appointments = [make_appointment([slot], now=NOW) for slot in slots]
+    over, under_way, seen_early, waits = appointments
+    Appointment.objects.filter(pk__in=[over.pk, seen_early.pk]).update(status="fulfilled")
+
+    closing.close(closure(practice), actor=MARTHA, now=at("09:15"))
+
+    for appointment in appointments:
+        appointment.refresh_from_db()
+    assert [each.orphaned for each in appointments] == [False, False, False, True]
+    assert [each.to_be_told for each in appointments] == [False, False, False, True]
+    assert Slot.objects.filter(status="busy", withdrawn=False).count() == 4
+
+
 def test_whoever_is_orphaned_is_on_the_closures_call_list(practice, generated):
     """F2: whoever calls the service, the list of whom to telephone is filled."""
     met = make_appointment([Slot.objects.get(start=at("09:20"))], now=NOW)
