@@ -22,6 +22,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from config import metrics, replicas
+from practice.db import availability
 from practice.reads import monitoring
 from practice.services.audit import sealing, spool
 
@@ -45,15 +46,16 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     now = timezone.now()
     try:
-        checks = {
-            "database": database(),
-            "migrations": migrations(),
-            "diary": diary(now),
-            "audit": audit(now),
-            **reads(),
-        }
+        with availability.database_within_reach():
+            checks = {
+                "database": database(),
+                "migrations": migrations(),
+                "diary": diary(now),
+                "audit": audit(now),
+                **reads(),
+            }
     except DatabaseError:
-        checks = {"database": {"status": FAILED}}
+        checks = {"database": database_away()}
     found = {check["status"] for check in checks.values()}
     worst = next(status for status in (FAILED, WARNING, OK) if status in found)
     return JsonResponse({"status": worst, "checks": checks}, status=503 if worst == FAILED else 200)
@@ -64,6 +66,13 @@ def database() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return {"status": OK}
+
+
+def database_away() -> dict[str, Any]:
+    """That it does not answer; and, while everybody is refused, for how long it has not."""
+    outage = availability.outage
+    told = {"away_seconds": round(outage.seconds(), 1)} if outage.is_under_way else {}
+    return {"status": FAILED, **told}
 
 
 @cache

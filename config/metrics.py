@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from practice.db.availability import database_within_reach
 from practice.reads import monitoring
 from practice.services.audit import sealing, spool
 
@@ -70,7 +71,8 @@ class Condition(Collector):
         """The gauges, and whether the database answered; called by Prometheus's client."""
         up = GaugeMetricFamily("gpconnect_database_up", "Whether the database answers.")
         try:
-            gauges = list(self.gauges())
+            with database_within_reach():
+                gauges = list(self.gauges())
         except DatabaseError:
             gauges = []
         up.add_metric([], float(bool(gauges)))

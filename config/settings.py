@@ -215,12 +215,15 @@ def database(url: str) -> dict[str, Any]:
     elif settings["ENGINE"] == "django.db.backends.postgresql":
         options = settings.setdefault("OPTIONS", {})
         options["prepare_threshold"] = 0  # keep what is sent again (practice/db/prepared.py)
+        # While the database is away: say so soon. Looking for it is not the pool's, whose tries
+        # get rarer, but that of practice/db/availability.py (make chaos).
+        options.setdefault("connect_timeout", 3)  # seconds
+        options.setdefault("tcp_user_timeout", 10_000)  # milliseconds
         options["pool"] = {
             "min_size": 1,
             "max_size": int(os.environ.get("DATABASE_POOL_SIZE", "16")),
-            # While the database is away: say so soon, and look for it often (make chaos).
             "timeout": 3,
-            "reconnect_timeout": 5,
+            "reconnect_timeout": 1,
         }
         if flag("DATABASE_PGBOUNCER"):
             # It gives each transaction any connection: nothing may be left in one for the next.

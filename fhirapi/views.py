@@ -26,7 +26,7 @@ from fhirapi.errors import (
 from fhirapi.jwt import Requester
 from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
-from practice.db.availability import database_within_reach, is_unreachable
+from practice.db.availability import database_within_reach, is_unreachable, note_failure
 from practice.db.replicas import from_replica
 from practice.db.transactions import single_transaction
 from practice.models import AuditEvent, Organisation
@@ -226,6 +226,7 @@ class GPConnectView(APIView):
         not asked.
         """
         response = self.handle_exception(exc)
+        note_failure(exc)
         if not is_unreachable(exc):
             try:
                 with database_within_reach():

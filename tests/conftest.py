@@ -1,22 +1,22 @@
 """What every test may ask for, and which tests the chosen database can hold."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test import TransactionTestCase
-from psycopg_pool import PoolTimeout
 
 from fhirapi import rendered_directory
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import append_only
 from tests.national_record import NationalRecord
+from tests.outages import Away, InVain
 from tests.shared import GPCONNECT, MISSING
 from workbench import factories
 from workbench.consumer import Consumer
@@ -75,22 +75,19 @@ def nothing_kept():
     shutil.rmtree(settings.AUDIT_SPOOL, ignore_errors=True)
 
 
-class InVain:
-    """Stands in for a first query: waits, and gets no connection. ``waited`` grows with each."""
-
-    def __init__(self) -> None:
-        self.waited: list[int] = []
-
-    def __call__(self, *_: Any) -> Any:
-        self.waited.append(1)
-        raise OperationalError("couldn't get a connection") from PoolTimeout()
+@pytest.fixture
+def no_database(monkeypatch) -> Iterator[Away]:
+    """The database is away until the test says that it is back, and nobody knows it yet."""
+    away = Away()
+    monkeypatch.setattr(availability, "outage", away.outage)
+    monkeypatch.setattr(availability, "connection", SimpleNamespace(connection=None))
+    yield away
+    away.end()
 
 
 @pytest.fixture
-def in_vain(monkeypatch) -> InVain:
-    """The database is away, and nobody knows it yet."""
-    monkeypatch.setattr(availability, "outage", availability.Outage())
-    monkeypatch.setattr(availability, "connection", SimpleNamespace(connection=None))
+def in_vain(no_database) -> InVain:
+    """What gets no connection while the database is away."""
     return InVain()
 
 

@@ -93,20 +93,15 @@ def _page(request: HttpRequest, trouble: Trouble, status: int, *, why: str = "")
 def fail_fast_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: while the database is away, one request at a time finds out whether it still is.
+    """Middleware: while the database is away, staff are told so at once.
 
-    The others are told at once. Each would hold a thread of the server for as long as the pool
-    waits, and other organisations' requests would wait behind it.
+    Each request would hold a thread of the server for as long as the pool waits, and other
+    organisations' requests would wait behind it.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not is_for_staff(request):
-            return get_response(request)
-        if availability.would_block():
+        if is_for_staff(request) and availability.would_block():
             return unavailable(request)
-        response = get_response(request)
-        if availability.has_connection():
-            availability.outage.end()
-        return response
+        return get_response(request)
 
     return middleware

@@ -124,6 +124,19 @@ class Broken:
             "GET", "/admin/", data=b"", content_type="text/plain", headers=headers
         )
 
+    def knock(self, address: servers.Address) -> tuple[Any, Any]:
+        """The answers to two strangers, of whom neither makes us ask the database for anything.
+
+        One opens the sign-in page; one sends its form without a cookie.
+        """
+
+        def ask(verb: str) -> Any:
+            client = servers.NetworkClient(address)
+            form = "application/x-www-form-urlencoded"
+            return client.generic(verb, "/admin/login/", data=b"", content_type=form, headers={})
+
+        return try_to(lambda: ask("GET")), try_to(lambda: ask("POST"))
+
     # -------------------------------------------------------- what must hold
 
     def booked(self) -> dict[int, int]:

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from practice.db.availability import Outage
 from tests.chaos.broken import (
     CHAOS,
     Broken,
@@ -80,6 +81,45 @@ def test_the_database_goes_and_comes_back_under_load(broken, say, how):
     say(f"held: {len(load.booked)} times 201, {len(held)} slots taken, none twice")
     broken.check()
     broken.check_all_are_recorded(answer for _, _, answer in load.answers)
+
+
+def test_strangers_who_need_no_database_do_not_prolong_an_outage(broken, say):
+    """Whoever comes by, each process finds out by itself within a pause that it is back."""
+    down_seconds, bound = 8, Outage.PAUSE_SECONDS + 0.5
+    ended = threading.Event()
+    strangers: Counter[Any] = Counter()
+
+    def knock() -> None:
+        while not ended.wait(0.1):
+            strangers.update(map(answered, broken.knock(running.address)))
+
+    with broken.served(workers=1, threads=4) as running:
+        knocking = [threading.Thread(target=knock) for _ in range(2)]
+        for thread in knocking:
+            thread.start()
+        broken.database.stop()
+        begun = time.monotonic()
+        refused = []
+        while time.monotonic() - begun < down_seconds:
+            refused.append(broken.search(running.address))
+            time.sleep(0.2)
+        broken.database.start()
+        time.sleep(bound)
+        back = [broken.search(running.address) for _ in range(20)]
+        ended.set()
+        for thread in knocking:
+            thread.join(60)
+
+    say(f"injected: {down_seconds} s without PostgreSQL, and strangers at the sign-in page")
+    say(f"answers without it {dict(Counter(map(answered, refused)))}, strangers {dict(strangers)}")
+    for answer in (*refused, *back):
+        assert_clean(answer)
+    assert set(map(answered, refused)) == {503}
+    assert strangers.total() > 5 * down_seconds
+    assert list(map(answered, back)) == [200] * len(back)
+    say(f"held: {bound} s after the start the first search was answered, and every other")
+    broken.check()
+    broken.check_all_are_recorded((*refused, *back))
 
 
 # ---------------------------------------------------------------- the process dies

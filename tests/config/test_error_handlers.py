@@ -118,14 +118,23 @@ def test_what_was_typed_is_not_offered_to_be_sent_again(away, browser):
 
 
 @pytest.mark.django_db
-def test_the_first_who_gets_through_ends_it_for_all(practice, monkeypatch):
-    monkeypatch.setattr(availability, "outage", availability.Outage())
-    client = Client()
-    client.force_login(make_staff(practice.organisation))
-    availability.outage.begin(at=0)
+@pytest.mark.req("SEC-022")
+def test_strangers_who_need_no_database_neither_prolong_an_outage_nor_end_it(consumer, no_database):
+    """Each opens the sign-in page, or sends its form without a token: no query is needed."""
+    stranger = Client(enforce_csrf_checks=True)
+    availability.outage.begin()
 
-    assert client.get("/admin/").status_code == 200
-    assert availability.outage.may_ask(at=0)
+    def knock():
+        return stranger.get("/admin/login/"), stranger.post("/admin/login/")
+
+    for page in knock() + knock():
+        assert page.status_code == 503
+    assert consumer.read_metadata().status_code == 503
+    assert no_database.outage.is_under_way
+
+    no_database.end()
+    assert [page.status_code for page in knock()] == [200, 403]
+    assert consumer.read_metadata().status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -136,8 +145,6 @@ def test_the_first_who_gets_through_ends_it_for_all(practice, monkeypatch):
         (KeyError("of ours"), 500),
     ],
 )
-def test_only_what_is_the_databases_fault_is_called_so(rf, fault, status, monkeypatch):
-    monkeypatch.setattr(availability, "outage", availability.Outage())
-
+def test_only_what_is_the_databases_fault_is_called_so(rf, fault, status, no_database):
     assert answer(rf.get("/admin/"), fault).status_code == status
-    assert availability.outage.may_ask(at=0), "there was a connection: nobody has to be spared"
+    assert not availability.outage.is_under_way, "there was a connection: nobody is to be spared"

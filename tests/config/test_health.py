@@ -75,6 +75,27 @@ def test_not_ready_while_the_database_is_away(client, monkeypatch):
     assert response.json() == {"status": "failed", "checks": {"database": {"status": "failed"}}}
 
 
+def test_in_an_outage_ready_says_so_at_once_and_for_how_long(client, no_database):
+    """Without the mark ``django_db``, any query would fail."""
+    no_database.outage.begin()
+
+    response = client.get("/health/ready")
+
+    assert response.status_code == 503
+    database = response.json()["checks"]["database"]
+    assert database["status"] == "failed"
+    assert database["away_seconds"] >= 0
+
+
+def test_metrics_do_not_wait_in_an_outage(client, no_database, settings):
+    settings.METRICS_TOKEN = "secret"
+    no_database.outage.begin()
+
+    response = client.get("/metrics", headers={"Authorization": "Bearer secret"})
+
+    assert "gpconnect_database_up 0.0" in response.content.decode()
+
+
 @pytest.mark.django_db
 def test_a_diary_that_runs_out_is_a_warning_and_no_reason_to_stop(client, practice):
     make_slot()

@@ -1,11 +1,13 @@
 """Who is listened to at all, and how often."""
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from fhirapi import guards, ssp, views
 from practice.db import availability
 from practice.models import Appointment, AuditEvent
+from practice.reads.directory import practice_by_ods_code
 from practice.services.audit import spool
 from workbench.bodies import appointment_body
 from workbench.consumer import Consumer, issues, make_claims, spine_code
@@ -205,25 +207,27 @@ def test_a_request_waits_once_for_a_database_that_is_away_and_is_in_the_trail_af
 
 @pytest.mark.django_db
 @pytest.mark.req("SEC-022")
-def test_while_the_database_is_away_nobody_else_waits_for_it(consumer, away, monkeypatch):
+def test_while_the_database_is_away_nobody_else_waits_for_it(
+    consumer, away, no_database, monkeypatch
+):
     answers = [consumer.read_metadata() for _ in range(5)]
 
     assert [each.status_code for each in answers] == [503] * 5
     assert len({issues(each)[0]["details"]["coding"][0]["code"] for each in answers}) == 1
     assert away == [1]
 
-    monkeypatch.undo()
-    availability.outage.end()
+    monkeypatch.setattr(views, "practice_by_ods_code", practice_by_ods_code)
+    no_database.end()
     assert consumer.read_metadata().status_code == 200
 
 
 @pytest.mark.django_db
 @pytest.mark.req("AUD-002")
 def test_who_has_a_connection_is_answered_and_recorded_though_others_wait_for_one(
-    consumer, monkeypatch
+    consumer, no_database, monkeypatch
 ):
     """A pool that is empty looks like a database that is away to those who find it empty."""
-    monkeypatch.setattr(availability, "outage", availability.Outage())
+    monkeypatch.setattr(availability, "connection", connection)
     availability.outage.begin()
 
     assert consumer.read_appointment(99).status_code == 404
