@@ -7,7 +7,6 @@ from django.http import HttpResponse
 from fhirapi import slot_search, ssp
 from fhirapi.errors import BAD_REQUEST, FHIRError
 from fhirapi.filters import AppointmentFilter, SlotFilter
-from fhirapi.parsers import parse_body
 from fhirapi.resources import appointment, appointment_changes, bundle
 from fhirapi.resources.common import logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
@@ -49,7 +48,7 @@ class AppointmentsView(AppointmentResponder):
     interactions = {"POST": ssp.BOOK_APPOINTMENT}
 
     def post(self, request: GPConnectRequest) -> HttpResponse:
-        wanted = appointment.parse(parse_body(request, expected="Appointment"))
+        wanted = appointment.parse(self.resource_sent("Appointment"))
         self.about(patient_id=wanted["patient_id"], slots=wanted["slot_ids"])
         booked = booking.book_appointment(
             organisation=request.practice, actor=request.actor, now=request.now, **wanted
@@ -73,7 +72,7 @@ class AppointmentView(AppointmentResponder):
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
         self.appointment_asked_for(appointment_id)
-        body = parse_body(request, expected="Appointment")
+        body = self.resource_sent("Appointment")
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
         found = changing.appointment_for_change(

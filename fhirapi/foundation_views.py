@@ -14,7 +14,6 @@ from fhirapi.filters import (
     PATIENT_IDENTIFIER,
     PRACTITIONER_IDENTIFIER,
 )
-from fhirapi.parsers import parse_body
 from fhirapi.resources import (
     bundle,
     location,
@@ -88,7 +87,7 @@ class RegisterPatientView(GPConnectView):
     interactions = {"POST": ssp.REGISTER_PATIENT}
 
     def post(self, request: GPConnectRequest) -> HttpResponse:
-        body = parse_body(request, expected="Parameters")
+        body = self.resource_sent("Parameters")
         wanted = registration.parse(body, today=clock.today(request.now))
         self.about(nhs_number=wanted["nhs_number"])
         registered = register_patient(

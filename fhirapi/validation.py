@@ -2,7 +2,7 @@
 
 fhir.resources knows the elements, their cardinality and most lexical forms, but takes numbers for
 instants, "true" for true, and ignores nulls; so each value's kind is checked against its tables
-first. Coded values, profiles and business rules are left to the parse() of each resource.
+first. Coded values and references are looked at afterwards (conformance).
 Diagnostics name the element and the rule and never quote a value.
 """
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from fhir.resources.STU3 import get_fhir_model_class
 from fhir_core.fhirabstractmodel import FHIRAbstractModel
@@ -26,11 +27,17 @@ MOST_PROBLEMS = 10  # reported for one resource
 
 @dataclass(frozen=True)
 class Definition:
-    """What the definition of a type says of one of its elements."""
+    """What the definition of a type says of one of its elements.
+
+    ``codes`` are those of the list that a code must be of, ``targets`` the types that a reference
+    may lead to; empty where the definition leaves it open.
+    """
 
     type_name: str
     is_list: bool
     is_primitive: bool
+    codes: frozenset[str]
+    targets: tuple[str, ...]
 
 
 @lru_cache(maxsize=512)
@@ -40,10 +47,27 @@ def definitions_of(klass: type[FHIRAbstractModel]) -> dict[str, Definition]:
     elements = {}
     for name in klass.elements_sequence():
         field = klass.model_fields[fields[name]]
+        type_name = get_fhir_type_name(field, prefix="STU3.")
+        said: Any = field.json_schema_extra or {}
+        codes = said.get("enum_values") or CODES_NOT_LISTED.get((type_name, name), ())
         elements[name] = Definition(
-            get_fhir_type_name(field, prefix="STU3."), is_list_type(field), is_primitive_type(field)
+            type_name,
+            is_list_type(field),
+            is_primitive_type(field),
+            frozenset(codes if type_name == "code" else ()),
+            tuple(said.get("enum_reference_types", ())),
         )
     return elements
+
+
+# Required lists that fhir.resources leaves out, by the name of the element.
+CODES_NOT_LISTED = {
+    ("code", "comparator"): ("<", "<=", ">=", ">"),
+    ("code", "when"): (
+        *("MORN", "AFT", "EVE", "NIGHT", "PHS", "HS", "WAKE", "C", "CM", "CD", "CV"),
+        *("AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"),
+    ),
+}
 
 
 def resource_class(name: object) -> type[FHIRAbstractModel] | None:

@@ -13,7 +13,7 @@ from django.utils.http import http_date
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from fhirapi import guards, jwt, parsers, renderers, ssp
+from fhirapi import conformance, guards, jwt, parsers, renderers, ssp
 from fhirapi.errors import (
     ACCESS_DENIED,
     BAD_REQUEST,
@@ -115,6 +115,17 @@ class GPConnectView(APIView):
                 f"The HTTP verb must be {' or '.join(self.interactions)} for this address.",
             )
         return offered if isinstance(offered, tuple) else (offered,)
+
+    # ------------------------------------------------------------ what was sent
+
+    def resource_sent(self, expected: str) -> Element:
+        """The resource in the body, of the type ``expected``; references to us are relative ones.
+
+        Raises what parsers.parse_body raises.
+        """
+        resource = parsers.parse_body(self.request, expected=expected)
+        conformance.make_local(resource, service_root=self.service_root())
+        return resource
 
     # ------------------------------------------------------------ the answer
 

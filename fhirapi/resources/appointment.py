@@ -11,11 +11,11 @@ from typing import TypedDict
 
 import orjson
 
+from fhirapi import conformance
 from fhirapi.errors import check_resource, refuse_resource
 from fhirapi.resources import booking_organisation
 from fhirapi.resources.booking_organisation import BOOKING_ORGANISATION
 from fhirapi.resources.common import (
-    NO_SUCH_ID,
     STRUCTURES,
     Element,
     extensions,
@@ -26,7 +26,7 @@ from fhirapi.resources.common import (
     reference,
     uk_time,
 )
-from fhirapi.resources.schedule import practitioner_role
+from fhirapi.resources.schedule import PRACTITIONER_ROLE, practitioner_role
 from fhirapi.resources.slot import DELIVERY_CHANNEL, delivery_channel
 from practice import terminology
 from practice.models import Appointment
@@ -35,6 +35,7 @@ from practice.services.appointments.booking import (
     COMMENT_LENGTH,
     DESCRIPTION_LENGTH,
     BookingOrganisation,
+    Referred,
 )
 
 PROFILE = f"{STRUCTURES}/GPConnect-Appointment-1"
@@ -116,6 +117,7 @@ class Booking(TypedDict):
     patient_id: int
     location_id: int
     practitioner_id: int | None
+    references: list[Referred]
     slot_ids: list[int]
     start: datetime
     end: datetime
@@ -173,6 +175,14 @@ def parse(body: Element) -> Booking:
         "patient_id": one_actor(actors, "Patient"),
         "location_id": one_actor(actors, "Location"),
         "practitioner_id": practitioner_of(actors),
+        "references": [
+            *booking_organisation.references(body),
+            *(
+                Referred("A participant", kind, pk)
+                for kind in ACTORS_NOT_HELD
+                for pk in actors.get(kind, [])
+            ),
+        ],
         "slot_ids": [parse_reference(slot, "Slot", "Appointment.slot") for slot in body["slot"]],
         "start": parse_instant(body["start"], "Appointment.start"),
         "end": parse_instant(body["end"], "Appointment.end"),
@@ -190,6 +200,7 @@ def check_form(body: Element) -> None:
     """Refuse what the profile refuses, whichever interaction it comes with."""
     if PROFILE not in body.get("meta", {}).get("profile", []):
         refuse_resource(f"Appointment.meta.profile must contain {PROFILE}.")
+    check_resource(conformance.sentences(body))
     check_resource(
         [f"Appointment.{name} must not be sent." for name in FORBIDDEN_ELEMENTS if name in body]
     )
@@ -204,8 +215,25 @@ def check_form(body: Element) -> None:
     for url in (BOOKING_ORGANISATION, CANCELLATION_REASON, DELIVERY_CHANNEL):
         if len(extensions(body, url)) > 1:
             refuse_resource(f"The extension {url} must not be repeated.")
+    check_resource(list(code_problems(body)))
     identifiers_of(body)
     texts(body)
+
+
+def code_problems(body: Element) -> Iterator[str]:
+    """The codes of channel and role are of their lists, although the slot's own are kept."""
+    channels = terminology.value_set("delivery_channel").codes
+    roles = terminology.value_set("sds_job_role_name")
+    for index, extension in enumerate(body.get("extension", [])):
+        path, url = f"Appointment.extension[{index}]", extension.get("url")
+        if url == DELIVERY_CHANNEL and extension.get("valueCode") not in channels:
+            yield f"{path}.valueCode is not a code of its list."
+        if url == PRACTITIONER_ROLE:
+            codings = extension.get("valueCodeableConcept", {}).get("coding", [])
+            for at, coding in enumerate(codings):
+                if coding.get("system") == roles.system and coding.get("code") not in roles.codes:
+                    concept = f"{path}.valueCodeableConcept.coding[{at}]"
+                    yield f"{concept}.code is not a code of its list."
 
 
 def texts(body: Element) -> Texts:
@@ -281,9 +309,7 @@ def one_actor(actors: dict[str, list[int]], kind: str) -> int:
 
 
 def practitioner_of(actors: dict[str, list[int]]) -> int | None:
-    """The one practitioner, if any; a participant of a kind not held here cannot be found."""
-    if any(kind in actors for kind in ACTORS_NOT_HELD):
-        return NO_SUCH_ID
+    """The one practitioner, if any."""
     found = actors.get("Practitioner", [])
     if len(found) > 1:
         refuse_resource("Appointment.participant may contain one Practitioner only.")

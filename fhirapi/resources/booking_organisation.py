@@ -4,16 +4,19 @@ Source: GP Connect, "Book an appointment" (BOOK-030 to BOOK-038).
 """
 
 import re
+from collections.abc import Iterator
 
 import orjson
 
-from fhirapi.errors import refuse_resource
+from fhirapi import conformance
+from fhirapi.conformance import Path, Problem
+from fhirapi.errors import check_resource, refuse_resource
 from fhirapi.resources import organization
-from fhirapi.resources.common import ODS_CODE, STRUCTURES, Element, extensions
+from fhirapi.resources.common import ODS_CODE, STRUCTURES, Element, extensions, logical_id
 from fhirapi.validation import in_fhir_order
 from fhirapi.well_formed import JSON
 from practice import terminology
-from practice.services.appointments.booking import BookingOrganisation
+from practice.services.appointments.booking import BookingOrganisation, Referred
 
 BOOKING_ORGANISATION = f"{STRUCTURES}/Extension-GPConnect-BookingOrganisation-1"
 
@@ -51,14 +54,21 @@ def contained_organisation(body: Element) -> Element | None:
     refuse_resource("The booking organisation must refer to a contained Organization by #id.")
 
 
+def references(body: Element) -> Iterator[Referred]:
+    """What the organisation that books refers to, which must be held here too (GEN-026)."""
+    for kind, pk in conformance.references_in(contained_organisation(body)):
+        yield Referred("The booking organisation", kind, logical_id(pk))
+
+
 def without_what_is_never_contained(resource: Element) -> Element:
-    """A contained resource without a narrative, resources inside it, or a version (dom-1, 2, 4)."""
+    """A contained resource without a narrative, resources inside it, or a version (dom-1, 2, 4).
+
+    Of what it says of itself, the one profile that is checked is kept; tags and labels for its
+    security are out of scope (GEN-034).
+    """
     kept = {name: value for name, value in resource.items() if name not in ("text", "contained")}
-    if "meta" in kept:
-        unversioned = dict(kept["meta"])
-        unversioned.pop("versionId", None)
-        unversioned.pop("lastUpdated", None)
-        kept["meta"] = unversioned
+    if organization.PROFILE in kept.get("meta", {}).get("profile", []):
+        kept["meta"] = {"profile": [organization.PROFILE]}
     return kept
 
 
@@ -80,8 +90,71 @@ def check_organisation(found: Element) -> None:
         refuse_resource(f"{name}.telecom needs a system and a value.")
     if len(found.get("type", [])) > 1:
         refuse_resource(f"{name}.type must not be repeated.")
-    if any("state" in address for address in found.get("address", [])):
-        refuse_resource(f"{name}.address.state must not be sent.")
+    check_resource([problem.within(name) for problem in profile_problems(found)])
+
+
+ORGANISATION_PERIOD = "http://hl7.org/fhir/StructureDefinition/organization-period"
+VALUES_OF_EXTENSIONS = {
+    organization.MAIN_LOCATION: "valueReference",
+    ORGANISATION_PERIOD: "valuePeriod",
+}
+
+
+def profile_problems(found: Element) -> Iterator[Problem]:
+    """What an organisation says that its profile has otherwise; a later reader would refuse it."""
+    yield from address_problems(found)
+    yield from contact_problems(found)
+    yield from extension_problems(found)
+    for path in inner_links(found):
+        yield Problem(path, "must not refer to another contained resource: it alone is kept")
+
+
+def address_problems(found: Element) -> Iterator[Problem]:
+    """An organisation lives nowhere (org-2, org-3), and a county is a district (GEN-141)."""
+    for name in ("telecom", "address"):
+        for index, each in enumerate(found.get(name, [])):
+            if each.get("use") == "home":
+                yield Problem((name, index, "use"), "must not be home")
+            if "state" in each:
+                yield Problem((name, index, "state"), "must not be sent")
+
+
+def contact_problems(found: Element) -> Iterator[Problem]:
+    """Who is named has a family name."""
+    for index, contact in enumerate(found.get("contact", [])):
+        if "name" in contact and "family" not in contact["name"]:
+            yield Problem(("contact", index, "name", "family"), "is required")
+        if "state" in contact.get("address", {}):
+            yield Problem(("contact", index, "address", "state"), "must not be sent")
+
+
+def extension_problems(found: Element) -> Iterator[Problem]:
+    """The two extensions of the profile hold what they are defined to hold, once each."""
+    seen = set()
+    for index, extension in enumerate(found.get("extension", [])):
+        url = extension.get("url")
+        if url not in VALUES_OF_EXTENSIONS:
+            continue
+        value = extension.get(VALUES_OF_EXTENSIONS[url])
+        if value is None:
+            yield Problem(("extension", index), f"must have a {VALUES_OF_EXTENSIONS[url]}")
+        elif not value.get("reference", "Location/").startswith("Location/"):
+            yield Problem(("extension", index, "valueReference"), "must refer to a Location")
+        if url in seen:
+            yield Problem(("extension", index), f"must not repeat {url}")
+        seen.add(url)
+
+
+def inner_links(value: JSON, path: Path = ()) -> Iterator[Path]:
+    """Where something refers to a contained resource by ``#id``."""
+    if isinstance(value, dict):
+        if str(value.get("reference")).startswith("#"):
+            yield path
+        for name, member in value.items():
+            yield from inner_links(member, (*path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from inner_links(item, (*path, index))
 
 
 def is_unchanged(body: Element, stored: Element) -> bool:

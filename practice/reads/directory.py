@@ -61,6 +61,20 @@ def locations(*, organisation: Organisation) -> QuerySet[Location]:
     return Location.objects.filter(organisation=organisation)
 
 
+def is_held(*, organisation: Organisation, kind: str, pk: int) -> bool:
+    """Whether the practice itself, a place or a person of it has this id (GEN-026).
+
+    Other organisations know of more kinds than are held here; of those, nothing is.
+    """
+    if kind == "Organization":  # as they spell it
+        return pk == organisation.pk
+    if kind == "Location":
+        return locations(organisation=organisation).filter(pk=pk).exists()
+    return (
+        kind == "Practitioner" and practitioners(organisation=organisation).filter(pk=pk).exists()
+    )
+
+
 # ---------------------------------------------------------------- as other organisations see them
 
 

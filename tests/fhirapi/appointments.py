@@ -200,7 +200,7 @@ FULL_ORGANISATION = {
             "postalCode": "LS1 1AA",
         }
     ],
-    "partOf": {"reference": "Organization/99", "display": "The Trust"},
+    "partOf": {"identifier": {"system": ODS_CODE, "value": "RTST"}, "display": "The Trust"},
     "contact": [
         {
             "purpose": {"text": "Bookings"},

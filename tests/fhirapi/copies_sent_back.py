@@ -130,7 +130,7 @@ DIFFERENT: dict[str, tuple[Change, str]] = {
     ),
     "AMEND-010 an absolute slot": (
         lambda body: body["slot"][0].update(reference="https://provider.example/Slot/1"),
-        "Appointment.slot cannot be changed",
+        "Appointment.slot[0] must hold a relative reference to a Slot",
     ),
     "AMEND-010 another patient": (
         another_id("patient"),

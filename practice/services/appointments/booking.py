@@ -6,7 +6,7 @@ The order of locks is that of practice.services.locks.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError
@@ -23,6 +23,7 @@ from practice.exceptions import (
     NotOffered,
     PatientNotFound,
     PractitionerNotFound,
+    ReferenceNotFound,
     SlotNotFound,
     SlotNotFree,
     SlotRepeated,
@@ -45,7 +46,7 @@ from practice.models import (
 )
 from practice.reads import bookability, profile_limits
 from practice.reads.bookability import Reason
-from practice.reads.directory import locations, practitioners
+from practice.reads.directory import is_held, locations, practitioners
 from practice.reads.patients import VERIFIED, patient_by_id
 from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
@@ -76,6 +77,14 @@ class BookingOrganisation:
         return BookingParty(frozenset({self.ods_code}), self.organisation_types)
 
 
+class Referred(NamedTuple):
+    """Something else that the request names: by what, of which kind (Location), with which id."""
+
+    by: str
+    kind: str
+    pk: int
+
+
 # ---------------------------------------------------------------- booking
 
 
@@ -92,6 +101,7 @@ def book_appointment(
     booking_organisation: BookingOrganisation | None = None,
     location_id: int | None = None,
     practitioner_id: int | None = None,
+    references: Sequence[Referred] = (),
     start: datetime | None = None,
     end: datetime | None = None,
     created: datetime | None = None,
@@ -104,7 +114,8 @@ def book_appointment(
 
     ``now`` and the other instants are timezone-aware; ``description`` holds 1 to 100 characters,
     ``comment`` at most 500. ``location_id``, ``practitioner_id``, ``start`` and ``end`` are what a
-    consumer says of the appointment: they must agree with the slots. Whether a slot is offered is
+    consumer says of the appointment: they must agree with the slots. ``references`` must exist
+    here, and no more. Whether a slot is offered is
     asked for the door ``gp-connect`` only; staff may take any free slot of theirs that is not over,
     and may leave out the description: it is the slot type then (DEC-055).
 
@@ -120,7 +131,12 @@ def book_appointment(
         now=now,
     )
     check_references(
-        organisation, slots, wanted=slot_ids, location=location_id, practitioner=practitioner_id
+        organisation,
+        slots,
+        wanted=slot_ids,
+        location=location_id,
+        practitioner=practitioner_id,
+        references=references,
     )
     check_slots(slots, wanted=slot_ids, start=start, end=end)
     if through_gp_connect:
@@ -241,8 +257,9 @@ def check_references(
     wanted: Sequence[int],
     location: int | None,
     practitioner: int | None,
+    references: Sequence[Referred] = (),
 ) -> None:
-    """Raise LocationNotFound, PractitionerNotFound or SlotNotFound for what is not there.
+    """Raise a ReferenceNotFound for the first place, person, thing or slot that is not there.
 
     What the slots' own session names exists, so that the usual booking asks nothing here.
     """
@@ -254,6 +271,9 @@ def check_references(
         practitioners(organisation=organisation), practitioner
     ):
         raise PractitionerNotFound
+    for by, kind, pk in references:
+        if not is_held(organisation=organisation, kind=kind, pk=pk):
+            raise ReferenceNotFound(f"{by} refers to a {kind} that is not at this practice.")
     if {slot.pk for slot in slots} != set(wanted) or not slots:
         raise SlotNotFound
 

@@ -360,7 +360,7 @@ REFUSALS: dict[str, tuple[Spoil, tuple[int, str], str]] = {
     "BOOK-034 telecom without system": (
         with_organisation(telecom=[{"value": "0113 496 0005"}]),
         INVALID,
-        "telecom needs a system and a value",
+        "Appointment.contained[0].telecom[0] needs a system",
     ),
     "BOOK-034 telecom without value": (
         with_organisation(telecom=[{"system": "phone", "use": "work"}]),
@@ -377,7 +377,7 @@ REFUSALS: dict[str, tuple[Spoil, tuple[int, str], str]] = {
     "BOOK-031 address with state": (
         with_organisation(address=[{"city": "Leeds", "state": "West Yorkshire"}]),
         INVALID,
-        "address.state must not be sent",
+        "address[0].state must not be sent",
     ),
     "BOOK-037 dangling reference": (
         with_link(valueReference={"reference": "#2"}),
@@ -445,7 +445,7 @@ REFUSALS: dict[str, tuple[Spoil, tuple[int, str], str]] = {
         f"BOOK-056 {kind}": (
             with_participants("patient", "location", f"{kind}/1"),
             NO_REFERENCE,
-            "does not exist at this practice",
+            f"A participant refers to a {kind} that is not at this practice",
         )
         for kind in ("RelatedPerson", "HealthcareService", "Device")
     },
@@ -472,12 +472,12 @@ REFUSALS: dict[str, tuple[Spoil, tuple[int, str], str]] = {
     "GEN-024 absolute slot": (
         having(slot=[{"reference": "https://provider.example/Slot/1"}]),
         INVALID,
-        "Appointment.slot must hold a relative reference to a Slot",
+        "Appointment.slot[0] must hold a relative reference to a Slot",
     ),
     "GEN-024 not a slot": (
         having(slot=[{"reference": "Schedule/1"}]),
         INVALID,
-        "Appointment.slot must hold a relative reference to a Slot",
+        "Appointment.slot[0] must hold a relative reference to a Slot",
     ),
     "BOOK-060 unknown slot": (
         having(slot=[{"reference": "Slot/999999"}]),

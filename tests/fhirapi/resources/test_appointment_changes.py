@@ -158,7 +158,7 @@ ONLY_CANCELLATIONS: dict[str, tuple[Change, str]] = {
     ),
     "CANC-014 a reason without value": (
         with_reason(),
-        "A cancellation needs the extension with its reason",
+        "must have a value or extensions",
     ),
     "CANC-014 an empty reason": (with_reason(valueString=""), "Appointment.extension"),
     "CANC-014 a blank reason": (with_reason(valueString=" \n "), "Appointment.extension"),

@@ -97,3 +97,21 @@ def test_practitioners_are_found_by_their_sds_user_id_here_only():
 
     assert found(practice) == [person.pk]
     assert found(other) == []
+
+
+@pytest.mark.req("GEN-026")
+def test_what_is_held_is_of_this_practice_and_of_a_kind_that_is_kept_here():
+    here, elsewhere = make_organisation(), make_organisation()
+    place, theirs = make_location(here), make_location(elsewhere)
+    person, stranger = make_practitioner(here), make_practitioner(elsewhere)
+
+    def held(kind, record):
+        return directory.is_held(organisation=here, kind=kind, pk=record.pk)
+
+    assert held("Organization", here)
+    assert held("Location", place)
+    assert held("Practitioner", person)
+    assert not held("Organization", elsewhere)
+    assert not held("Location", theirs)
+    assert not held("Practitioner", stranger)
+    assert not held("Endpoint", here)
