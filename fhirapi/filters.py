@@ -69,7 +69,7 @@ class IdentifierParameter(SearchParameter):
         if len(given) != 1:
             raise FHIRError(BAD_REQUEST, f"The {self.name} parameter must be given once.")
         system, _, value = given[0].partition("|")
-        if not value:
+        if not system or not value:  # no system at all was named: DEC-066
             raise FHIRError(
                 INVALID_PARAMETER, f"The {self.name} parameter must have the form system|value."
             )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TypedDict
 
+from fhirapi import conformance
 from fhirapi.errors import INVALID_NHS_NUMBER, INVALID_RESOURCE, FHIRError
 from fhirapi.resources import common
 from fhirapi.resources.common import Element
@@ -45,6 +46,7 @@ ALLOWED_PARTS = {
         *("telecom", "gender", "birthDate", "address"),
     },
     "identifier": {"extension", "system", "value"},
+    "another identifier": {"use", "type", "system", "value", "period", "assigner"},
     "name": {"use", "text", "family", "given", "prefix", "suffix", "period"},
     "telecom": {"system", "value", "use", "rank", "period"},
     "address": {"use", "type", "line", "city", "district", "postalCode", "country", "period"},
@@ -74,6 +76,7 @@ def parse(body: Element, *, today: date) -> Registration:
     patient = patient_of(body)
     problems = [
         *profile_problems(patient),
+        *conformance.sentences(patient),
         *identifier_problems(patient),
         *name_problems(patient),
         *person_problems(patient, today=today),
@@ -82,11 +85,11 @@ def parse(body: Element, *, today: date) -> Registration:
         *language_problems(patient),
     ]
     if problems:
-        raise FHIRError(INVALID_RESOURCE, problems)
-    number = patient["identifier"][0]["value"]
+        raise FHIRError(INVALID_RESOURCE, list(dict.fromkeys(problems)))
+    number = nhs_numbers(patient)[0]["value"]
     if not nhs_number.is_valid(number):
         raise FHIRError(INVALID_NHS_NUMBER, "Patient.identifier.value is not an NHS number.")
-    name = patient["name"][0]
+    name = official_names(patient)[0]
     return {
         "nhs_number": number,
         "prefix": " ".join(texts(name, "prefix")),
@@ -102,6 +105,8 @@ def parse(body: Element, *, today: date) -> Registration:
 
 def patient_of(body: Element) -> Element:
     """The one Patient in the one parameter of the operation (REG-001, REG-002)."""
+    if body.keys() - {"resourceType", "id", "meta", "parameter"}:
+        raise FHIRError(INVALID_RESOURCE, "Parameters must have its parameter, and no more.")
     parameters = body.get("parameter", [])
     if len(parameters) != 1 or parameters[0].get("name") != "registerPatient":
         raise FHIRError(
@@ -144,11 +149,24 @@ def profile_problems(patient: Element) -> Iterator[str]:
     yield from forbidden(patient, "Patient", "Patient")
 
 
+def nhs_numbers(patient: Element) -> list[Element]:
+    """The identifiers that are NHS numbers; those of other systems are nothing to us (REG-018)."""
+    return [i for i in patient.get("identifier", []) if i.get("system") == common.NHS_NUMBER]
+
+
+def official_names(patient: Element) -> list[Element]:
+    """The names that count; those of another use are not stored (REG-007)."""
+    return [name for name in patient.get("name", []) if name.get("use") == "official"]
+
+
 def identifier_problems(patient: Element) -> Iterator[str]:
-    """One identifier, the NHS number; its status is tolerated and not trusted (REG-019)."""
-    identifiers = patient.get("identifier", [])
-    if len(identifiers) != 1 or identifiers[0].get("system") != common.NHS_NUMBER:
-        yield f"Patient.identifier must be one, of the system {common.NHS_NUMBER}."
+    """One NHS number; its status is tolerated and not trusted (REG-018, REG-019)."""
+    for other in patient.get("identifier", []):
+        if other.get("system") != common.NHS_NUMBER:
+            yield from forbidden(other, "another identifier", "Patient.identifier")
+    identifiers = nhs_numbers(patient)
+    if len(identifiers) != 1:
+        yield f"Patient.identifier must have one of the system {common.NHS_NUMBER}."
         return
     if "value" not in identifiers[0]:
         yield "Patient.identifier.value is required."
@@ -165,11 +183,12 @@ def identifier_problems(patient: Element) -> Iterator[str]:
 
 def name_problems(patient: Element) -> Iterator[str]:
     """One official name with family and given names (REG-005 to REG-007)."""
-    names = patient.get("name", [])
-    if len(names) != 1 or names[0].get("use") != "official":
-        yield "Patient.name must be one, with use official."
+    for name in patient.get("name", []):
+        yield from forbidden(name, "name", "Patient.name")
+    names = official_names(patient)
+    if len(names) != 1:
+        yield "Patient.name must have one with use official."
         return
-    yield from forbidden(names[0], "name", "Patient.name")
     if not names[0].get("family"):
         yield "Patient.name.family is required."
     if not texts(names[0], "given"):
@@ -180,15 +199,12 @@ def name_problems(patient: Element) -> Iterator[str]:
 
 
 def person_problems(patient: Element, *, today: date) -> Iterator[str]:
-    """A whole date of birth that is not to come, and a gender of the list (REG-008, REG-021)."""
+    """A whole date of birth that is not to come (REG-021)."""
     born = full_date(patient.get("birthDate", ""))
     if born is None:
         yield "Patient.birthDate must be a full date."
     elif born > today:
         yield "Patient.birthDate must not be in the future."
-    known = terminology.value_set("administrative_gender").codes
-    if "gender" in patient and patient["gender"] not in known:
-        yield "Patient.gender must be a code of its value set."
 
 
 def full_date(text: str) -> date | None:
@@ -231,8 +247,6 @@ def address_problems(patient: Element) -> Iterator[str]:
         if use in seen:
             yield f"{path} must not be of the same use as another one."
         seen.add(use)
-        if sent.get("type", "") not in ("", *terminology.value_set("address_type").codes):
-            yield f"{path}.type must be a code of its value set."
         if not sent.keys() - {"use", "type", "period"}:
             yield f"{path} must say where."
         for line in address_lines(texts(sent, "line")).values():

@@ -129,7 +129,8 @@ def register_patient(
     A former patient keeps the logical id, contacts and preferred branch. What the arguments leave
     empty is taken from the national record; details for the time being end with the registration.
     Raises, in the order of the specification's decision table: DemographicsUnavailable,
-    DemographicsNotConfirmed, NHSNumberRefused, AlreadyRegistered. Source: REG-030 to REG-058.
+    DemographicsNotConfirmed (no such number), NHSNumberRefused, DemographicsNotConfirmed (other
+    details, deceased, sensitive), AlreadyRegistered. Source: REG-030 to REG-058, DEC-069.
     """
     person = demographics.service().retrieve(nhs_number)
     person = check_person(
@@ -194,13 +195,16 @@ def _create_or_bring_back(
 def check_person(
     person: Demographics | None, *, family_name: str, given_names: str, birth_date: date
 ) -> Demographics:
-    """Refuse whom the national record does not confirm; the same words whichever the cause."""
-    if person is None or not person.confirms(
-        family_name=family_name, given_names=given_names, birth_date=birth_date
-    ):
+    """Refuse whom the national record does not confirm; the same words whichever the cause.
+
+    A number that is wrong in itself is refused as such, whatever else was sent (DEC-069).
+    """
+    if person is None:
         raise DemographicsNotConfirmed
     if person.invalid or person.superseded:
         raise NHSNumberRefused
+    if not person.confirms(family_name=family_name, given_names=given_names, birth_date=birth_date):
+        raise DemographicsNotConfirmed
     if person.deceased or person.sensitive:
         raise DemographicsNotConfirmed
     return person

@@ -81,8 +81,8 @@ def test_the_pipe_may_be_encoded_or_not(practice, consumer, pipe):
         ),
         pytest.param(
             "identifier=|9476719931",
-            *(400, "INVALID_IDENTIFIER_SYSTEM"),
-            marks=pytest.mark.req("PAT-004"),
+            *(422, "INVALID_PARAMETER"),
+            marks=pytest.mark.req("PAT-004", "DEC-066"),
             id="PAT-004 empty",
         ),
         pytest.param(

@@ -137,8 +137,8 @@ def test_no_match_is_an_empty_bundle(practice, consumer):
         ),
         pytest.param(
             "identifier=|A1",
-            *(400, "INVALID_IDENTIFIER_SYSTEM"),
-            marks=pytest.mark.req("ORG-004"),
+            *(422, "INVALID_PARAMETER"),
+            marks=pytest.mark.req("ORG-004", "DEC-066"),
             id="ORG-004 empty",
         ),
         pytest.param(

@@ -154,8 +154,8 @@ def test_no_match_is_an_empty_bundle(practice, consumer):
         ),
         pytest.param(
             "identifier=|G1",
-            *(400, "INVALID_IDENTIFIER_SYSTEM"),
-            marks=pytest.mark.req("PRAC-004"),
+            *(422, "INVALID_PARAMETER"),
+            marks=pytest.mark.req("PRAC-004", "DEC-066"),
             id="PRAC-004 empty",
         ),
         pytest.param(

@@ -355,6 +355,35 @@ UNKNOWN = {"url": "https://x", "valueString": "y"}
 TOMORROW = clock.today(timezone.now()) + timedelta(days=2)
 
 
+OTHER_NUMBER: dict[str, Any] = {
+    "use": "secondary",
+    "type": {"text": "Hospital number"},
+    "system": "https://hospital.example/patients",
+    "value": "H-77",
+}
+
+
+@pytest.mark.req("REG-007", "REG-018")
+@pytest.mark.parametrize("format", ["json", "xml"])
+@pytest.mark.parametrize("official_first", [True, False], ids=["first", "last"])
+def test_further_numbers_and_names_are_accepted_and_not_stored(
+    practice, consumer, national_record, format, official_first
+):
+    """Who knows more of a patient than we keep need not take it out first."""
+    nhs_number = national_record.add()
+    names = [NAME, {"use": "maiden", "family": "Nash"}, {"use": "nickname", "given": ["Janey"]}]
+    numbers = [{"system": SYSTEM, "value": nhs_number}, OTHER_NUMBER, {"value": "no system"}]
+    step = 1 if official_first else -1
+    body = registration_body(nhs_number, name=names[::step], identifier=numbers[::step])
+
+    response = consumer.register(body, format=format)
+
+    assert response.status_code == 200, response.content
+    (sent,) = resources(as_dict(response))
+    assert [name["family"] for name in sent["name"]] == ["Jackson"]
+    assert [each["value"] for each in sent["identifier"]] == [nhs_number]
+
+
 def refused(requirement: str, element: str, /, case: str = "", **overrides: Any):
     """A case: with these elements of the patient, the diagnostics name ``element``."""
     label = f"{requirement} {case or element}"
@@ -380,8 +409,7 @@ REFUSED = [
     refused("REG-005", "Patient.name", case="no use", name=[{**NAME, "use": None}]),
     refused("REG-005", "Patient.birthDate", birthDate=None),
     refused("REG-006", "Patient.name", name=[NAME, NAME]),
-    refused("REG-007", "Patient.name", name=[NAME, {**NAME, "use": "maiden"}]),
-    refused("REG-007", "Patient.name", case="only", name=[{**NAME, "use": "usual"}]),
+    refused("REG-005", "Patient.name", case="only another", name=[{**NAME, "use": "usual"}]),
     refused("REG-008", "Patient.gender", gender="f"),
     refused("REG-009", "Patient.address[1]", address=[HOME, HOME]),
     refused("REG-010", "Patient.telecom[1]", telecom=[PHONE, PHONE]),
@@ -536,6 +564,27 @@ REFUSED = [
     refused("REG-021", "Patient.birthDate", case="in the future", birthDate=f"{TOMORROW}"),
     refused("REG-021", ".birthDate", case="impossible", birthDate="1953-06-31"),
     refused("REG-021", ".birthDate", case="with a time", birthDate="1952-05-31T10:00:00Z"),
+    refused(
+        *("REG-018", "Patient.identifier"),
+        case="two beside another",
+        identifier=[OTHER_NUMBER, *[{"system": SYSTEM, "value": "9476719931"}] * 2],
+    ),
+    refused(
+        *("REG-015", "Patient.identifier.extension"),
+        case="of another identifier",
+        identifier=[
+            {"system": SYSTEM, "value": "9476719931"},
+            {**OTHER_NUMBER, "extension": [UNKNOWN]},
+        ],
+    ),
+    refused(
+        *("REG-003", "Patient.identifier[1].use"),
+        identifier=[
+            {"system": SYSTEM, "value": "9476719931"},
+            {**OTHER_NUMBER, "use": "no-such-code"},
+        ],
+    ),
+    refused("REG-003", "Patient.name[1].use", name=[NAME, {**NAME, "use": "no-such-code"}]),
     *(
         refused("REG-003", element, case=f"{element} too long", **overrides)
         for element, overrides in TOO_LONG.items()
@@ -556,6 +605,26 @@ def test_what_the_page_forbids_or_misses_is_refused_by_name(
     assert (response.status_code, spine_code(response)) == (422, "INVALID_RESOURCE")
     assert element in diagnostics(response)
     assert "Jackson" not in diagnostics(response)
+    assert Patient.objects.get() == practice.patient
+
+
+@pytest.mark.req("REG-002", "GEN-035")
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"implicitRules": "https://x.example/rules"},
+        {"language": "en"},
+        {"parameter": {"modifierExtension": [UNKNOWN]}},
+    ],
+    ids=["rules of its own", "a language", "what changes its meaning"],
+)
+def test_the_parameters_say_nothing_else(practice, consumer, national_record, says):
+    body = registration_body(national_record.add())
+    body["parameter"][0].update(says.pop("parameter", {}))
+
+    response = consumer.register({**body, **says})
+
+    assert (response.status_code, spine_code(response)) == (422, "INVALID_RESOURCE")
     assert Patient.objects.get() == practice.patient
 
 
@@ -623,6 +692,15 @@ def test_an_invalid_nhs_number_has_a_code_of_its_own(consumer, national_record, 
             *(400, "INVALID_NHS_NUMBER"),
             marks=pytest.mark.req("REG-034"),
             id="superseded",
+        ),
+        *(
+            pytest.param(
+                {"flags": [flag], "birth_date": "1999-01-01", "family_name": "Another"},
+                *(400, "INVALID_NHS_NUMBER"),
+                marks=pytest.mark.req("REG-034", "DEC-069"),
+                id=f"{flag}, and not verified either",
+            )
+            for flag in ("invalid", "superseded")
         ),
     ],
 )

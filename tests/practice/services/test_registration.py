@@ -196,9 +196,9 @@ LOCAL_STATES = {
         ),
         pytest.param(
             {"birth_date": "1999-01-01", "flags": ["invalid"]},
-            DemographicsNotConfirmed,
-            marks=pytest.mark.req("REG-031"),
-            id="not verified comes before flags",
+            NHSNumberRefused,
+            marks=pytest.mark.req("REG-034", "DEC-069"),
+            id="the number comes before the details",
         ),
         pytest.param(
             {"flags": ["invalid"]},
