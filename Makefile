@@ -20,7 +20,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock run check fix test demo serve bench fuzz chaos load traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz chaos load sbom traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,8 @@ $(STAMP): requirements.txt requirements-dev.txt
 		echo '`$(PYTHON) -m venv` failed; on Debian: apt-get install python3-venv' >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements.txt --requirement requirements-dev.txt
+	@# A setuptools that nobody pins: venv of Python 3.11 brings it, and nothing here needs it.
+	@$(BIN)/python -m pip uninstall --quiet --quiet --yes setuptools
 	@touch $@
 
 lock: ## Pin anew what pyproject.toml lists, with hashes (UPGRADE=1: the newest of everything)
@@ -48,7 +50,7 @@ run: setup ## Serve your own database (DATABASE_URL, else db.sqlite3) for develo
 	$(TRIAL) $(BIN)/python manage.py migrate --verbosity 0
 	$(TRIAL) $(BIN)/python manage.py runserver $(PORT)
 
-check: setup ## Format, lint, types, Django's checks, migrations, deployment settings, weaknesses
+check: setup ## Format, lint, types, Django's checks, migrations, licences, weaknesses (RELEASE=1: no skipping)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(TRIAL) $(BIN)/mypy .
@@ -56,7 +58,8 @@ check: setup ## Format, lint, types, Django's checks, migrations, deployment set
 	$(TRIAL) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/bandit --quiet --recursive config demo deploy fhirapi practice -ll -ii
-	$(BIN)/python -m tests.advisories
+	$(BIN)/python -m tests.licences
+	$(BIN)/python -m tests.advisories $(if $(RELEASE),--release)
 
 fix: setup ## Put right what ruff can put right
 	$(BIN)/ruff check --fix .
@@ -90,6 +93,9 @@ chaos: setup ## Break databases and processes for real, and say what held
 
 load: setup ## Drive nginx, gunicorn and PostgreSQL (STAGE=load, ramp or soak; default: the first two)
 	$(BIN)/python -m benchmarks.load $(foreach stage,$(STAGE),--stage $(stage)) $(LOAD)
+
+sbom: setup ## Bills of materials of what is installed, as CycloneDX files in var/sbom
+	$(BIN)/python -m workbench.sbom
 
 traceability: setup ## Which requirements have tests, and which have none
 	$(BIN)/python -m tests.traceability

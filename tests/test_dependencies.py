@@ -1,9 +1,7 @@
 """What we import is declared, and what is declared is pinned: a fresh clone is what was tested."""
 
 import ast
-import re
 import sys
-import tomllib
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -11,9 +9,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from workbench.packages import OURSELVES, PROJECT, pins
 from workbench.paths import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = [Requirement(each) for each in PROJECT["project"]["dependencies"]]
 DEVELOPERS = [Requirement(each) for each in PROJECT["dependency-groups"]["dev"]]
 
@@ -71,21 +69,6 @@ def test_every_import_is_declared(places, requirements):
     assert undeclared == set()
 
 
-def pins(name: str) -> dict[str, list[str]]:
-    """Each package that a file pins, with its version and the hashes that follow."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if pin := re.match(r"([\w.-]+)==(\S+)", line):
-            package, version = pin.groups()
-            found[package] = [version]
-        elif line.startswith("    --hash="):
-            found[package].append(line.strip())
-        else:
-            assert re.match(r"\s*#", line), f"{name} has a line that pins nothing: {line}"
-    return found
-
-
 @pytest.mark.parametrize(
     ("name", "requirements"),
     [
@@ -98,10 +81,10 @@ def test_what_is_declared_is_pinned_with_hashes(name, requirements):
     pinned = pins(name)
 
     for each in requirements:
-        version, *hashes = pinned[canonicalize_name(each.name)]
-        assert each.specifier.contains(Version(version)), f"{each}: {version} is pinned"
-        assert hashes
-    assert [package for package, (_, *hashes) in pinned.items() if not hashes] == []
+        pin = pinned[canonicalize_name(each.name)]
+        assert each.specifier.contains(Version(pin.version)), f"{each}: {pin.version} is pinned"
+        assert OURSELVES in pin.wanted_by
+    assert [pin.name for pin in pinned.values() if not pin.hashes] == []
 
 
 def test_both_files_pin_the_same_versions():
@@ -110,7 +93,7 @@ def test_both_files_pin_the_same_versions():
     both = set(product) & set(developers)
 
     assert both
-    assert {each: developers[each][0] for each in both} == {each: product[each][0] for each in both}
+    assert [each for each in both if product[each].version != developers[each].version] == []
 
 
 def test_no_file_names_a_package_index():
