@@ -128,7 +128,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_filters",
     "django_htmx",
-    "rest_framework",
     "practice",
     "fhirapi",
     "demo",  # for its commands; nothing below it imports it
