@@ -84,9 +84,10 @@ serve: setup ## Serve as in production; the environment is yours to set (README,
 bench: setup ## What things cost, as ratios in one run (PARTS="search growth"; default: all of them)
 	$(BIN)/python -m benchmarks $(PARTS)
 
-fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED): inputs tried, answers by code
+fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through nginx: answers by code
 	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
-		$(BIN)/python -m pytest tests/fhirapi/test_fuzz.py -q --show-capture=no
+		$(BIN)/python -m pytest tests/fhirapi/test_fuzz.py tests/test_unread_requests.py -q \
+		--show-capture=no
 
 chaos: setup ## Break databases and processes for real, and say what held
 	$(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no

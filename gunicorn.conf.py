@@ -15,6 +15,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+# What it refuses itself is refused in FHIR.
+worker_class = "config.serving.Worker"
+# Not less than nginx lets through (deploy/nginx: 8 KB for the line and for each header), so that it
+# is the application that sees and audits a request; what nginx adds to X-Forwarded-For included.
+# 8,190 is the most that gunicorn takes for the line. nginx counts no headers; 100 are many.
+limit_request_line = 8190
+limit_request_field_size = 8290
+limit_request_fields = 100
+
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8
 timeout = 60

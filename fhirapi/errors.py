@@ -89,6 +89,8 @@ REFERENCE_NOT_FOUND = SpineError(422, "invalid", "REFERENCE_NOT_FOUND", "Referen
 BAD_REQUEST = SpineError(400, "invalid", "BAD_REQUEST", "Bad request")
 # 415 is demanded, but 1.2.7 has no code of its own for it (DEC-030).
 UNSUPPORTED_MEDIA_TYPE = SpineError(415, "not-supported", "BAD_REQUEST", "Bad request")
+# 413 likewise: the table of codes speaks of bodies that are wrong, not of those nobody reads.
+BODY_TOO_LARGE = SpineError(413, "invalid", "BAD_REQUEST", "Bad request")
 NOT_IMPLEMENTED = SpineError(501, "not-supported", "NOT_IMPLEMENTED", "Not implemented")
 INTERNAL_SERVER_ERROR = SpineError(
     500, "processing", "INTERNAL_SERVER_ERROR", "Unexpected internal server error"
@@ -149,7 +151,7 @@ SPINE_ERRORS: dict[type[Exception], SpineError] = {
 FRAMEWORK_ERRORS: dict[type[Exception], tuple[SpineError, str]] = {
     Http404: (NO_RECORD_FOUND, "There is no such record."),
     django_errors.PermissionDenied: (ACCESS_DENIED, "Access is denied."),
-    django_errors.RequestDataTooBig: (BAD_REQUEST, "The request body is too large."),
+    django_errors.RequestDataTooBig: (BODY_TOO_LARGE, "The request body is too large."),
     django_errors.TooManyFieldsSent: (BAD_REQUEST, "The request has too many parameters."),
     django_errors.DisallowedHost: (BAD_REQUEST, "The Host header is not a name of this server."),
     django_errors.SuspiciousOperation: (BAD_REQUEST, "The request is malformed."),
@@ -210,8 +212,12 @@ def is_contention(exc: DatabaseError) -> bool:
 
 def trace_id_of(request: HttpRequest) -> str:
     """The trace id of the request, cut down to what is safe in a log, or a new one."""
-    sent = re.sub(r"[^\w.:-]", "", request.headers.get("Ssp-TraceID", ""), flags=re.ASCII)[:100]
-    return sent or str(uuid.uuid4())
+    return safe_trace_id(request.headers.get("Ssp-TraceID", ""))
+
+
+def safe_trace_id(sent: str) -> str:
+    """A trace id cut down to what is safe in a log, or a new one where nothing of it is left."""
+    return re.sub(r"[^\w.:-]", "", sent, flags=re.ASCII)[:100] or str(uuid.uuid4())
 
 
 # ---------------------------------------------------------------- the answer

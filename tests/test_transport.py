@@ -32,7 +32,7 @@ from fhirapi import errors
 from practice.models import AuditEvent
 from workbench import servers
 from workbench.authority import Authority
-from workbench.consumer import Consumer, spine_code
+from workbench.consumer import TYPES, Consumer, read_back, spine_code
 from workbench.nginx import FHIR, NGINX, PROXY, STAFF, context, free_port, nginx
 from workbench.paths import ROOT
 
@@ -94,8 +94,8 @@ class Echo(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def echo():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+def echo(handler=Echo):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -177,11 +177,11 @@ def ask(
         )
 
 
-def is_refusal(answer, error, diagnostics):
+def is_refusal(answer, error, diagnostics, *, status=None):
     """The answer is our OperationOutcome, letter for letter, with the headers it needs."""
     OperationOutcome.model_validate_json(answer.content)
     assert json.loads(answer.content) == errors.operation_outcome(error, [diagnostics])
-    assert answer.status_code == error.status
+    assert answer.status_code == (status or error.status)
     assert answer["Content-Type"] == "application/fhir+json;charset=utf-8"
     assert answer.headers.get_all("Cache-Control") == ["no-store"]
     assert answer.headers.get_all("Strict-Transport-Security") == [HSTS]
@@ -209,7 +209,7 @@ def test_the_proxy_gets_in(transport):
 
 @pytest.mark.req("SEC-001", "SEC-002")
 def test_without_a_certificate_nobody_gets_in(transport):
-    assert is_refusal(ask(transport), errors.ACCESS_DENIED, NONE_SENT)
+    assert is_refusal(ask(transport), errors.ACCESS_DENIED, NONE_SENT, status=496)
 
 
 def of_another_authority(transport):
@@ -249,7 +249,9 @@ def of_another_authority(transport):
 def test_another_certificate_is_refused(transport, issue):
     certificate = issue(transport)
 
-    assert is_refusal(ask(transport, certificate=certificate), errors.ACCESS_DENIED, REFUSED)
+    answer = ask(transport, certificate=certificate)
+
+    assert is_refusal(answer, errors.ACCESS_DENIED, REFUSED, status=495)
 
 
 @pytest.mark.req("SEC-008")
@@ -270,7 +272,7 @@ def test_a_revoked_certificate_is_refused_from_the_next_connection_on():
         transport.reload()
 
         answer = ask(transport, certificate=transport.valid)
-        assert is_refusal(answer, errors.ACCESS_DENIED, REFUSED)
+        assert is_refusal(answer, errors.ACCESS_DENIED, REFUSED, status=495)
         assert ask(transport, certificate=transport.authority.issue(PROXY)).reached
 
 
@@ -280,7 +282,7 @@ def test_with_a_revocation_list_that_has_run_out_nobody_gets_in():
     with echo() as upstream, nginx(upstream, crl_days=(-9, -2)) as transport:
         answer = ask(transport, certificate=transport.valid)
 
-        assert is_refusal(answer, errors.ACCESS_DENIED, REFUSED)
+        assert is_refusal(answer, errors.ACCESS_DENIED, REFUSED, status=495)
 
 
 @pytest.mark.req("SEC-007")
@@ -433,6 +435,41 @@ def test_unencrypted_connections_are_dropped(transport, port, door):
     assert raw(getattr(transport, port), request) == b""
 
 
+@pytest.mark.req("SEC-006")
+@pytest.mark.parametrize("port", ["plain_port", "tls_port"])
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        f"GET {METADATA}",
+        f"get {METADATA} HTTP/1.1",
+        f"GET {METADATA} HTTP/9.9",
+        "x",
+        f"GET /{'x' * 40_000} HTTP/1.1",
+    ],
+)
+def test_unencrypted_connections_are_dropped_whatever_is_sent(transport, port, request_line):
+    request = f"{request_line}\r\nHost: {FHIR}\r\nTransfer-Encoding: zip\r\n\r\n".encode()
+
+    assert raw(getattr(transport, port), request) == b""
+
+
+@pytest.mark.req("SEC-002")
+@pytest.mark.parametrize("door", [FHIR, STAFF])
+@pytest.mark.parametrize("host", ["other.example", "127.0.0.1", "localhost"])
+@pytest.mark.parametrize("path", [METADATA, "/", "/index.html"])
+def test_a_host_that_is_neither_doors_is_refused_by_the_door_that_was_opened(
+    transport, door, host, path
+):
+    """nginx would hand it to the server for all other names, which asks for no certificate."""
+    answer = ask(transport, path, door=door, host=host)
+
+    assert answer.status_code == 400
+    assert b"<html" not in answer.content
+    if door == FHIR or path == METADATA:
+        words = "The Host header is missing, or is not the name of this server."
+        assert is_refusal(answer, errors.BAD_REQUEST, words)
+
+
 @pytest.mark.parametrize("name", ["other.example", "127.0.0.1", None])
 def test_a_name_that_is_neither_doors_gets_no_handshake(transport, name):
     tls = context(transport.authority)
@@ -451,7 +488,10 @@ def test_a_name_that_is_neither_doors_gets_no_handshake(transport, name):
 def test_one_door_is_not_opened_with_the_name_of_the_other(transport, door, host, path):
     answer = ask(transport, path, door=door, host=host)
 
-    assert answer.status_code in {400, 403, 421}
+    assert answer.status_code == 400
+    if door == FHIR or path == METADATA:
+        words = "The Host header is missing, or is not the name of this server."
+        assert is_refusal(answer, errors.BAD_REQUEST, words)
 
 
 # ---------------------------------------------------------------- which addresses
@@ -472,7 +512,15 @@ def test_one_door_is_not_opened_with_the_name_of_the_other(transport, door, host
     ],
 )
 def test_staffs_door_leads_to_no_fhir(transport, path):
-    assert ask(transport, path, door=STAFF).status_code == 404
+    answer = ask(transport, path, door=STAFF)
+
+    assert answer.status_code == 404
+    if "/STU3/" in path:
+        words = "The address is not that of a service root."
+        assert is_refusal(answer, errors.ORGANISATION_NOT_FOUND, words)
+    else:
+        assert answer["Content-Type"] == "text/plain;charset=utf-8"
+        assert answer.content.decode() == "There is no page at this address.\n"
 
 
 @pytest.mark.parametrize(
@@ -580,8 +628,9 @@ def test_what_is_too_large_or_malformed_is_refused_in_fhir(transport):
     traversal = ask(transport, "/../../etc/passwd", certificate=transport.valid)
     nought = ask(transport, f"{METADATA}%00", certificate=transport.valid)
 
-    assert is_refusal(too_large, errors.BAD_REQUEST, "The request body is too large.")
-    assert is_refusal(too_long, errors.BAD_REQUEST, "The request is malformed.")
+    assert is_refusal(too_large, errors.BODY_TOO_LARGE, "The request body is too large.")
+    long = "The request line or a header is too long, or there are too many headers."
+    assert is_refusal(too_long, errors.BAD_REQUEST, long)
     assert is_refusal(traversal, errors.BAD_REQUEST, "The request is malformed.")
     assert is_refusal(nought, errors.BAD_REQUEST, "The request is malformed.")
 
@@ -598,14 +647,79 @@ def test_without_the_application_consumers_are_told_to_come_back():
 
 
 @needs_nginx
+@pytest.mark.req("SEC-022", "ERR-001")
+def test_where_the_application_hangs_up_nobody_is_told_that_nothing_was_done():
+    """A server process that is killed may have booked."""
+
+    class HangsUp(Echo):
+        def answer(self):
+            self.close_connection = True
+
+        do_GET = do_POST = answer
+
+    with echo(HangsUp) as upstream, nginx(upstream) as transport:
+        answer = ask(transport, certificate=transport.valid, verb="POST", body=b"x")
+        staffs = ask(transport, "/admin/", door=STAFF, verb="POST", body=b"x")
+
+    words = "The appointment book did not answer in time. What was asked for may have been done."
+    assert is_refusal(answer, errors.UNAVAILABLE, words)
+    assert answer["Retry-After"] == "2"
+    assert staffs.status_code == 503
+    assert b"may have been made" in staffs.content
+    assert staffs["Content-Type"] == "text/plain;charset=utf-8"
+
+
+@pytest.mark.req("ERR-001", "GEN-052", "GEN-053", "GEN-054", "GEN-055")
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("/x", {}, "json"),
+        ("/x", {"Accept": "application/fhir+xml"}, "xml"),
+        ("/x", {"Accept": "application/fhir+json, application/fhir+xml"}, "json"),
+        ("/x", {"Accept": "application/fhir+xml, application/fhir+json"}, "xml"),
+        ("/x", {"Accept": "text/html, application/fhir+xml;q=0.9"}, "xml"),
+        ("/x", {"Accept": "text/html"}, "json"),
+        ("/x", {"Content-Type": "application/fhir+xml; charset=utf-8"}, "xml"),
+        ("/x", {"Content-Type": "application/fhir+xml", "Accept": "application/json"}, "json"),
+        ("/x?_format=xml", {"Accept": "application/fhir+json"}, "xml"),
+        ("/x?_format=application/fhir%2Bxml", {}, "xml"),
+        ("/x?_format=json", {"Accept": "application/fhir+xml"}, "json"),
+    ],
+)
+def test_a_refusal_of_nginx_is_in_the_format_that_was_asked_for(transport, path, headers, expected):
+    answer = ask(transport, path, certificate=transport.valid, headers=headers.items())
+
+    assert answer["Content-Type"] == f"{TYPES[expected]};charset=utf-8"
+    told = errors.operation_outcome(
+        errors.ORGANISATION_NOT_FOUND, ["The address is not that of a service root."]
+    )
+    assert read_back(answer) == OperationOutcome.model_validate(told)
+
+
+@needs_nginx
 @pytest.mark.req("SEC-022")
 def test_a_flood_is_refused_in_fhir():
     with echo() as upstream, nginx(upstream, requests_per_second=1) as transport:
         answers = [ask(transport, certificate=transport.valid) for _ in range(6)]
 
-    refused = [answer for answer in answers if answer.status_code == 503]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    words = "Too many requests come from this address. Nothing was done: try again later."
     assert refused
-    assert spine_code(refused[0]) == "INTERNAL_SERVER_ERROR"
+    assert all(is_refusal(answer, errors.UNAVAILABLE, words) for answer in refused)
+    assert refused[0]["Retry-After"] == "2"
+
+
+@needs_nginx
+@pytest.mark.req("SEC-022")
+def test_a_flood_of_staffs_door_is_told_so_in_words():
+    with echo() as upstream, nginx(upstream) as transport:
+        answers = [ask(transport, "/admin/login/", door=STAFF) for _ in range(24)]
+
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert refused
+    assert {answer.status_code for answer in refused} == {429}
+    assert refused[0]["Retry-After"] == "2"
+    assert b"try again in a minute" in refused[0].content
 
 
 @pytest.mark.req("SEC-023")
@@ -671,7 +785,7 @@ def test_a_consumer_reads_a_patient_through_the_whole_stack(practice):
 
     assert read.status_code == 200
     assert read["Content-Location"].startswith(f"https://{FHIR}/")
-    assert refused.status_code == 403
+    assert refused.status_code == 496
     assert spine_code(past_nginx) == "ACCESS_DENIED"
     assert login.status_code == 200
     assert b"csrfmiddlewaretoken" in login.content

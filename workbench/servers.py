@@ -137,7 +137,7 @@ def gunicorn(
         tempfile.TemporaryFile("w+") as log,
     ):
         command = [sys.executable, "-m", "gunicorn", application]
-        command += [f"--bind=fd://{listener.fileno()}", "--worker-class=gthread"]
+        command += [f"--bind=fd://{listener.fileno()}"]
         command += [f"--workers={workers}", f"--threads={threads}", "--keep-alive=0"]
         command += ["--access-logfile=-", "--access-logformat=served %(p)s %(s)s"]
         process = subprocess.Popen(

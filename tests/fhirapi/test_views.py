@@ -265,7 +265,8 @@ def test_a_body_that_is_too_large_is_an_outcome(consumer, settings):
 
     response = consumer.book(BODY)
 
-    assert response.status_code == 400
+    assert response.status_code == 413
+    assert spine_code(response) == "BAD_REQUEST"
     assert "too large" in diagnostics(response)
 
 
