@@ -239,6 +239,7 @@ def environment(url: str, folder: Path) -> dict[str, str]:
         "AUDIT_SPOOL": str(folder / "audit"),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DJANGO_SECRET_KEY": "for-load-tests-only-" + "x" * 50,
+        "AUDIT_HEAD_KEYS": "for-load-tests-only-" + "x" * 50,
         "DJANGO_ALLOWED_HOSTS": f"{nginx.FHIR},127.0.0.1",
         "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "1" if nginx.NGINX else "0",
     }

@@ -30,6 +30,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": SETTINGS,
         "DJANGO_SECRET_KEY": "for-benchmarks-only-" + "x" * 50,
+        "AUDIT_HEAD_KEYS": "for-benchmarks-only-" + "x" * 50,
         "DJANGO_ALLOWED_HOSTS": HOST,
         "DJANGO_DEBUG": "0",
         "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE": "0",

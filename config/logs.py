@@ -37,6 +37,8 @@ class MaskNHSNumbers(logging.Filter):
     exceptions = logging.Formatter()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "holds_no_patient", False):  # hashes, which may look as if they did
+            return True
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # arguments that do not fit: lose none, and hide nothing
@@ -61,6 +63,11 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     }
 
 
+def escaped(character: str) -> str:
+    """A character as Python writes it, such as \\n."""
+    return character.encode("unicode_escape").decode("ascii")
+
+
 class LineFormatter(logging.Formatter):
     """A line for people: when, how grave, whose, what, and what is known beside it."""
 
@@ -70,7 +77,9 @@ class LineFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """The message, and what is known beside it."""
         known = "".join(f" {name}={value}" for name, value in fields_of(record).items())
-        return super().formatMessage(record) + known
+        line = super().formatMessage(record) + known
+        # What a stranger sent must not look like a line of its own.
+        return "".join(each if each.isprintable() else escaped(each) for each in line)
 
 
 class JSONFormatter(logging.Formatter):

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from practice.db.availability import database_within_reach
 from practice.reads import monitoring
-from practice.services.audit import sealing, spool
+from practice.services.audit import heads, sealing, spool
 
 counted = CollectorRegistry()
 
@@ -100,7 +100,7 @@ class Condition(Collector):
             "The last number of each practice's audit trail. It must never fall.",
             labels=["practice"],
         )
-        for head in sealing.heads():
+        for head in heads.present():
             sealed.add_metric([head.practice], head.sequence)
         yield sealed
         free = GaugeMetricFamily(

@@ -288,7 +288,12 @@ GPCONNECT_COMMANDS_PER_MINUTE = number("GPCONNECT_COMMANDS_PER_MINUTE", 0 if DEB
 DIARY_DAYS_WARNING = number("DIARY_DAYS_WARNING", default=14)
 # Where this machine keeps the audit events of an outage until the sealer takes them in.
 AUDIT_SPOOL = os.environ.get("AUDIT_SPOOL") or str(BASE_DIR / "var" / "audit")
-AUDIT_LAG_WARNING_SECONDS = number("AUDIT_LAG_WARNING_SECONDS", default=300)
+AUDIT_LAG_WARNING_SECONDS = number("AUDIT_LAG_WARNING_SECONDS", default=60)
+# What the sealer signs the ends of the trails with, for the log (practice/services/audit/heads.py):
+# the first. All of them are accepted by verify_audit. Web needs none, and should have none.
+AUDIT_HEAD_KEYS = words("AUDIT_HEAD_KEYS", "for-trials-" + "x" * 32 if DEBUG else "")
+if any(len(key) < 32 for key in AUDIT_HEAD_KEYS):
+    raise ImproperlyConfigured("AUDIT_HEAD_KEYS: each key must have 32 characters or more.")
 
 # Who may read /metrics: whoever sends the token, or asks from one of these networks.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")

@@ -19,6 +19,7 @@ for name in list(os.environ):
         del os.environ[name]
 os.environ["DJANGO_SECRET_KEY"] = "for-tests-only-" + "x" * 50
 os.environ["DJANGO_ALLOWED_HOSTS"] = "localhost,127.0.0.1"
+os.environ["AUDIT_HEAD_KEYS"] = "the-newest-key-of-the-tests-" + "x" * 32
 # No nginx in front of most tests, and they ask as fast as they can.
 os.environ["GPCONNECT_REQUIRE_CLIENT_CERTIFICATE"] = "0"
 os.environ["GPCONNECT_QUERIES_PER_MINUTE"] = os.environ["GPCONNECT_COMMANDS_PER_MINUTE"] = "0"

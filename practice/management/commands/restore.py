@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -23,6 +24,8 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        if not settings.AUDIT_HEAD_KEYS:  # for the sealing, below
+            raise CommandError("AUDIT_HEAD_KEYS is not set: the ends of trails cannot be signed.")
         try:
             backup.restore(file)
         except BackupRefused as error:

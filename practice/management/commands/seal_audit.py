@@ -5,11 +5,12 @@ import time
 from threading import Event
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from practice.services.audit import sealing, spool
+from practice.services.audit import heads, sealing, spool
 
 PUBLISH_SECONDS = 60  # while looping: often enough for a witness, and no flood
 
@@ -17,7 +18,8 @@ PUBLISH_SECONDS = 60  # while looping: often enough for a witness, and no flood
 class Command(BaseCommand):
     help = (
         "Take in the audit events that this machine kept aside while the database was away, give"
-        " those that wait their numbers and seals, and publish the ends of the trails in the log."
+        " those that wait their numbers and seals, and publish the ends of the trails in the log,"
+        " signed (AUDIT_HEAD_KEYS)."
         " Several may run: each trail is sealed by one at a time."
     )
 
@@ -33,12 +35,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, loop: float | None = None, **options: Any) -> None:
+        if not settings.AUDIT_HEAD_KEYS:
+            raise CommandError("AUDIT_HEAD_KEYS is not set: the ends of trails cannot be signed.")
         if loop is not None:
             self.go_on(loop)
             return
         self.import_spooled()
         sealed = sealing.seal_everything(now=timezone.now())
-        sealing.publish(sealing.heads())
+        heads.publish(heads.present(), now=timezone.now())
         events, trails = sum(sealed.values()), len(sealed)
         self.stdout.write(f"{events} events sealed in {trails} trails")
 
@@ -47,7 +51,7 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        published: set[sealing.Published] = set()
+        published: set[heads.Head] = set()
         due = time.monotonic()
         while not stop.is_set():
             try:
@@ -72,8 +76,8 @@ class Command(BaseCommand):
             if taken:
                 self.stdout.write(f"{taken} events taken in that were kept aside")
 
-    def publish(self, published: set[sealing.Published]) -> set[sealing.Published]:
+    def publish(self, published: set[heads.Head]) -> set[heads.Head]:
         """Publish the heads that are new; return the present ones."""
-        present = sealing.heads()
-        sealing.publish(head for head in present if head not in published)
+        present = heads.present()
+        heads.publish((head for head in present if head not in published), now=timezone.now())
         return set(present)

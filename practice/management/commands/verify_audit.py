@@ -6,12 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from practice.reads.directory import practice_by_ods_code
-from practice.services.audit import verifying
-from practice.services.audit.sealing import Published
+from practice.services.audit import heads, verifying
+from practice.services.audit.heads import Head
 from practice.services.audit.verifying import Trail
 
 SHOWN = 20  # faults of one trail
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         organisation = practice_by_ods_code(practice) if practice else None
         if practice and organisation is None:
             raise CommandError(f"No practice has the ODS code {practice}.")
-        published = published_in(options["heads"]) if options["heads"] else []
+        published = self.published_in(options["heads"]) if options["heads"] else []
         trails = verifying.verify(organisation=organisation, published=published)
         now = timezone.now()
         if options["json"]:
@@ -65,17 +66,23 @@ class Command(BaseCommand):
         for warning in trail.warnings:
             self.stdout.write(f"  note: {warning}")
 
-
-def published_in(log: Path) -> list[Published]:
-    """The heads that a log holds. A log without any proves nothing, and is refused."""
-    try:
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            found = verifying.published_in(lines)
-    except OSError as error:
-        raise CommandError(f"{log}: {error.strerror}") from error
-    if not found:
-        raise CommandError(f"{log}: there is no published head in it.")
-    return found
+    def published_in(self, log: Path) -> list[Head]:
+        """The heads that a log holds. A log without any proves nothing, and is refused."""
+        if not settings.AUDIT_HEAD_KEYS:
+            raise CommandError("AUDIT_HEAD_KEYS is not set: no published head can be read.")
+        try:
+            with log.open(encoding="utf-8", errors="replace") as lines:
+                found = heads.published_in(lines)
+        except OSError as error:
+            raise CommandError(f"{log}: {error.strerror}") from error
+        if found.unsigned:
+            self.stderr.write(
+                f"{log}: {found.unsigned} heads are signed with none of AUDIT_HEAD_KEYS, and do not"
+                " count: of an older version or key, or written by somebody else."
+            )
+        if not found.heads:
+            raise CommandError(f"{log}: there is no published head in it.")
+        return found.heads
 
 
 def as_json(trail: Trail, now: datetime) -> dict[str, Any]:

@@ -4,14 +4,14 @@ Whoever records an event adds one row and takes no lock. The sealer comes after,
 it gives the events that wait the next numbers of their practice's trail, without gaps, and chains
 them: each hash covers every column of the event, the seal's own, and the hash before it. Numbers
 follow the order of sealing, which is that of recording but for transactions that overlapped.
-practice.services.audit.verifying finds what was changed, and says what it cannot find by itself:
-for that the last hashes, the heads, are published in the log, out of the database's reach.
+practice.services.audit.verifying finds what was changed. practice.services.audit.heads publishes
+the last hashes in the log, out of the database's reach. Until an event is sealed nothing protects
+it but the database's triggers and rights, so that the wait is short and watched (``lag``).
 """
 
 import hashlib
 import json
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,10 +21,7 @@ from django.db.models import Count, Min, QuerySet
 
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 
-logger = logging.getLogger("practice.audit")
-
 BATCH = 500  # events: a few dozen milliseconds of a lock that only sealers want
-NOBODY = "-"  # stands for the trail of requests to no practice hosted here
 
 # The columns that a hash covers, by format. A new column of AuditEvent needs a new format; seals
 # are checked by the one that they were made with.
@@ -149,7 +146,7 @@ def seal_batch(organisation_id: int | None, *, now: datetime, after: int = 0) ->
             AuditSeal.objects.bulk_create(seals)
             AuditWaiting.objects.filter(pk__in=[event["id"] for event in events]).delete()
             head.sealed_at = now
-            head.save()
+            head.save(update_fields=["sequence", "hash", "sealed_at"])
     return Batch(sealed=len(seals), last=ids[-1] if ids else after, is_full=len(ids) == BATCH)
 
 
@@ -169,35 +166,3 @@ def lag(trail: QuerySet[AuditWaiting] | None = None) -> Lag:
     """Return how far sealing is behind, on all trails or on those of a queryset; one query."""
     waiting = AuditWaiting.objects.all() if trail is None else trail
     return Lag(**waiting.aggregate(waiting=Count("pk"), oldest=Min("event__recorded_at")))
-
-
-# ---------------------------------------------------------------- publishing the heads
-
-
-@dataclass(frozen=True)
-class Published:
-    """A head as it was published: up to which number, and with which hash, a trail was sealed."""
-
-    practice: str
-    sequence: int
-    hash: str
-
-    def __str__(self) -> str:
-        return f"audit head practice={self.practice} sequence={self.sequence} hash={self.hash}"
-
-
-def heads() -> list[Published]:
-    """Return the present ends of all trails."""
-    rows = AuditHead.objects.filter(sequence__gt=0).order_by("organisation__ods_code")
-    return [
-        Published(ods_code or NOBODY, sequence, hash)
-        for ods_code, sequence, hash in rows.values_list(
-            "organisation__ods_code", "sequence", "hash"
-        )
-    ]
-
-
-def publish(found: Iterable[Published]) -> None:
-    """Write heads into the log, where whoever rules over the database cannot change them."""
-    for head in found:
-        logger.info("%s", head)

@@ -1,23 +1,26 @@
 """Proving that nothing in the audit trail was changed since it was sealed.
 
 What a check finds: an altered, removed, inserted or re-ordered event or seal; a removed end (by
-AuditHead, kept apart); an event removed while it waited, or slipped in past the queue. What it
-cannot find by itself: somebody who may switch the triggers off and forges all of it consistently,
-the end or the whole chain from some point on. For that the heads are published in the log, out of
-the database's reach, and a check can hold the trail to what was published.
+AuditHead, kept apart); an event removed while it waited, or slipped in past the queue; triggers
+that are not as they were made. What it cannot find by itself: somebody who may switch the triggers
+off and forges all of it consistently, the end or the whole chain from some point on, or removes a
+whole practice. For that the heads are published in the log, out of the database's reach
+(practice.services.audit.heads), and a check can hold the trails to what was published. What nothing
+finds is done to an event before it has its seal; docs/runbook.md has a table of all of it.
 """
 
-import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Model, OuterRef
 
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting, Organisation
-from practice.services.audit.sealing import FORMATS, NOBODY, Lag, Published, digest, lag
+from practice.services.audit.heads import NOBODY, Head
+from practice.services.audit.protection import unprotected
+from practice.services.audit.sealing import FORMATS, Lag, digest, lag
 from practice.services.audit.spool import was_kept_aside
 
 PAGE = 2000  # events read at a time
@@ -69,46 +72,98 @@ class Trail:
         self.faults.append(Fault(kind, sequence, event_id, message))
 
 
+Hashes = Mapping[int, set[str]]  # what was published of a trail: the hashes of each number
+
+
 def verify(
-    *, organisation: Organisation | None = None, published: Iterable[Published] = ()
+    *, organisation: Organisation | None = None, published: Iterable[Head] = ()
 ) -> list[Trail]:
     """Check the trail of a practice, or all of them and that of requests to no practice.
 
     ``published``: heads from the log, which the trails must still contain. Reads only, takes no
     lock, and may run beside requests and sealers.
     """
-    named: dict[str, dict[int, str]] = {}
+    heads = defaultdict[int | None, list[Head]](list)
     for head in published:
-        named.setdefault(head.practice, {})[head.sequence] = head.hash
-    practices: list[Organisation | None]
-    if organisation is not None:
-        practices = [organisation]
+        heads[head.trail].append(head)
+    told = sorted(pk for pk in heads if pk is not None)
+    names: dict[int | None, str]
+    if organisation is None:
+        there = names = _names()
     else:
-        practices = [None, *Organisation.objects.order_by("ods_code")]
+        names = {organisation.pk: organisation.ods_code}
+        there = dict(Organisation.objects.filter(pk__in=told).values_list("pk", "ods_code"))
     trails = [
-        verify_trail(each, published=named.get(each.ods_code if each else NOBODY, {}))
-        for each in practices
+        verify_trail(pk, name=name, published=heads.get(pk, ())) for pk, name in names.items()
     ]
-    for name in unprotected():
-        trails[0].fault(Kind.UNPROTECTED, f"the trigger {name} is missing or switched off")
+    for pk in told:
+        called = {head.practice for head in heads[pk]}
+        if pk not in there and (organisation is None or organisation.ods_code in called):
+            trails.append(_gone(heads[pk]))
+    for what in unprotected():
+        trails[0].fault(Kind.UNPROTECTED, what)
     return trails
 
 
-def verify_trail(organisation: Organisation | None, *, published: Mapping[int, str]) -> Trail:
+def _names() -> dict[int | None, str]:
+    """Every trail that there is or could be, by the id of its practice, and how it is called.
+
+    Also those whose practice was removed, which the database does not let happen by itself.
+    """
+    found: dict[int | None, str] = {None: NOBODY}
+    found |= dict(Organisation.objects.order_by("ods_code").values_list("pk", "ods_code"))
+    models: tuple[type[Model], ...] = (AuditHead, AuditSeal, AuditWaiting, AuditEvent)
+    for model in models:
+        rows = model._base_manager.exclude(organisation_id__in=[pk for pk in found if pk])
+        for pk in rows.order_by().values_list("organisation_id", flat=True).distinct():
+            found.setdefault(pk, f"practice {pk}, which is not there")
+    return found
+
+
+def _gone(heads: list[Head]) -> Trail:
+    """The trail of a practice of which nothing is left but what was published."""
+    last = max(heads, key=lambda head: head.sequence)
+    trail = Trail(last.practice)
+    trail.fault(
+        Kind.END_REMOVED,
+        f"number {last.sequence} of practice {last.trail} ({last.practice}) was published, but"
+        " nothing is left of it",
+        sequence=last.sequence,
+    )
+    return trail
+
+
+def verify_trail(
+    organisation_id: int | None, *, name: str, published: Iterable[Head] = ()
+) -> Trail:
     """Check one trail from its first number to its last, then what it has no number for."""
-    trail = Trail(organisation.ods_code if organisation else NOBODY)
-    mine = {"organisation": organisation}
+    trail = Trail(name)
+    told = list(published)
+    hashes = defaultdict[int, set[str]](set)
+    for head in told:
+        hashes[head.sequence].add(head.hash)
+    mine = {"organisation_id": organisation_id}
     before = AuditHead.objects.filter(**mine).first()
-    _Chain(trail, head=before, published=published).follow(_sealed_events(mine))
+    _Chain(trail, head=before, published=hashes).follow(_sealed_events(mine))
     _check_end(trail, before, AuditHead.objects.filter(**mine).first())
-    for sequence in sorted(number for number in published if number > trail.sealed):
-        trail.fault(
-            Kind.END_REMOVED,
-            f"number {sequence} was published, but the trail ends at {trail.sealed}",
-            sequence=sequence,
-        )
+    for sequence in sorted(hashes):
+        if len(hashes[sequence]) > 1:
+            trail.fault(
+                Kind.NOT_AS_PUBLISHED,
+                f"number {sequence} was published with {len(hashes[sequence])} different hashes:"
+                " there were two trails",
+                sequence=sequence,
+            )
+        elif sequence > trail.sealed:
+            trail.fault(
+                Kind.END_REMOVED,
+                f"number {sequence} was published, but the trail ends at {trail.sealed}",
+                sequence=sequence,
+            )
     _check_unsealed(trail, mine)
     trail.waiting = lag(AuditWaiting.objects.filter(**mine))
+    for other in sorted({head.practice for head in told} - {name}):
+        trail.warnings.append(f"published as {other}: the practice was renamed.")
     return trail
 
 
@@ -118,9 +173,7 @@ class _Chain:
     Behind a broken record it goes on from what is stored, so as to name every one.
     """
 
-    def __init__(
-        self, trail: Trail, *, head: AuditHead | None, published: Mapping[int, str]
-    ) -> None:
+    def __init__(self, trail: Trail, *, head: AuditHead | None, published: Hashes) -> None:
         self.trail, self.head, self.published = trail, head, published
         self.is_known = True  # whether trail.hash is that of the number just before
         self.latest: datetime | None = None
@@ -174,7 +227,7 @@ class _Chain:
             )
 
     def _check_published(self, seal: Columns) -> None:
-        if self.published.get(seal["sequence"], seal["hash"]) != seal["hash"]:
+        if seal["hash"] not in self.published.get(seal["sequence"], {seal["hash"]}):
             self._fault(
                 Kind.NOT_AS_PUBLISHED,
                 seal,
@@ -211,7 +264,7 @@ def _sealed_events(mine: Mapping[str, Any]) -> Iterator[tuple[Columns, Columns |
             return
         ends = (found[0]["sequence"], found[-1]["sequence"])
         events = AuditEvent.objects.filter(
-            seal__organisation=mine["organisation"], seal__sequence__range=ends
+            seal__organisation_id=mine["organisation_id"], seal__sequence__range=ends
         ).values(*columns)
         by_id = {event["id"]: event for event in events}
         for seal in found:
@@ -259,48 +312,3 @@ def _check_unsealed(trail: Trail, mine: Mapping[str, Any]) -> None:
         trail.fault(
             Kind.INSERTED, f"event {pk} has a seal and yet is in the queue again", event_id=pk
         )
-
-
-# ---------------------------------------------------------------- published heads
-
-IN_A_LOG = re.compile(r"audit head practice=([A-Z0-9]+|-) sequence=(\d+) hash=([0-9a-f]{64})")
-
-
-def published_in(lines: Iterable[str]) -> list[Published]:
-    """Return the heads that a log holds, whatever its format."""
-    found = (match for line in lines for match in IN_A_LOG.finditer(line))
-    return [Published(match[1], int(match[2]), match[3]) for match in found]
-
-
-# ---------------------------------------------------------------- the triggers
-
-EVENT, SEAL, HEAD = (model._meta.db_table for model in (AuditEvent, AuditSeal, AuditHead))
-POSTGRESQL_TRIGGERS = {
-    *((table, "audit_append_only") for table in (EVENT, SEAL, HEAD)),
-    *((table, "audit_no_truncate") for table in (EVENT, SEAL, HEAD)),
-    (HEAD, "audit_grows"),
-    (EVENT, "audit_queue"),
-}
-SQLITE_TRIGGERS = {
-    *((table, f"{table}_no_{verb}") for table in (EVENT, SEAL) for verb in ("update", "delete")),
-    (HEAD, f"{HEAD}_no_delete"),
-    (HEAD, f"{HEAD}_grows"),
-    (EVENT, f"{EVENT}_queue"),
-}
-
-
-def unprotected() -> list[str]:
-    """Return the names of the triggers of the trail that are missing or switched off."""
-    if connection.vendor == "postgresql":
-        wanted = POSTGRESQL_TRIGGERS
-        query = (
-            "SELECT t.tgrelid::regclass::text, t.tgname FROM pg_trigger t "
-            "WHERE t.tgenabled IN ('O', 'A') AND NOT t.tgisinternal"
-        )
-    else:
-        wanted = SQLITE_TRIGGERS
-        query = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        there = set(cursor.fetchall())
-    return sorted(f"{name} on {table}" for table, name in wanted - there)

@@ -6,10 +6,10 @@ import sys
 import time
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from practice.models import AuditHead, AuditSeal
-from practice.services.audit import sealing, verifying
+from practice.services.audit import heads
 from tests.practice.services.audit.trails import record
 from workbench.factories import make_organisation
 from workbench.paths import ROOT
@@ -44,8 +44,8 @@ def test_seal_audit_goes_on_until_it_is_told_to_stop_and_publishes_the_end():
 
     assert sealer.returncode == 0
     assert AuditSeal.objects.count() == 2
-    published = verifying.published_in(log.splitlines())
-    assert published[-1] == sealing.heads()[0]
+    published = heads.published_in(log.splitlines())
+    assert published.heads[-1] == heads.present()[0]
 
 
 @pytest.mark.django_db
@@ -58,6 +58,16 @@ def test_seal_audit_says_what_it_did_and_publishes_the_heads(capsys, caplog):
 
     assert capsys.readouterr().out == "3 events sealed in 1 trails\n"
     head = AuditHead.objects.get()
-    assert caplog.messages == [
-        f"audit head practice={organisation.ods_code} sequence=3 hash={head.hash}"
-    ]
+    [message] = caplog.messages
+    assert message.startswith(
+        f"audit head practice={organisation.ods_code} id={organisation.pk} sequence=3"
+        f" hash={head.hash} at="
+    )
+
+
+@pytest.mark.django_db
+def test_without_a_key_nothing_is_sealed_that_nobody_could_vouch_for(settings):
+    settings.AUDIT_HEAD_KEYS = []
+
+    with pytest.raises(CommandError, match="AUDIT_HEAD_KEYS is not set"):
+        call_command("seal_audit")

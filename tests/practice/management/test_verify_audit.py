@@ -7,8 +7,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from practice.services.audit import sealing
-from tests.practice.services.audit.trails import event_id, forge, record, sealed_trail, tamper
+from practice.services.audit import heads
+from tests.practice.services.audit.trails import (
+    event_id,
+    forge,
+    logged,
+    record,
+    sealed_trail,
+    tamper,
+)
 
 
 @pytest.mark.django_db
@@ -45,12 +52,32 @@ def test_verify_audit_fails_and_names_the_first_broken_record(capsys):
 def test_verify_audit_reads_the_published_heads_from_a_log(tmp_path):
     organisation = sealed_trail()
     log = tmp_path / "log"
-    log.write_text("".join(f"INFO {head}\n" for head in sealing.heads()))
+    log.write_text(logged(*heads.present()))
     call_command("verify_audit", heads=log)
     forge(organisation, keep=2)
 
     with pytest.raises(CommandError, match="end removed"):
         call_command("verify_audit", heads=log)
+
+
+@pytest.mark.django_db
+def test_verify_audit_says_how_many_heads_do_not_count(tmp_path, capsys):
+    sealed_trail()
+    log, [head] = tmp_path / "log", heads.present()
+    log.write_text(logged(head) + logged(head).replace("mac=", "mac=0"))
+
+    call_command("verify_audit", heads=log)
+
+    assert "1 heads are signed with none of AUDIT_HEAD_KEYS" in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_verify_audit_reads_no_head_without_a_key(tmp_path, settings):
+    settings.AUDIT_HEAD_KEYS = []
+    (tmp_path / "log").write_text("nothing here\n")
+
+    with pytest.raises(CommandError, match="AUDIT_HEAD_KEYS is not set"):
+        call_command("verify_audit", heads=tmp_path / "log")
 
 
 @pytest.mark.django_db

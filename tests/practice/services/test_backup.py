@@ -14,7 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent, AuditSeal, Slot
-from practice.services.audit import sealing
+from practice.services.audit import heads, sealing
+from tests.practice.services.audit.trails import logged
 from workbench.bodies import appointment_body, cancelled
 from workbench.consumer import as_dict
 from workbench.factories import make_appointment, make_slots
@@ -78,7 +79,7 @@ def history(consumer, practice):
 @pytest.mark.req("PERF-030")
 def test_a_backup_restored_elsewhere_is_whole_and_goes_on(history, tmp_path, capsys):
     file, log = tmp_path / "backup", tmp_path / "log"
-    log.write_text("".join(f"{head}\n" for head in sealing.heads()))
+    log.write_text(logged(*heads.present()))
 
     call_command("backup", file)
 

@@ -4,10 +4,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from practice.models import AuditEvent, AuditSeal, AuditWaiting
+from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 from practice.services.audit import sealing, verifying
 from tests.practice.services.audit.trails import check, record, seal, sealed_trail
 from workbench.factories import make_organisation
@@ -170,6 +170,10 @@ def test_a_hash_can_be_computed_from_its_description_alone():
         "UPDATE practice_audithead SET sequence = 0",
         "UPDATE practice_audithead SET organisation_id = NULL, sequence = sequence + 1",
         "DELETE FROM practice_audithead",
+        "UPDATE practice_audithead SET sequence = sequence + 1",
+        "UPDATE practice_audithead SET sequence = sequence + 1000000",
+        "INSERT INTO practice_audithead (sequence, hash) VALUES (7, '')",
+        "INSERT INTO practice_audithead (sequence, hash) VALUES (0, 'x')",
         pytest.param(
             "TRUNCATE practice_auditevent CASCADE", marks=pytest.mark.postgresql, id="truncate"
         ),
@@ -188,6 +192,25 @@ def test_the_database_itself_refuses_to_change_the_trail(statement):
         cursor.execute(statement)
 
     assert AuditSeal.objects.count() == 1
+
+
+@pytest.mark.req("AUD-013")
+@pytest.mark.django_db
+def test_the_end_of_a_trail_moves_to_its_last_seal_only(monkeypatch):
+    """Whoever may seal may move it; beyond the last seal no trail would be whole again."""
+    organisation = sealed_trail(3)
+    record(organisation)
+    monkeypatch.setattr(AuditHead, "save", lambda *_, **__: None)
+    seal()  # and its end has not moved yet
+    head = AuditHead.objects.filter(organisation=organisation)
+    hash = AuditSeal.objects.get(organisation=organisation, sequence=4).hash
+
+    for wrong in ({"sequence": 5, "hash": hash}, {"sequence": 4, "hash": "0f" * 32}):
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            head.update(**wrong)
+    head.update(sequence=4, hash=hash)
+
+    assert check(organisation).faults == []
 
 
 @pytest.mark.req("AUD-010", "AUD-017")
@@ -215,4 +238,12 @@ def test_the_serving_role_can_do_its_work_without_a_right_to_change_the_trail():
         for table in ("practice_auditevent", "practice_auditseal"):
             with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
                 cursor.execute(f"UPDATE {table} SET organisation_id = NULL")
+        for statement, why in (
+            ("UPDATE practice_audithead SET organisation_id = NULL", "permission denied"),
+            ("UPDATE practice_audithead SET sequence = sequence + 1", "append-only"),
+            ("CREATE TEMPORARY TABLE practice_auditwaiting (event_id bigint)", "permission denied"),
+            ("CREATE TABLE practice_own (id bigint)", "permission denied"),
+        ):
+            with pytest.raises(DatabaseError, match=why), transaction.atomic():
+                cursor.execute(statement)
         cursor.execute("RESET ROLE")

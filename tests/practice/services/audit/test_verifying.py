@@ -1,14 +1,13 @@
 """Whatever is done to a sealed trail is found, and the first broken record named."""
 
-import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
-from practice.models import AuditWaiting
-from practice.services.audit import sealing, verifying
+from practice.models import AuditWaiting, Organisation
+from practice.services.audit import heads, sealing, verifying
 from practice.services.audit.verifying import Kind
 from tests.practice.services.audit.trails import (
     check,
@@ -20,6 +19,8 @@ from tests.practice.services.audit.trails import (
     sealed_trail,
     tamper,
 )
+from workbench.factories import make_organisation
+from workbench.paths import ROOT
 
 # ---------------------------------------------------------------- what is done to it is found
 
@@ -231,6 +232,26 @@ def test_an_event_that_was_removed_while_it_waited_is_missed():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_is_done_before_the_seal_is_found_by_nothing_as_the_runbook_says():
+    """So that the wait is short, and watched (gpconnect_audit_lag_seconds)."""
+    organisation = sealed_trail()
+    published = heads.present()
+    record(organisation, 2)
+    altered, removed = AuditWaiting.objects.order_by("pk").values_list("pk", flat=True)
+
+    tamper(
+        f"UPDATE practice_auditevent SET outcome = 'X' WHERE id = {altered}",
+        f"DELETE FROM practice_auditevent WHERE id = {removed}",
+        f"DELETE FROM practice_auditwaiting WHERE event_id = {removed}",
+    )
+    seal()
+
+    assert check(organisation, published=published).faults == []
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    assert "| alter an event, or add it, before it is sealed | nothing |" in runbook
+
+
+@pytest.mark.django_db(transaction=True)
 def test_only_the_trail_that_was_broken_is_called_broken():
     broken, whole = sealed_trail(), sealed_trail()
     pk = event_id(broken, 3)
@@ -267,10 +288,13 @@ def test_an_event_dated_before_its_predecessors_is_remarked_on():
     assert trail.warnings[0].startswith("number 3, event ")
 
 
+# ---------------------------------------------------------------- held to what was published
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_perfectly_forged_end_is_found_with_the_published_heads():
     organisation = sealed_trail()
-    published = sealing.heads()
+    published = heads.present()
 
     forge(organisation, keep=4)
 
@@ -282,7 +306,7 @@ def test_a_perfectly_forged_end_is_found_with_the_published_heads():
 @pytest.mark.django_db(transaction=True)
 def test_a_trail_that_was_forged_and_went_on_is_found_with_the_published_heads():
     organisation = sealed_trail()
-    published = sealing.heads()
+    published = heads.present()
 
     forge(organisation, keep=4)
     record(organisation, 3)
@@ -293,44 +317,121 @@ def test_a_trail_that_was_forged_and_went_on_is_found_with_the_published_heads()
     assert (fault.kind, fault.sequence) == (Kind.NOT_AS_PUBLISHED, 6)
 
 
-def test_published_heads_are_read_from_logs_of_any_format():
-    hash = "0f" * 32
-    lines = [
-        f"2026-11-25 19:00:00 INFO practice.audit audit head practice=A1 sequence=12 hash={hash}\n",
-        json.dumps({"message": f"audit head practice=- sequence=3 hash={hash}"}),
-        "something else",
-    ]
-
-    found = verifying.published_in(lines)
-
-    assert [(head.practice, head.sequence, head.hash) for head in found] == [
-        ("A1", 12, hash),
-        ("-", 3, hash),
-    ]
+def remove(organisation, *, with_practice):
+    """Everything that the database holds of a trail."""
+    mine = f"organisation_id = {organisation.pk}"
+    tables = ("practice_auditseal", "practice_auditevent", "practice_audithead")
+    statements = [f"DELETE FROM {table} WHERE {mine}" for table in tables]
+    if with_practice:
+        statements.append(f"DELETE FROM practice_organisation WHERE id = {organisation.pk}")
+    tamper(*statements)
 
 
-# ---------------------------------------------------------------- the triggers
+def renamed_and_forged(organisation):
+    forge(organisation, keep=4)
+    tamper(f"UPDATE practice_organisation SET ods_code = 'Z98765' WHERE id = {organisation.pk}")
+    return "Z98765", (Kind.END_REMOVED, 6)
 
 
-@pytest.mark.req("AUD-010")
+def renamed_and_forged_and_gone_on(organisation):
+    """And another practice bears the name that was published."""
+    forge(organisation, keep=4)
+    tamper(f"UPDATE practice_organisation SET ods_code = 'Z98765' WHERE id = {organisation.pk}")
+    make_organisation(ods_code=organisation.ods_code)
+    record(organisation, 3)
+    seal()
+    return "Z98765", (Kind.NOT_AS_PUBLISHED, 6)
+
+
+def removed_with_its_practice(organisation):
+    remove(organisation, with_practice=True)
+    return organisation.ods_code, (Kind.END_REMOVED, 6)
+
+
+def removed_trail(organisation):
+    remove(organisation, with_practice=False)
+    return organisation.ods_code, (Kind.END_REMOVED, 6)
+
+
+def given_to_a_new_practice_of_the_same_name(organisation):
+    remove(organisation, with_practice=True)
+    new = make_organisation(ods_code=organisation.ods_code)
+    record(new, 6)
+    seal()
+    return organisation.ods_code, (Kind.END_REMOVED, 6)
+
+
+@pytest.mark.req("AUD-008", "AUD-013")
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        renamed_and_forged,
+        renamed_and_forged_and_gone_on,
+        removed_with_its_practice,
+        removed_trail,
+        given_to_a_new_practice_of_the_same_name,
+    ],
+)
 @pytest.mark.django_db(transaction=True)
-def test_protection_that_was_switched_off_is_noticed():
-    organisation = sealed_trail(1)
-    assert verifying.unprotected() == []
+def test_what_was_published_is_held_against_the_trail_whatever_the_practice_is_called(forgery):
+    organisation = sealed_trail()
+    published = heads.present()
+    name, found = forgery(organisation)
 
-    if connection.vendor == "postgresql":
-        off = ["ALTER TABLE practice_auditevent DISABLE TRIGGER audit_append_only"]
-        on = ["ALTER TABLE practice_auditevent ENABLE TRIGGER audit_append_only"]
-    else:
-        with connection.cursor() as cursor:
-            name = "practice_auditevent_no_update"
-            cursor.execute("SELECT sql FROM sqlite_master WHERE name = %s", [name])
-            on = [cursor.fetchone()[0]]
-        off = [f"DROP TRIGGER {name}"]
+    broken = [trail for trail in verifying.verify(published=published) if trail.faults]
+
+    assert [trail.practice for trail in broken] == [name]
+    assert (broken[0].faults[0].kind, broken[0].faults[0].sequence) == found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_check_of_one_practice_misses_its_trail_under_another_id_too():
+    organisation, other = sealed_trail(), sealed_trail()
+    published = heads.present()
+    given_to_a_new_practice_of_the_same_name(organisation)
+    new = Organisation.objects.get(ods_code=organisation.ods_code)
+
+    assert any(trail.faults for trail in verifying.verify(organisation=new, published=published))
+    assert check(other, published=published).faults == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_a_practice_that_was_removed_are_a_trail_still():
+    organisation = sealed_trail()
+    pk = event_id(organisation, 3)
+    tamper(
+        f"UPDATE practice_auditevent SET outcome = 'X' WHERE id = {pk}",
+        f"DELETE FROM practice_organisation WHERE id = {organisation.pk}",
+    )
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(off[0])
-        assert first_fault(organisation) == (Kind.UNPROTECTED, None)
+        broken = [trail for trail in verifying.verify() if trail.faults]
+        assert [trail.faults[0].sequence for trail in broken] == [3]
+        assert "not there" in broken[0].practice
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(on[0])
+        remove(organisation, with_practice=True)
+
+
+@pytest.mark.django_db
+def test_two_hashes_for_one_number_are_a_fault():
+    """One of them is forged, or there were two trails; which, nobody can tell from here."""
+    organisation = sealed_trail()
+    [head] = heads.present()
+    other = replace(head, hash="0f" * 32)
+
+    fault = check(organisation, published=[head, other]).faults[0]
+
+    assert (fault.kind, fault.sequence) == (Kind.NOT_AS_PUBLISHED, 6)
+    assert "2 different hashes" in fault.message
+
+
+@pytest.mark.django_db
+def test_a_practice_that_was_renamed_honestly_is_remarked_on():
+    organisation = sealed_trail()
+    published = heads.present()
+    Organisation.objects.filter(pk=organisation.pk).update(ods_code="Z98765")
+    before, organisation.ods_code = organisation.ods_code, "Z98765"
+
+    trail = check(organisation, published=published)
+
+    assert trail.faults == []
+    assert trail.warnings == [f"published as {before}: the practice was renamed."]

@@ -4,7 +4,7 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.models import AuditSeal
-from practice.services.audit import recording, sealing, verifying
+from practice.services.audit import heads, recording, sealing, verifying
 from tests.append_only import unprotected
 from workbench.factories import make_actor, make_organisation
 
@@ -59,6 +59,15 @@ def first_fault(organisation):
 
 
 # ---------------------------------------------------------------- held to what was published
+
+
+def logged(*found):
+    """The log that holds these heads."""
+    now = timezone.now()
+    return "".join(
+        f"{now:%Y-%m-%d %H:%M:%S},000 INFO practice.audit {heads.record_of(head, now=now)}\n"
+        for head in found
+    )
 
 
 def forge(organisation, keep):
