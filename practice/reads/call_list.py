@@ -1,6 +1,7 @@
 """Whom to telephone: the people whose appointments a closure took, or that are still to be told."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db.models import QuerySet
 
@@ -42,14 +43,26 @@ def with_telephones(appointments: Iterable[Appointment]) -> list[Appointment]:
     return found
 
 
-def in_order_to_ring(appointments: QuerySet[Appointment]) -> list[Appointment]:
-    """Return who is still to be told first, then who has no telephone, then by time; three queries.
+def tell_before(appointment: Appointment) -> datetime:
+    """Return until when somebody must have been told: their old or their new time."""
+    old = appointment.moved_from
+    return min(old.start, appointment.start) if old else appointment.start
 
-    Each has its number as ``telephone``: it is shown by every list of people.
+
+def in_order_to_ring(appointments: QuerySet[Appointment]) -> list[Appointment]:
+    """Return who is still to be told, in the order in which they must be, then who has been.
+
+    Each has its number as ``telephone``, which every list of people shows, and until when they must
+    know as ``tell_before``. Three queries.
     """
     found = with_telephones(
         appointments.select_related("patient", "schedule__session_holder", "moved_from")
         .prefetch_related("contact_attempts")
         .order_by("start", "pk")
     )
-    return sorted(found, key=lambda a: (not a.to_be_told, bool(a.telephone), a.start))  # type: ignore[attr-defined]
+    for appointment in found:
+        appointment.tell_before = tell_before(appointment)  # type: ignore[attr-defined]
+    return sorted(
+        found,
+        key=lambda a: (not a.to_be_told, a.tell_before, bool(a.telephone)),  # type: ignore[attr-defined]
+    )

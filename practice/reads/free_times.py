@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from practice import clock
 from practice.models import Location, Organisation, Practitioner, Slot
+from practice.reads.bookability import effective_profile, embargo_ends
 
 
 class Wanted(NamedTuple):
@@ -32,10 +33,38 @@ def coming_slot_types(*, organisation: Organisation, now: datetime) -> list[str]
     return list(coming.values_list("slot_type", flat=True).distinct())
 
 
+def with_session(slots: QuerySet[Slot]) -> QuerySet[Slot]:
+    """Slots with what a list of them names, and with what ``kept_for_others`` asks."""
+    return slots.select_related(
+        "schedule__session_holder",
+        "schedule__location",
+        "schedule__access_profile",
+        "access_profile",
+    )
+
+
+def kept_for_others(slot: Slot, *, organisation: Organisation, now: datetime) -> str:
+    """Return for whom, or until when, a free slot is kept, in words; empty: for nobody.
+
+    Staff may book it all the same; whoever does takes it from those whom the practice meant it for.
+    """
+    if not slot.gp_connect_bookable:
+        return ""
+    said = []
+    profile = effective_profile(slot)
+    if profile and (profile.organisation_types or profile.ods_codes):
+        said.append(f"Reserved for others: {profile.name}")
+    ends = embargo_ends(slot, organisation)
+    if ends and ends > now:
+        local = clock.local(ends)
+        said.append(f"Under embargo until {local:%a} {local.day} {local:%b %H:%M}")
+    return ". ".join(said)
+
+
 def free_times(
     wanted: Wanted, *, organisation: Organisation, now: datetime, most: int
 ) -> list[Slot]:
-    """Return the earliest that fit: one query."""
+    """Return the earliest that fit, each with ``kept``, that it is kept for others: one query."""
     found = coming_slots(organisation=organisation, now=now)
     if wanted.first:
         found = found.filter(start__gte=clock.day_start(wanted.first))
@@ -50,11 +79,12 @@ def free_times(
     ):
         if value:
             found = found.filter(**{column: value})
-    return list(
-        found.select_related("schedule__session_holder", "schedule__location").order_by(
-            "start", "schedule__session_holder__family_name", "pk"
-        )[:most]
+    slots = list(
+        with_session(found).order_by("start", "schedule__session_holder__family_name", "pk")[:most]
     )
+    for slot in slots:
+        slot.kept = kept_for_others(slot, organisation=organisation, now=now)  # type: ignore[attr-defined]
+    return slots
 
 
 def holders_now(*, organisation: Organisation) -> QuerySet[Practitioner]:

@@ -34,6 +34,17 @@ def patient_by_id(*, organisation: Organisation, patient_id: int) -> Patient | N
     return found
 
 
+def why_nobody_books_for(patient: Patient, *, now: datetime) -> str:
+    """Return why no appointment can be made for a patient any more, in words; empty: one can."""
+    if patient.deceased_at:
+        return f"The patient died on {patient.deceased_at:%d %b %Y}."
+    if not patient.active:
+        return "The patient is not registered at the practice any more."
+    if patient.registration_end and patient.registration_end < clock.today(now):
+        return f"The registration ended on {patient.registration_end:%d %b %Y}."
+    return ""
+
+
 def patient_with_nhs_number(
     *, organisation: Organisation, nhs_number: str, but: int = 0
 ) -> Patient | None:

@@ -6,6 +6,7 @@ kindly when somebody else was quicker.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from urllib.parse import urlencode
 
 from django import forms
@@ -51,10 +52,10 @@ class ChosenSlotsPage(StaffPage):
         ids = [number(text) for text in self.sent.getlist("slot")]
         return chosen_slots(organisation=self.practice, ids=ids)
 
-    def slot_search(self) -> searches.SlotSearch:
-        """The search for a free time, from today on unless the reader says otherwise."""
+    def slot_search(self, first: date | None = None) -> searches.SlotSearch:
+        """The search for a free time, from ``first`` or today on unless the reader says another."""
         asked = self.request.GET.copy()
-        asked.setdefault("first", str(self.today))
+        asked.setdefault("first", str(first or self.today))
         return searches.SlotSearch(asked, organisation=self.practice, now=self.now)
 
 

@@ -18,7 +18,7 @@ class CallPage(StaffPage):
     permission = "practice.change_appointment"
 
     def people(self, appointments: QuerySet[Appointment]) -> list[Appointment]:
-        """Those without a telephone first, then by how long they have been waiting."""
+        """Who is still to be told first, in the order in which they must be."""
         found = call_list.in_order_to_ring(appointments)
         if found:
             self.record_shown("call_list.viewed", [each.patient_id for each in found])

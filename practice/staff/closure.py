@@ -15,6 +15,7 @@ from practice import clock
 from practice.exceptions import PlanChanged, PracticeError
 from practice.models import Appointment, Closure
 from practice.reads import call_list, closures, directory, templates
+from practice.reads.other_times import DAYS_AFTER_A_CLOSURE, OtherTimes, other_times
 from practice.services.closures import closing, follow_up, reopening
 from practice.services.closures.changing import change_closure, check_kind
 from practice.services.closures.follow_up import Decision
@@ -108,6 +109,8 @@ class Close(StaffPage):
         if not form.is_valid():
             return self.ask(form, status=422)
         closure = form.instance
+        if "look" in request.POST:
+            return self.show(closure)
         try:
             plan = closing.close(
                 closure, digest=request.POST.get("digest", ""), actor=self.actor, now=self.now
@@ -135,12 +138,23 @@ class Close(StaffPage):
         return self.done(said, reverse("admin:practice_closure_change", args=[closure.pk]))
 
     def decisions(self, plan: Plan) -> dict[int, Decision]:
-        """What was decided for each appointment that the closure met."""
+        """What was decided for each appointment that the closure met.
+
+        ``what-7=move`` is to the suggested time, which ``slot-7`` names; ``move-12`` to another.
+        """
         sent = self.request.POST
-        return {
-            pk: Decision(sent.get(f"what-{pk}", "leave"), number(sent.get(f"slot-{pk}")) or None)
-            for pk in plan.orphaned_ids
-        }
+        found = {}
+        for pk in plan.orphaned_ids:
+            what, _, other = sent.get(f"what-{pk}", "leave").partition("-")
+            slot = number(other or sent.get(f"slot-{pk}"))
+            found[pk] = Decision(what, slot or None)
+        return found
+
+    @property
+    def wants_earlier(self) -> bool:
+        """Whether somebody asked for times before the patients' own."""
+        look = self.sent.get("look")
+        return look == "earlier" if look else bool(self.sent.get("earlier"))
 
     def ask(self, form: ClosureForm, status: int = 200) -> HttpResponse:
         return self.render(template="staff/closure/what.html", form=form, status=status, step=1)
@@ -148,13 +162,17 @@ class Close(StaffPage):
     def show(self, closure: Closure, *, warning: str = "", status: int = 200) -> HttpResponse:
         plan = closing.plan_closing(closure, now=self.now)
         affected = self.affected(plan)
-        slots = follow_up.replacements(plan, affected, closure, now=self.now)
-        sent = self.sent
+        times = other_times(
+            affected,
+            closure,
+            without={row.id for session in plan.sessions for row in session.withdraw},
+            earlier=self.wants_earlier,
+            now=self.now,
+        )
         for appointment in affected:
-            appointment.replacement = slots.get(appointment.pk)  # type: ignore[attr-defined]
-            first = "move" if appointment.pk in slots else "leave"
-            decided = sent.get(f"what-{appointment.pk}", first)
-            appointment.decided = first if decided == "move" else decided  # type: ignore[attr-defined]
+            appointment.times = times[appointment.pk]  # type: ignore[attr-defined]
+            appointment.decided = self.decided(appointment, times[appointment.pk])  # type: ignore[attr-defined]
+        sent = self.sent
         without = [a for a in affected if not a.telephone]  # type: ignore[attr-defined]
         with_number = [a for a in affected if a not in without]
         return self.render(
@@ -172,11 +190,22 @@ class Close(StaffPage):
             affected=affected,
             without=without,
             from_outside=sum(a.booked_via == Appointment.Door.GP_CONNECT for a in affected),
-            replaced=len(slots),
+            replaced=sum(1 for found in times.values() if len(found)),
+            days_after=DAYS_AFTER_A_CLOSURE,
+            earlier=self.wants_earlier,
             reason=reason_of(closure),
             values={name: sent.get(name, "") for name in ClosureForm.Meta.fields},
             warning=warning,
         )
+
+    def decided(self, appointment: Appointment, times: OtherTimes) -> str:
+        """What is ticked: what somebody ticked before, if it is still there, or the suggestion."""
+        suggestion = "move" if times.suggested else "leave"
+        what = self.sent.get(f"what-{appointment.pk}", suggestion)
+        if times.suggested and what == f"move-{times.suggested.slot.pk}":
+            return "move"
+        there = ["cancel", "leave", *(f"move-{pk}" for pk in times.slot_ids)]
+        return what if what in there else suggestion
 
     def affected(self, plan: Plan) -> list[Appointment]:
         """Who would be left without their session, by time, each with a telephone number."""

@@ -33,7 +33,9 @@ class Move(RecordPage, ChosenSlotsPage):
         slots = self.chosen_slots()
         if slots:
             return self.ask_whether(appointment, slots)
-        search = self.slot_search()
+        # An earlier day only if somebody asks for it: who is not reached would miss it.
+        own_day = clock.local(appointment.start).date()
+        search = self.slot_search(max(self.today, own_day))
         found = search.slots() if search.is_valid() else []
         return self.render(
             template="staff/reschedule/when.html",
@@ -81,6 +83,7 @@ class Move(RecordPage, ChosenSlotsPage):
             status=more.pop("status", 200),
             appointment=appointment,
             slots=slots,
+            is_earlier=bool(slots) and slots[0].start < appointment.start,
             others=f"?{urlencode({'first': first})}",
             **more,
         )

@@ -1,6 +1,7 @@
 """A clinician off sick, in a browser: from the impact to the last call."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -92,6 +93,42 @@ def test_off_sick_from_impact_to_call_list(page_for, sick, width, javascript):
         (False, sick.user.get_username()),
         (True, sick.user.get_username()),
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "javascript", "dark"), [(WIDE, False, False), (NARROW, True, True)], ids=str
+)
+def test_a_person_chooses_another_time_and_earlier_ones_only_when_they_ask(
+    page_for, axe, sick, width, javascript, dark
+):
+    """The hazard (H23), for everybody who can use the page."""
+    make_slots(3, make_schedule(start=sick.alder.start - timedelta(hours=1)))
+    make_slots(8, make_schedule(date=tomorrow() + timedelta(days=1)))
+    page = page_for(sick.user, width, javascript=javascript, dark=dark)
+    say_what_closes(page, sick)
+    birch, cedar = (
+        page.get_by_role("group", name=f"What happens to Edie {name}")
+        for name in ("Birch", "Cedar")
+    )
+
+    cedar.get_by_text(re.compile(r"\d other times? for Edie Cedar")).click()
+    chosen = cedar.get_by_role("radio", name=re.compile("^Move to")).nth(1)
+    chosen.check()
+    expect(page.get_by_text("Earlier than their own time")).to_have_count(0)
+    birch.get_by_label("Cancel").check()
+    page.get_by_role("button", name="Offer earlier times too").click()
+    expect(birch.get_by_label("Cancel")).to_be_checked()
+    if javascript:
+        assert axe(page) == []
+    expect(chosen).to_be_checked()
+    birch.get_by_label("Earlier than their own time").check()
+    page.get_by_role("button", name=re.compile("^Close:")).click()
+
+    page.wait_for_url("**/admin/practice/closure/*/change/")
+    assert Appointment.objects.get(moved_from=sick.birch).start < sick.alder.start
+    assert Appointment.objects.get(moved_from=sick.cedar).start > sick.cedar.start
+    rows = page.get_by_role("row").filter(has=page.get_by_role("rowheader")).all_inner_texts()
+    assert ["Birch" in text for text in rows] == [True, False, False], "told first"
 
 
 def test_all_are_decided_for_at_once(page_for, sick):

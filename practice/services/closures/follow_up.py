@@ -4,22 +4,19 @@ The decisions are made once the closure stands: an appointment that could not be
 left as orphaned, never lost, and the one who decided is told why.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from practice.exceptions import AppointmentNotFound, PracticeError
-from practice.models import Appointment, Closure, ContactAttempt, Organisation, Slot
+from practice.models import Appointment, Closure, ContactAttempt, Organisation
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.audit.recording import Actor, record_done
-from practice.services.generation.plans import Plan
-
-DAYS_FOR_A_REPLACEMENT = 4
 
 
 @dataclass(frozen=True)
@@ -108,50 +105,6 @@ def _hand_on_call(old: Appointment, new: Appointment, closure: Closure) -> None:
     """Let the call list name the new appointment in place of the one that was moved."""
     Appointment.objects.filter(pk=old.pk).update(to_be_told=False, affected_by=None)
     Appointment.objects.filter(pk=new.pk).update(to_be_told=True, affected_by=closure)
-
-
-# ---------------------------------------------------------------- another time for each
-
-
-def replacements(
-    plan: Plan, appointments: Iterable[Appointment], closure: Closure, *, now: datetime
-) -> dict[int, Slot]:
-    """Return the first suitable free slot for each appointment, none twice: one query.
-
-    Of the same type and channel and at least as long, at the same place first, until a few days
-    after the closure; never one that the closure takes away.
-    """
-    wanted = list(appointments)
-    first, last = closure.period
-    going = {row.id for session in plan.sessions for row in session.withdraw}
-    free = [
-        slot
-        for slot in Slot.objects.in_diary()
-        .free()
-        .filter(
-            organisation=closure.organisation,
-            slot_type__in={appointment.slot_type for appointment in wanted},
-            start__gt=max(first, now),
-            start__lt=last + timedelta(days=DAYS_FOR_A_REPLACEMENT),
-        )
-        .select_related("schedule__session_holder", "schedule__location")
-        .order_by("start", "pk")
-        if slot.pk not in going
-    ]
-    found: dict[int, Slot] = {}
-    for appointment in wanted:
-        suitable = [
-            slot
-            for slot in free
-            if (slot.slot_type, slot.delivery_channel)
-            == (appointment.slot_type, appointment.delivery_channel)
-            and slot.end - slot.start >= appointment.end - appointment.start
-        ]
-        at_home = [s for s in suitable if s.schedule.location_id == appointment.location_id]
-        if best := (at_home or suitable)[:1]:
-            found[appointment.pk] = best[0]
-            free.remove(best[0])
-    return found
 
 
 # ---------------------------------------------------------------- who has told them

@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from practice.models import Appointment
 from practice.reads import call_list
+from practice.services.appointments import rescheduling
 from workbench.factories import (
+    make_actor,
     make_appointment,
     make_closure,
     make_organisation,
@@ -36,7 +39,8 @@ def test_a_mobile_is_rung_before_the_first_number_that_was_given():
     assert found == {both.pk: "07700 1", home.pk: "0113 3"}
 
 
-def test_who_is_still_to_be_told_comes_first_and_of_those_who_has_no_telephone(practice):
+def test_who_is_still_to_be_told_comes_first_in_the_order_in_which_they_must_be(practice):
+    """Whoever has no telephone is no reason to ring somebody else too late."""
     slots = make_slots(4)
     people = [
         patient_with(("home", "1")),
@@ -52,8 +56,35 @@ def test_who_is_still_to_be_told_comes_first_and_of_those_who_has_no_telephone(p
 
     found = call_list.in_order_to_ring(call_list.people_waiting(practice.organisation))
 
-    assert found == [unreachable, first, last, told]
-    assert [each.telephone for each in found] == ["", "2", "3", "1"]
+    assert found == [first, unreachable, last, told]
+    assert [each.telephone for each in found] == ["2", "", "3", "1"]
+
+
+def test_the_old_or_the_new_time_counts_whichever_comes_first(practice):
+    """The hazard (H23): one comes in vain at the old time, or misses the new one."""
+    early, *late = make_slots(4)
+    moved_on, moved_up, cancelled = (
+        make_appointment([slot], patient_with(("home", "1")))
+        for slot in (late[0], late[2], late[1])
+    )
+    later = make_slots(1, start=late[2].end + timedelta(days=3))
+
+    def move(appointment, slots):
+        return rescheduling.move_appointment(
+            organisation=practice.organisation,
+            appointment_id=appointment.pk,
+            slot_ids=[slot.pk for slot in slots],
+            actor=make_actor(door="staff"),
+            now=timezone.now(),
+        )
+
+    on, up = move(moved_on, later), move(moved_up, [early])
+    Appointment.objects.filter(pk__in=[on.pk, up.pk, cancelled.pk]).update(to_be_told=True)
+
+    found = call_list.in_order_to_ring(call_list.people_waiting(practice.organisation))
+
+    assert found == [up, on, cancelled]
+    assert [each.tell_before for each in found] == [early.start, late[0].start, late[1].start]
 
 
 def test_nobody_of_another_practice_is_on_the_list(practice):

@@ -1,5 +1,7 @@
 """What the tests of closing share: what a browser sends when somebody is off sick tomorrow."""
 
+import re
+
 from django.urls import reverse
 
 from workbench.factories import tomorrow
@@ -28,3 +30,15 @@ def close(client, gp, **decisions):
 
 def text(response) -> str:
     return response.content.decode()
+
+
+def offered(page: str, appointment) -> list[int]:
+    """The ids of the slots that a page offers for an appointment: the suggested one first."""
+    suggested = re.findall(rf'name="slot-{appointment.pk}" value="(\d+)"', page)
+    others = re.findall(rf'name="what-{appointment.pk}" value="move-(\d+)"', page)
+    return [int(pk) for pk in (*suggested, *others)]
+
+
+def ticked(page: str, appointment) -> list[str]:
+    """What is ticked for an appointment."""
+    return re.findall(rf'name="what-{appointment.pk}" value="([^"]+)" checked', page)

@@ -1,6 +1,6 @@
 """Off sick, from the impact to the last call: nothing happens unseen, and nobody is forgotten."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.urls import reverse
@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, Closure, Slot
-from tests.practice.staff.closing_page import close, text, values
+from tests.practice.staff.closing_page import close, offered, text, ticked, values
 from workbench.factories import (
+    make_access_profile,
     make_appointment,
     make_organisation,
     make_patient,
@@ -108,8 +109,135 @@ def test_the_suggested_time_is_of_the_same_kind_and_suggested_once(practice, cli
 
     page = client.get(reverse("admin:practice_closure_add"), values(gp))
 
-    suggested = [a.replacement for a in page.context_data["affected"]]
-    assert [slot for slot in suggested if slot] == [fitting]
+    assert offered(text(page), one) == [fitting.pk]
+    assert offered(text(page), other) == []
+
+
+# ---------------------------------------------------------------- which other times
+
+
+def colleague(day, clock_time: str, number: int = 1, **slots):
+    """Free times of somebody else, routine and in person."""
+    start = clock.instant(day, time.fromisoformat(clock_time))
+    return make_slots(number, make_schedule(start=start), **slots)
+
+
+@pytest.fixture
+def two_days(practice):
+    """Off sick tomorrow and the day after: a patient is booked on the second day, at 11."""
+    gp, second = make_practitioner(), tomorrow() + timedelta(days=1)
+    start = clock.instant(second, time(11))
+    (slot,) = make_slots(1, make_schedule(session_holder=gp, start=start))
+    asked = {**values(gp), "end_date": f"{second}"}
+    return asked, make_appointment(slots=[slot], patient=make_patient()), second
+
+
+def test_nobody_is_offered_a_time_before_their_own_unless_a_person_asks_for_it(
+    practice, client, manager, two_days
+):
+    """The hazard (H23): whoever is not reached before the earlier time misses the appointment."""
+    asked, appointment, second = two_days
+    (day_before,), (hour_before,) = colleague(tomorrow(), "11:00"), colleague(second, "10:00")
+    (same_time,), (later,) = colleague(second, "11:00"), colleague(second, "15:00")
+    address = reverse("admin:practice_closure_add")
+
+    first = client.get(address, asked)
+    digest = first.context_data["plan"].digest
+    more = client.post(
+        address,
+        {**asked, "digest": digest, "look": "earlier", f"what-{appointment.pk}": "cancel"},
+    )
+
+    assert offered(text(first), appointment) == [same_time.pk, later.pk]
+    assert ticked(text(first), appointment) == ["move"]
+    assert offered(text(more), appointment) == [
+        same_time.pk,
+        later.pk,
+        hour_before.pk,
+        day_before.pk,
+    ]
+    assert text(more).count("Earlier than their own time") == 2
+    assert ticked(text(more), appointment) == ["cancel"], "what was decided stays"
+    assert not Closure.objects.filter(kind="sick").exists()
+
+    fewer = client.post(address, {**asked, "digest": digest, "look": "later", "earlier": "1"})
+
+    assert offered(text(fewer), appointment) == [same_time.pk, later.pk]
+
+
+def test_an_earlier_time_is_never_ticked_by_itself(practice, client, manager, two_days):
+    asked, appointment, second = two_days
+    colleague(second, "10:00")
+
+    page = text(client.get(reverse("admin:practice_closure_add"), {**asked, "earlier": "1"}))
+
+    assert len(offered(page, appointment)) == 1
+    assert ticked(page, appointment) == ["leave"]
+
+
+def test_what_is_kept_for_others_says_so_and_comes_last_and_unticked(
+    practice, client, manager, two_days
+):
+    asked, appointment, second = two_days
+    hub = make_access_profile(name="Urgent hub", ods_codes=["B00001"])
+    (of_hub,) = colleague(second, "11:00", access_profile=hub)
+    (embargoed,) = colleague(second, "11:10", embargo_minutes=60)
+    address = reverse("admin:practice_closure_add")
+
+    alone = text(client.get(address, asked))
+    (plain,) = colleague(second, "15:00")
+    beside = text(client.get(address, asked))
+
+    assert offered(alone, appointment) == [of_hub.pk, embargoed.pk]
+    assert ticked(alone, appointment) == ["leave"]
+    assert offered(beside, appointment) == [plain.pk, of_hub.pk, embargoed.pk]
+    assert ticked(beside, appointment) == ["move"]
+    ends = clock.local(embargoed.start - timedelta(hours=1))
+    for page in (alone, beside):
+        assert page.count("Reserved for others: Urgent hub") == 1
+        assert page.count(f"Under embargo until {ends:%a} {ends.day} {ends:%b %H:%M}") == 1
+
+
+def test_each_patient_has_several_other_times_and_no_time_is_offered_twice(
+    practice, client, manager, sick
+):
+    gp, _, one, other = sick
+    make_slots(8, make_schedule(date=tomorrow() + timedelta(days=1)))
+
+    page = text(client.get(reverse("admin:practice_closure_add"), values(gp)))
+
+    first, second = offered(page, one), offered(page, other)
+    assert (len(first), len(second)) == (4, 4), "shared fairly"
+    assert not set(first) & set(second)
+    assert page.count("3 other times") == 2
+
+
+def test_the_other_time_that_was_chosen_is_the_one_they_get(practice, client, manager, sick):
+    gp, _, one, _ = sick
+    make_slots(8, make_schedule(date=tomorrow() + timedelta(days=1)))
+    page = text(client.get(reverse("admin:practice_closure_add"), values(gp)))
+    suggested, *others = offered(page, one)
+
+    close(client, gp, **{f"what-{one.pk}": f"move-{others[1]}", f"slot-{one.pk}": suggested})
+
+    new = Appointment.objects.get(moved_from=one)
+    assert [slot.pk for slot in new.slots.all()] == [others[1]]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [({"deceased_at": "2026-06-01"}, "died"), ({"active": False}, "not registered")],
+)
+def test_nobody_is_moved_who_cannot_be_booked(practice, client, manager, sick, state, said):
+    gp, _, one, _ = sick
+    make_slots(8, make_schedule(date=tomorrow() + timedelta(days=1)))
+    type(one.patient).objects.filter(pk=one.patient_id).update(**state)
+
+    page = text(client.get(reverse("admin:practice_closure_add"), values(gp)))
+
+    assert offered(page, one) == []
+    assert ticked(page, one) == ["leave"]
+    assert said in page
 
 
 def test_another_practice_is_out_of_reach(practice, client, manager):

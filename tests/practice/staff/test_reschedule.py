@@ -1,17 +1,22 @@
 """Moving at the desk: both times are named, and nothing is moved that somebody else has changed."""
 
+import re
+from datetime import time, timedelta
+
 import pytest
 from django.urls import reverse
 
 from practice import clock
 from practice.models import Appointment, Slot
 from workbench.factories import (
+    make_access_profile,
     make_appointment,
     make_organisation,
     make_patient,
     make_schedule,
     make_slot,
     make_slots,
+    tomorrow,
 )
 from workbench.staff import make_staff
 
@@ -27,6 +32,10 @@ def receptionist(practice, client):
 
 def text(response) -> str:
     return response.content.decode()
+
+
+def offered(page: str) -> list[int]:
+    return [int(pk) for pk in re.findall(r'type="checkbox" name="slot" value="(\d+)"', page)]
 
 
 def test_a_move_names_both_times_and_leads_to_the_new_appointment(practice, client, receptionist):
@@ -75,3 +84,34 @@ def test_appointments_and_slots_of_another_practice_are_out_of_reach(
     mine.refresh_from_db()
     assert mine.status == "booked"
     assert Slot.objects.get(pk=free.pk).status == "free"
+
+
+def test_an_earlier_time_is_offered_only_if_asked_for_and_says_so(practice, client, receptionist):
+    """The hazard (H23): whoever is not reached before it would miss the appointment."""
+    day = tomorrow() + timedelta(days=3)
+    own, later = make_slots(2, make_schedule(start=clock.instant(day, time(11))))
+    (same_day,) = make_slots(1, make_schedule(start=clock.instant(day, time(9))))
+    (day_before,) = make_slots(1, make_schedule(date=day - timedelta(days=1)))
+    address = reverse("admin:move", args=[make_appointment([own]).pk])
+
+    first = text(client.get(address))
+    asked = text(client.get(address, {"first": f"{tomorrow()}"}))
+    whether = text(client.get(address, {"slot": day_before.pk}))
+
+    assert offered(first) == [same_day.pk, later.pk]
+    assert first.count("Earlier than their own time") == 1
+    assert offered(asked) == [day_before.pk, same_day.pk, later.pk]
+    assert asked.count("Earlier than their own time") == 2
+    assert "This is earlier than their own time" in whether
+    assert "This is earlier" not in text(client.get(address, {"slot": later.pk}))
+
+
+def test_what_is_kept_for_others_says_so_beside_it(practice, client, receptionist):
+    session = make_schedule(access_profile=make_access_profile(name="Hub", ods_codes=["B00001"]))
+    own, _, not_offered = make_slots(3, session)
+    Slot.objects.filter(pk=not_offered.pk).update(gp_connect_bookable=False)
+
+    page = text(client.get(reverse("admin:move", args=[make_appointment([own], door="staff").pk])))
+
+    assert len(offered(page)) == 2
+    assert page.count("Reserved for others: Hub") == 1
