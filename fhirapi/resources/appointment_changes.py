@@ -16,6 +16,7 @@ from fhirapi.resources.appointment import (
     parse_instant,
     texts,
 )
+from fhirapi.resources.booking_organisation import canonical
 from fhirapi.resources.common import Element, extensions
 from fhirapi.resources.schedule import PRACTITIONER_ROLE
 from fhirapi.resources.slot import DELIVERY_CHANNEL
@@ -84,7 +85,7 @@ def changed_elements(body: Element, stored: Element) -> Iterator[str]:
         if not same:
             yield name
     for name in ("serviceCategory", "serviceType", "minutesDuration"):
-        if name in body and body[name] != stored.get(name):
+        if name in body and canonical(body[name]) != canonical(stored.get(name)):
             yield name
     for url, meaning in ((PRACTITIONER_ROLE, role_codes), (DELIVERY_CHANNEL, channel_codes)):
         given = extensions(body, url)

@@ -12,7 +12,7 @@ from fhirapi import conformance
 from fhirapi.conformance import Path, Problem
 from fhirapi.errors import check_resource, refuse_resource
 from fhirapi.resources import organization
-from fhirapi.resources.common import ODS_CODE, STRUCTURES, Element, extensions, logical_id
+from fhirapi.resources.common import EMPTY, ODS_CODE, STRUCTURES, Element, extensions, logical_id
 from fhirapi.validation import in_fhir_order
 from fhirapi.well_formed import JSON
 from practice import terminology
@@ -165,12 +165,26 @@ def is_unchanged(body: Element, stored: Element) -> bool:
     return canonical({**sent, "id": ""}) == canonical({**kept, "id": ""})
 
 
-def canonical(value: JSON) -> JSON:
-    """The same for two values that differ only in the order of their members."""
+def canonical(value: JSON, path: Path = ()) -> JSON:
+    """The same for two values that differ only in order, or in extensions that are not known.
+
+    With those goes what only kept their place, a null or an empty object (AMEND-033).
+    """
     if isinstance(value, dict):
-        return {name: canonical(member) for name, member in value.items()}
+        members = {name: canonical(member, (*path, name)) for name, member in value.items()}
+        return {name: member for name, member in members.items() if member not in EMPTY}
     if isinstance(value, list):
+        if path and path[-1] == "extension":
+            value = [item for item in value if is_known(item, path)]
+        items = (canonical(item, path) for item in value)
         return sorted(
-            map(canonical, value), key=lambda item: orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+            (item for item in items if item not in EMPTY),
+            key=lambda item: orjson.dumps(item, option=orjson.OPT_SORT_KEYS),
         )
     return value
+
+
+def is_known(extension: JSON, path: Path) -> bool:
+    """Whether an extension is one of those that the profile names, in its place."""
+    url = extension.get("url") if isinstance(extension, dict) else None
+    return path == ("extension",) and url in VALUES_OF_EXTENSIONS

@@ -39,6 +39,40 @@ def with_another_local_id(body: dict[str, Any]) -> None:
     body["extension"][0]["valueReference"]["reference"] = "#booking-organisation"
 
 
+UNKNOWN = {"url": "https://x.example/extension", "valueString": "ours"}
+
+
+def extended(*path: str | int, beside: str = "") -> Change:
+    """An unknown extension in an element, or beside a primitive member of it."""
+
+    def write(body: dict[str, Any]) -> None:
+        place: Any = body
+        for step in path:
+            place = place[step]
+        if beside:
+            place[f"_{beside}"] = {"extension": [UNKNOWN]}
+        else:
+            place["extension"] = [*place.get("extension", []), UNKNOWN]
+
+    return write
+
+
+EVERYWHERE = (
+    extended(),
+    extended("serviceType", 0),
+    extended("serviceCategory"),
+    extended("slot", 0),
+    extended("participant", 0),
+    extended("participant", 0, "actor"),
+    extended("identifier", 0),
+    extended("extension", 0, "valueReference"),
+    extended("contained", 0),
+    extended("contained", 0, "telecom", 0),
+    extended("contained", 0, "type", 0, "coding", 0),
+    extended("contained", 0, beside="name"),
+    extended(beside="priority"),
+    extended(beside="start"),
+)
 SAME: dict[str, Change] = {
     "AMEND-030 without what the provider derives": without_derived,
     "AMEND-030 without the practitioner": lambda body: body["participant"].pop(),
@@ -56,9 +90,10 @@ SAME: dict[str, Change] = {
         "telecom"
     ].reverse(),
     "AMEND-032 another local id": with_another_local_id,
-    "AMEND-033 unknown extension": lambda body: body["extension"].append(
-        {"url": "https://x.example/extension", "valueString": "ours"}
-    ),
+    "AMEND-033 unknown extension": extended(),
+    "AMEND-033 unknown extensions wherever they may stand": lambda body: [
+        write(body) for write in EVERYWHERE
+    ],
     "AMEND-030 a role without display": lambda body: body["extension"][1]["valueCodeableConcept"][
         "coding"
     ][0].pop("display"),

@@ -119,3 +119,16 @@ def test_a_hub_may_book_for_another_organisation_than_its_token_names(consumer, 
 
     assert Appointment.objects.get().booking_organisation_ods_code == "H9009"
     assert AuditEvent.objects.get().user_organisation == "Test Hospital (A1001)"
+
+
+@pytest.mark.req("AMEND-033", "BOOK-107")
+def test_an_extension_that_was_kept_may_be_left_out_when_the_copy_comes_back(consumer, world):
+    """With what only held its place. It stays as it was stored."""
+    beside = {"extension": [{"url": "https://x.example/e", "valueString": "no text"}]}
+    organisation = booking_organisation(alias=[None, "Second"], _alias=[beside, None])
+    booked = appointment_in(consumer.book(world.body(organisation=organisation)))
+    body = {**booked, "contained": [booking_organisation(alias=["Second"])]}
+
+    amended = appointment_in(consumer.amend(booked["id"], {**body, "comment": "Blind."}))
+
+    assert amended["contained"] == booked["contained"]
