@@ -6,6 +6,7 @@ from fhirapi import capability, ssp
 from fhirapi.errors import (
     NO_RECORD_FOUND,
     ORGANISATION_NOT_FOUND,
+    PATIENT_NOT_FOUND,
     PRACTITIONER_NOT_FOUND,
     FHIRError,
 )
@@ -69,6 +70,7 @@ class PatientView(GPConnectView):
     """Read a patient."""
 
     interactions = {"GET": ssp.READ_PATIENT}
+    no_such_version = PATIENT_NOT_FOUND
 
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
         pk = logical_id(patient_id)
@@ -122,6 +124,7 @@ class PractitionerView(GPConnectView):
 
     interactions = {"GET": ssp.READ_PRACTITIONER}
     may_be_stale = True
+    no_such_version = PRACTITIONER_NOT_FOUND
 
     def get(self, request: GPConnectRequest, practitioner_id: str) -> HttpResponse:
         found = directory.practitioner_rows(
@@ -151,6 +154,7 @@ class OrganizationView(GPConnectView):
 
     interactions = {"GET": ssp.READ_ORGANISATION}
     may_be_stale = True
+    no_such_version = ORGANISATION_NOT_FOUND
 
     def get(self, request: GPConnectRequest, organisation_id: str) -> HttpResponse:
         if logical_id(organisation_id) != request.practice.pk:

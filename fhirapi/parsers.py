@@ -5,6 +5,7 @@ Diagnostics name the element and the rule and never quote a value.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import cast
 
@@ -35,6 +36,10 @@ from fhirapi.validation import (
 from fhirapi.well_formed import JSON, Malformed, check_depth, strict_json, strict_xml
 
 CHUNKED_BODY = "fhirapi.chunked_body"  # where the WSGI environment keeps one that was read
+# Bytes of a body; nginx has the same limit (deploy/nginx). The largest legal booking needs 300,000:
+# all slots of a day's session of one minute each, an organisation that says everything about itself
+# in long texts, twenty identifiers, and every letter escaped. A test adds it up.
+LARGEST_BODY = 512 * 1024
 
 
 def parse_body(request: HttpRequest, *, expected: str) -> Element:
@@ -48,7 +53,9 @@ def parse_body(request: HttpRequest, *, expected: str) -> Element:
     if not body.strip():
         raise FHIRError(BAD_REQUEST, "The request has no body.")
     try:
-        resource = strict_json(body) if as_format is Format.JSON else from_xml(body)
+        # A byte order mark says nothing in UTF-8. XML's reader leaves it out by itself.
+        is_json = as_format is Format.JSON
+        resource = strict_json(body.removeprefix(BOM_UTF8)) if is_json else from_xml(body)
     except Malformed as malformed:
         raise FHIRError(BAD_REQUEST, f"The request body is malformed: {malformed}") from malformed
     problems = problems_of(resource, expected)
@@ -60,6 +67,10 @@ def parse_body(request: HttpRequest, *, expected: str) -> Element:
 def body_format(request: HttpRequest) -> Format:
     """The format that Content-Type gives for the body; UTF-8 is the only encoding (GEN-070)."""
     header = request.META.get("CONTENT_TYPE", "")
+    if request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
+        raise FHIRError(
+            UNSUPPORTED_MEDIA_TYPE, "A body that is encoded (Content-Encoding) is not supported."
+        )
     if not header.strip():
         raise FHIRError(BAD_REQUEST, "The Content-Type header is missing.")
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", header, flags=re.IGNORECASE)
@@ -75,14 +86,17 @@ def body_format(request: HttpRequest) -> Format:
 def read_body(request: HttpRequest) -> bytes:
     """The body, also of a chunked request, whose length Django takes for nought (GEN-073).
 
-    Can be called again, as when a command is tried again.
+    Can be called again, as when a command is tried again. Raises RequestDataTooBig.
     """
     environ = request.META
+    limit = min(LARGEST_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > limit:
+        raise RequestDataTooBig
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if not (chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")):
         return request.body
     if CHUNKED_BODY not in environ:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         environ[CHUNKED_BODY] = environ["wsgi.input"].read(limit + 1)
         if len(environ[CHUNKED_BODY]) > limit:
             raise RequestDataTooBig

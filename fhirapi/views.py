@@ -17,10 +17,12 @@ from fhirapi import conformance, guards, jwt, parsers, renderers, ssp
 from fhirapi.errors import (
     ACCESS_DENIED,
     BAD_REQUEST,
+    NO_RECORD_FOUND,
     NOT_IMPLEMENTED,
     ORGANISATION_NOT_FOUND,
     UNSUPPORTED_MEDIA_TYPE,
     FHIRError,
+    SpineError,
     is_contention,
 )
 from fhirapi.jwt import Requester
@@ -60,6 +62,8 @@ class GPConnectView(APIView):
     """
 
     interactions: ClassVar[Mapping[str, Interaction | tuple[Interaction, ...]]] = {}
+    # What the address of a version that is not the current one is answered with.
+    no_such_version: ClassVar[SpineError] = NO_RECORD_FOUND
     # Whether what a query finds may be a moment old, so that a replica may be asked. The guards and
     # the trail are not the handler's and stay with the primary (ENA-007).
     may_be_stale: ClassVar[bool] = False
@@ -70,15 +74,17 @@ class GPConnectView(APIView):
         """Guard, answer, audit; whatever goes wrong becomes an OperationOutcome, audited too."""
         self.request = GPConnectRequest(request)
         self.concerns: dict[str, Any] = {}
+        ods_code = kwargs.pop("ods_code")
+        self.version_asked_for: str | None = kwargs.pop("version", None)
         try:
-            self.initial(self.request, **kwargs)
-            return self.answer(**{name: kwargs[name] for name in kwargs if name != "ods_code"})
+            self.initial(self.request, ods_code)
+            return self.answer(**kwargs)
         except Exception as exc:
             return self.refuse(exc)
 
     # ------------------------------------------------------------ the guards
 
-    def initial(self, request: GPConnectRequest, ods_code: str, **kwargs: Any) -> None:  # type: ignore[override]
+    def initial(self, request: GPConnectRequest, ods_code: str) -> None:  # type: ignore[override]
         """The checks that come before any data is touched; the first to fail decides (ERR-062)."""
         request.now = timezone.now()
         request.actor = actor(request, None)
@@ -113,6 +119,7 @@ class GPConnectView(APIView):
             raise FHIRError(
                 BAD_REQUEST,
                 f"The HTTP verb must be {' or '.join(self.interactions)} for this address.",
+                headers={"Allow": ", ".join(self.interactions)},
             )
         return offered if isinstance(offered, tuple) else (offered,)
 
@@ -159,10 +166,13 @@ class GPConnectView(APIView):
         """A response that carries one resource, with the headers of its version (GEN-090 to 097).
 
         The status is the interaction's. A command's body is left out if the consumer prefers so.
+        Raises ``no_such_version`` where the address names another one: none is kept (GEN-095).
         """
         headers = {}
         kind, pk = resource["resourceType"], resource.get("id")
         version = resource.get("meta", {}).get("versionId")
+        if self.version_asked_for not in (None, version):
+            raise FHIRError(self.no_such_version, "This is not the current version.")
         if pk and version:
             address = f"{self.service_root()}/{kind}/{pk}/_history/{version}"
             headers = {"ETag": f'W/"{version}"', "Content-Location": address}

@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fhirapi.parsers import LARGEST_BODY
 from workbench.nginx import FHIR, STAFF, Transport, context
 
 Chance = random.Random
 
 LONGEST = 8190  # of a request line or a header, without its line end: deploy/nginx
-LARGEST = 1024 * 1024  # of a body: deploy/nginx
+LARGEST = LARGEST_BODY  # which nginx has too
 
 
 @dataclass
@@ -151,7 +152,7 @@ CODINGS = (
 )
 LENGTHS = (
     *(b"0", b"3", b"-1", b"+3", b"3, 3", b"3,4", b"0x3", b"3.0", b"", b"9" * 30, b" 3 ", b"a"),
-    *(b"1048576", b"1048577", b"3 3", b"\xb2", b"00003"),
+    *(b"%d" % LARGEST, b"%d" % (LARGEST + 1), b"3 3", b"\xb2", b"00003"),
 )
 CHUNKS = (
     *(b"3\r\nabc\r\n0\r\n\r\n", b"0\r\n\r\n", b"zz\r\nabc\r\n0\r\n\r\n", b"-1\r\n\r\n0\r\n\r\n"),

@@ -28,7 +28,7 @@ from django.core.management import get_commands
 from fhir.resources.STU3.operationoutcome import OperationOutcome
 
 from deploy.nginx.render import render
-from fhirapi import errors
+from fhirapi import errors, parsers
 from practice.models import AuditEvent
 from workbench import servers
 from workbench.authority import Authority
@@ -621,7 +621,7 @@ def test_the_proxy_may_say_for_whom_it_asks_and_nothing_else(transport):
 @pytest.mark.req("ERR-001", "SEC-022")
 def test_what_is_too_large_or_malformed_is_refused_in_fhir(transport):
     too_large = ask(
-        transport, certificate=transport.valid, verb="POST", body=b"x" * (1024 * 1024 + 1)
+        transport, certificate=transport.valid, verb="POST", body=b"x" * (parsers.LARGEST_BODY + 1)
     )
     headers = [("X-Long", "x" * 40_000)]
     too_long = ask(transport, certificate=transport.valid, headers=headers)

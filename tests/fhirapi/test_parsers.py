@@ -1,7 +1,11 @@
 """Bytes become one checked dict, in whichever format they came, or a refusal without quotes."""
 
+import gzip
 import json
+import re
+from codecs import BOM_UTF8
 from io import BytesIO
+from typing import Any
 
 import orjson
 import pytest
@@ -12,10 +16,14 @@ from hypothesis import strategies as st
 from fhirapi import parsers
 from fhirapi.errors import FHIRError
 from fhirapi.renderers import to_xml
+from fhirapi.resources import appointment, organization
+from fhirapi.resources.common import LARGEST_ID
 from fhirapi.validation import problems_of
 from fhirapi.well_formed import Malformed
+from practice.services.appointments.booking import COMMENT_LENGTH, DESCRIPTION_LENGTH
 from tests.fhirapi.bodies_sent import BOOKING, FHIR, changed, post, refusal, sent
 from tests.shared import GPCONNECT, needs_shared
+from workbench.paths import ROOT
 
 # ---------------------------------------------------------------- what is accepted
 
@@ -106,7 +114,127 @@ def test_a_chunked_body_has_a_limit(rf, settings):
         parsers.parse_body(request, expected="Appointment")
 
 
+@pytest.mark.req("GEN-070")
+@pytest.mark.parametrize("name", ["json", "xml"])
+def test_a_byte_order_mark_says_nothing(rf, name):
+    """Libraries of some platforms write it before UTF-8."""
+    data = to_xml(BOOKING) if name == "xml" else orjson.dumps(BOOKING)
+    request = post(rf, BOM_UTF8 + data, f"application/fhir+{name}")
+
+    assert parsers.parse_body(request, expected="Appointment") == BOOKING
+
+
+# ---------------------------------------------------------------- how large it may be
+
+
+def largest_booking() -> dict[str, Any]:
+    """Every text as long as anybody would write one, and each of its letters escaped in JSON."""
+
+    def text(length: int) -> str:
+        return "\u2019" * length
+
+    def reference(kind: str) -> dict[str, Any]:
+        return {"reference": f"{kind}/{LARGEST_ID}", "display": text(100)}
+
+    system, long = "https://" + "x" * 192, text(200)
+    period = {"start": "2020-01-01T00:00:00+00:00", "end": "2030-01-01T00:00:00+00:00"}
+    concept = {"coding": [{"system": system, "code": "c" * 50, "display": long}], "text": long}
+    place = {
+        **{"use": "work", "type": "physical", "text": text(500), "line": [long] * 5, "city": long},
+        **{"district": long, "postalCode": text(20), "country": long, "period": period},
+    }
+    contact_point = {"system": "phone", "value": long, "use": "mobile", "period": period}
+    organisation = {
+        "resourceType": "Organization",
+        "id": "x" * 64,
+        "meta": {"profile": [organization.PROFILE]},
+        "identifier": [
+            {"use": "secondary", "type": concept, "system": system, "value": long, "period": period}
+        ]
+        * 10,
+        "type": [concept],
+        "name": long,
+        "alias": [long] * 10,
+        "telecom": [contact_point] * 10,
+        "address": [place] * 5,
+        "partOf": reference("Organization"),
+        "contact": [
+            {
+                "purpose": concept,
+                "name": {"text": long, "family": long, "given": [long] * 2},
+                "telecom": [contact_point] * 3,
+                "address": place,
+            }
+        ]
+        * 2,
+    }
+    minutes_of_a_day = 24 * 60
+    return {
+        "resourceType": "Appointment",
+        "meta": {"profile": [appointment.PROFILE]},
+        "contained": [organisation],
+        "identifier": [{"system": system, "value": long}] * 20,
+        "description": "\U0001f600" * DESCRIPTION_LENGTH,
+        "comment": "\U0001f600" * COMMENT_LENGTH,
+        "slot": [{"reference": f"Slot/{LARGEST_ID}"}] * minutes_of_a_day,
+        "participant": [
+            {"actor": reference(kind), "status": "accepted", "type": [concept]}
+            for kind in ("Patient", "Location", "Practitioner")
+        ],
+    }
+
+
+@pytest.mark.req("SEC-022")
+def test_the_limit_is_what_the_largest_legal_booking_needs():
+    """Not less, so that it is accepted, and not much more, so that nobody is flooded."""
+    needed = len(json.dumps(largest_booking()))
+
+    assert needed < parsers.LARGEST_BODY < 2 * needed
+
+
+@pytest.mark.req("SEC-022")
+def test_nginx_has_the_same_limit():
+    template = (ROOT / "deploy/nginx/appointments.conf.template").read_text("utf-8")
+    door = template[template.index("server_name ${FHIR_NAME}") :]
+    limit = re.search(r"client_max_body_size (\d+)k;", door)
+
+    assert limit
+    assert int(limit[1]) * 1024 == parsers.LARGEST_BODY
+
+
+@pytest.mark.req("SEC-022", "GEN-073")
+@pytest.mark.parametrize("chunked", [True, False])
+def test_what_is_larger_is_not_read(rf, chunked):
+    request = post(rf, b" " * (parsers.LARGEST_BODY + 1))
+    if chunked:
+        request.META.update({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True})
+        del request.META["CONTENT_LENGTH"]
+
+    with pytest.raises(RequestDataTooBig):
+        parsers.parse_body(request, expected="Appointment")
+
+
 # ---------------------------------------------------------------- malformed: 400 and 415
+
+
+@pytest.mark.req("GEN-056", "GEN-077")
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "identity, gzip"])
+def test_a_compressed_body_is_a_format_that_is_not_supported(rf, encoding):
+    """415, and not malformed (RFC 7231, section 3.1.2.2)."""
+    request = post(rf, gzip.compress(orjson.dumps(BOOKING)))
+    request.META["HTTP_CONTENT_ENCODING"] = encoding
+
+    error = refusal(request)
+
+    assert (error.error.status, error.error.code) == (415, "BAD_REQUEST")
+    assert "Content-Encoding" in error.diagnostics[0]
+
+
+def test_a_body_that_is_said_to_be_as_it_is_is_read(rf):
+    request = post(rf, orjson.dumps(BOOKING))
+    request.META["HTTP_CONTENT_ENCODING"] = "identity"
+
+    assert parsers.parse_body(request, expected="Appointment") == BOOKING
 
 
 @pytest.mark.req("GEN-057", "GEN-056", "GEN-070")

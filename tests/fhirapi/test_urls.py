@@ -7,7 +7,10 @@ from django.urls import resolve, reverse
 
 from fhirapi import ssp
 from fhirapi.views import NotImplementedView
-from workbench.consumer import ABSENT, spine_code
+from practice.models import AuditEvent
+from workbench.bodies import appointment_body
+from workbench.consumer import ABSENT, as_dict, spine_code
+from workbench.factories import make_appointment, make_slots
 
 BASE = "/A00001/STU3/1/gpconnect"
 
@@ -43,7 +46,8 @@ def test_every_interaction_has_an_address_that_offers_it(interaction):
         "/Location",
         "/Appointment/9/",
         "/Appointment/9/_history",
-        "/Appointment/9/_history/1",
+        "/Appointment/9/_history/1/",
+        "/Slot/1/_history/1",
         "/Appointment/_history",
         "/Appointment/$validate",
         "/Patient/2/",
@@ -123,14 +127,100 @@ def test_what_is_no_id_finds_nothing_of_that_type(consumer, interaction, code, p
         ("POST", "/metadata"),
         ("OPTIONS", "/metadata"),
         ("HEAD", "/Slot"),
+        ("HEAD", "/Appointment/9"),
+        ("OPTIONS", "/Appointment/9"),
+        ("PATCH", "/Patient/2/_history/1"),
     ],
 )
 def test_a_verb_that_is_not_offered_is_a_bad_request(consumer, verb, path):
     response = consumer.send(ssp.READ_METADATA, path, verb=verb)
 
     assert response.status_code == 400
+    assert set(response["Allow"].split(", ")) == set(view_of(path).interactions)
     if verb != "HEAD":
         assert spine_code(response) == "BAD_REQUEST"
+
+
+# ---------------------------------------------------------------- the address of a version
+
+READ = {
+    ssp.READ_APPOINTMENT: "NO_RECORD_FOUND",
+    ssp.READ_LOCATION: "NO_RECORD_FOUND",
+    ssp.READ_PATIENT: "PATIENT_NOT_FOUND",
+    ssp.READ_PRACTITIONER: "PRACTITIONER_NOT_FOUND",
+    ssp.READ_ORGANISATION: "ORGANISATION_NOT_FOUND",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.req("GEN-095", "DEC-068")
+@pytest.mark.parametrize("format", ["json", "xml"])
+@pytest.mark.parametrize("interaction", READ, ids=lambda each: each.name)
+def test_the_address_of_a_version_is_served_while_it_is_current(
+    practice, consumer, interaction, format
+):
+    """As Location and Content-Location advertise it: the read, with all that belongs to it.
+
+    READ-008 says 501 of it; GEN-095 was corrected later (DEC-068).
+    """
+    appointment = make_appointment(make_slots(1), practice.patient)
+    ids = {
+        ssp.READ_APPOINTMENT: appointment.pk,
+        ssp.READ_LOCATION: practice.location.pk,
+        ssp.READ_PATIENT: practice.patient.pk,
+        ssp.READ_PRACTITIONER: practice.practitioner.pk,
+        ssp.READ_ORGANISATION: practice.organisation.pk,
+    }
+    path = interaction.path.replace("[id]", str(ids[interaction]))
+    read = consumer.send(interaction, path, format=format)
+    advertised = read["Content-Location"].partition(consumer.base)[2]
+
+    served = consumer.send(interaction, advertised, format=format)
+
+    assert served.status_code == 200
+    assert served.content == read.content
+    assert served.headers == read.headers
+    event = AuditEvent.objects.first()
+    assert (event.event, event.outcome) == (interaction.id, "200")
+    assert advertised in event.detail["url"]
+    for version in ("0", "999", "1.0", "null", ""):
+        gone = consumer.send(interaction, f"{path}/_history/{version}", format=format)
+        assert (gone.status_code, spine_code(gone)) == (404, READ[interaction]), version
+    nobody = consumer.send(interaction, interaction.path.replace("[id]", "999/_history/1"))
+    assert (nobody.status_code, spine_code(nobody)) == (404, READ[interaction])
+
+
+@pytest.mark.django_db
+@pytest.mark.req("GEN-095", "GEN-096", "DEC-068")
+def test_what_a_booking_advertises_is_there_until_it_is_amended(practice, consumer):
+    slots = make_slots(1)
+    booked = consumer.book(appointment_body(slots=slots, patient=practice.patient))
+    advertised = booked["Location"].partition(consumer.base)[2]
+    body = as_dict(booked)
+
+    before = consumer.send(ssp.READ_APPOINTMENT, advertised)
+    amended = consumer.amend(body["id"], {**body, "comment": "Blind."})
+    after = consumer.send(ssp.READ_APPOINTMENT, advertised)
+    current = amended["Content-Location"].partition(consumer.base)[2]
+
+    assert as_dict(before) == body
+    assert (after.status_code, spine_code(after)) == (404, "NO_RECORD_FOUND")
+    assert as_dict(consumer.send(ssp.READ_APPOINTMENT, current)) == as_dict(amended)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("GEN-011", "DEC-068")
+@pytest.mark.parametrize("interaction", [ssp.AMEND_APPOINTMENT, ssp.CANCEL_APPOINTMENT])
+def test_nothing_is_changed_at_the_address_of_a_version(practice, consumer, interaction):
+    booked = consumer.book(appointment_body(slots=make_slots(1), patient=practice.patient))
+    body = as_dict(booked)
+    path = f"/Appointment/{body['id']}/_history/1"
+
+    response = consumer.send(interaction, path, verb="PUT", body={**body, "comment": "Blind."})
+
+    assert response.status_code == 400
+    assert response["Allow"] == "GET"
+    assert as_dict(consumer.read_appointment(body["id"])) == body
 
 
 @pytest.mark.django_db
