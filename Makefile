@@ -81,8 +81,8 @@ serve: setup ## Serve as in production; the environment is yours to set (README,
 	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	$(BIN)/python -m gunicorn config.wsgi --bind 127.0.0.1:$(PORT)
 
-bench: setup ## What things cost, as ratios in one run (PARTS="search growth"; default: all of them)
-	$(BIN)/python -m benchmarks $(PARTS)
+bench: setup ## What things cost, as ratios in one run (PARTS="search growth", AGAINST=an older revision)
+	$(BIN)/python -m benchmarks $(PARTS) $(if $(AGAINST),--against $(AGAINST))
 
 fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through nginx: answers by code
 	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \

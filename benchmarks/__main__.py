@@ -3,6 +3,9 @@
 ``python -m benchmarks [PART ...] [--database postgresql|sqlite]``. Prints what each part prints,
 keeps the figures in benchmarks/results/ with a chart of them, and ends with the acceptance figures.
 The exit code is 0 even where one is missed: it speaks of what ran, not of how busy the machine was.
+
+``--against REVISION`` takes that revision and this tree in turns instead; PART is then one of those
+of ``benchmarks.against``.
 """
 
 import argparse
@@ -18,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import chart, results
+from benchmarks import against, chart, results
 from workbench import postgresql
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
@@ -30,11 +33,13 @@ class Part:
     """A module of this package, and the databases on which it makes sense.
 
     ``brings_server``: it starts a PostgreSQL server of its own, which keeps its promises.
+    ``words`` follow on its command line.
     """
 
     name: str
     databases: tuple[str, ...] = BOTH
     brings_server: bool = False
+    words: tuple[str, ...] = ()
 
 
 PARTS = (
@@ -89,7 +94,7 @@ def run(part: Part, kind: str) -> results.Figures | None:
         own = {"DATABASE_URL": url, "AUDIT_SPOOL": f"{folder}/audit"}
         environment = {**os.environ, **ENVIRONMENT, **own}
         file = Path(folder) / "figures.json"
-        commands = [["-m", f"benchmarks.{part.name}", "--json", str(file)]]
+        commands = [["-m", f"benchmarks.{part.name}", *part.words, "--json", str(file)]]
         if not part.brings_server:
             commands.insert(0, ["manage.py", "migrate", "--verbosity", "0"])
         for command in commands:
@@ -110,16 +115,20 @@ def main() -> int:
     known = [part.name for part in PARTS]
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"default: {' '.join(known)}")
     parser.add_argument("--database", choices=BOTH, help="default: both")
+    parser.add_argument("--against", metavar="REVISION", help="an older revision, such as main~20")
     options = parser.parse_args()
+    parts = [part for part in PARTS if part.name in (options.parts or known)]
+    if options.against:
+        words = (options.against, *options.parts)
+        parts = [Part("against", (POSTGRESQL,), brings_server=True, words=words)]
+        known = list(against.PARTS)
     if unknown := set(options.parts) - set(known):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     busy = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, with a load of {busy:.1f} before it began")
     failed = False
     kept = results.latest()
-    for part in PARTS:
-        if options.parts and part.name not in options.parts:
-            continue
+    for part in parts:
         for kind in part.databases:
             if options.database in (None, kind):
                 found = run(part, kind)

@@ -51,12 +51,21 @@ class Free(NamedTuple):
 def build(practices: int) -> list[Free]:
     """The slots on offer of that many practices, in a random order."""
     from benchmarks import world
+
+    world.build(practices=practices, holders=4, first=date.today() + timedelta(days=1), days=28)
+    free = free_slots()
+    random.shuffle(free)
+    return free
+
+
+def free_slots() -> list[Free]:
+    """All slots on offer, each for one patient of its practice."""
     from practice import clock
     from practice.models import Patient, Slot
 
-    world.build(practices=practices, holders=4, first=date.today() + timedelta(days=1), days=28)
-    patients = dict(Patient.objects.values_list("organisation_id", "pk"))
-    rows = Slot.objects.filter(gp_connect_bookable=True).values_list(
+    patients = dict(Patient.objects.order_by("pk").values_list("organisation_id", "pk"))
+    on_offer = Slot.objects.filter(gp_connect_bookable=True, status=Slot.Status.FREE)
+    rows = on_offer.order_by("pk").values_list(
         "pk",
         "start",
         "end",
@@ -65,7 +74,7 @@ def build(practices: int) -> list[Free]:
         "organisation__asid",
         "schedule__location_id",
     )
-    free = [
+    return [
         Free(
             pk,
             clock.local(start).isoformat(),
@@ -78,8 +87,6 @@ def build(practices: int) -> list[Free]:
         )
         for pk, start, end, organisation, ods_code, asid, location in rows
     ]
-    random.shuffle(free)
-    return free
 
 
 def request(systems: Systems, wanted: Free, system: int) -> bytes:
@@ -362,14 +369,14 @@ def main() -> dict[str, Any]:
     given = os.environ.get("DATABASE_URL", "")
     if given.startswith("sqlite"):
         stack.use(given)
-        stack.manage("migrate", url=given).check_returncode()
+        stack.migrate(given)
         free = build(20)
         stack.leave_database()
         figures = measure(given, free, {}, (1, 10), options)
     else:
         with stack.postgresql() as database:
             stack.use(database.url)
-            stack.manage("migrate", url=database.url).check_returncode()
+            stack.migrate(database.url)
             free = build(100)
             stack.leave_database()
             with copied(database) as copy:

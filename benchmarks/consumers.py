@@ -53,8 +53,12 @@ class Systems:
         body: Any = None,
         etag: str = "",
         accept: str = JSON,
+        token: str = "",
     ) -> bytes:
-        """The bytes of a request of one of IDS, sent by one of the systems to a practice's ASID."""
+        """The bytes of a request of one of IDS, sent by one of the systems to a practice's ASID.
+
+        ``token`` stands in the place of one that is in order.
+        """
         interaction, scope = IDS[name]
         self.traced += 1
         lines = [
@@ -64,7 +68,7 @@ class Systems:
             f"Ssp-From: 2{system:011}",
             f"Ssp-To: {asid}",
             f"Ssp-InteractionID: {PREFIX}{interaction}",
-            f"Authorization: Bearer {self.token(system, scope)}",
+            f"Authorization: Bearer {token or self.token(system, scope)}",
             f"Accept: {accept}",
         ]
         if etag:
@@ -81,11 +85,15 @@ class Systems:
         now = time.time()
         if now - made < TOKEN_SECONDS:
             return token
-        parts = ({"alg": "none", "typ": "JWT"}, self.claims(system, scope, int(now)))
-        encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in parts]
-        token = b".".join([*encoded, b""]).decode()
+        token = self.token_made(system, scope, int(now))
         self.tokens[system, scope] = now, token
         return token
+
+    def token_made(self, system: int, scope: str, at: int) -> str:
+        """One that was made then: it has expired if that is more than five minutes ago."""
+        parts = ({"alg": "none", "typ": "JWT"}, self.claims(system, scope, at))
+        encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in parts]
+        return b".".join([*encoded, b""]).decode()
 
     def claims(self, system: int, scope: str, now: int) -> dict[str, Any]:
         return {
@@ -162,3 +170,21 @@ def booking(
             for each in (f"Patient/{patient}", f"Location/{location}")
         ],
     }
+
+
+def amended(held: dict[str, Any], description: str) -> dict[str, Any]:
+    """An appointment as it was received, sent back with another description."""
+    return {**held, "description": description}
+
+
+def cancelled(held: dict[str, Any]) -> dict[str, Any]:
+    """An appointment as it was received, sent back to cancel it."""
+    reason = f"{STRUCTURES}/Extension-GPConnect-AppointmentCancellationReason-1"
+    extension = {"url": reason, "valueString": "No longer needed."}
+    return {**held, "status": "cancelled", "extension": [*held["extension"], extension]}
+
+
+def appointments(ods_code: str, patient: int, first: date, last: date) -> str:
+    """The path that retrieves a patient's appointments of these days."""
+    span = f"start=ge{first}&start=le{last}"
+    return f"{service_root(ods_code)}/Patient/{patient}/Appointment?{span}"

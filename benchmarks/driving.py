@@ -11,7 +11,7 @@ import socket
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,16 +153,19 @@ class Connection:
         return self.missing == 0
 
     @property
-    def answer(self) -> bytes:
-        """The last answer, head and body."""
-        return b"".join(self.pieces)
+    def body(self) -> bytes:
+        """That of the last answer."""
+        return b"".join(self.pieces).partition(b"\r\n\r\n")[2]
 
 
 class Driver:
-    """Many connections to one server, watched together. A context manager: closes them."""
+    """Many connections to one server, watched together. A context manager: closes them.
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
+    ``bodies`` gets those of the answers, if anybody wants them.
+    """
+
+    def __init__(self, address: Address, bodies: list[bytes] | None = None) -> None:
+        self.address, self.bodies = address, bodies
         self.selector = selectors.DefaultSelector()
         self.idle: list[Connection] = []
         self.under_way = 0
@@ -205,6 +208,8 @@ class Driver:
                     continue
                 connection.status = NO_ANSWER
             else:
+                if self.bodies is not None:
+                    self.bodies.append(connection.body)
                 if connection.closes:
                     self.drop(connection)
                 else:
@@ -226,18 +231,40 @@ class Driver:
         return into
 
 
-def closed(address: Address, ask: Ask, *, clients: int, seconds: float) -> Round:
-    """``clients`` that each send their next request when the last one has been answered."""
+def in_turn(
+    address: Address,
+    requests: Iterable[bytes],
+    *,
+    clients: int,
+    bodies: list[bytes] | None = None,
+) -> Round:
+    """``clients`` that each send the next request when their last one has been answered.
+
+    ``bodies`` gets those of the answers, as they come.
+    """
     taken = Round()
-    with Driver(address) as driver:
+    with Driver(address, bodies) as driver:
         driver.idle = [driver.open() for _ in range(clients)]
         begun, own = time.perf_counter(), time.process_time()
-        for _ in range(clients):
-            driver.ask(ask(), time.perf_counter())
-        while time.perf_counter() - begun < seconds:
-            for _ in range(driver.collect(taken, 0.1)):
-                driver.ask(ask(), time.perf_counter())
+        for request in requests:
+            asked = time.perf_counter()
+            while driver.under_way == clients:
+                driver.collect(taken, 0.1)
+                if time.perf_counter() - asked > RECEIVE_SECONDS:
+                    return driver.finish(taken, begun, own)
+            driver.ask(request, time.perf_counter())
         return driver.finish(taken, begun, own)
+
+
+def closed(address: Address, ask: Ask, *, clients: int, seconds: float) -> Round:
+    """The same for some seconds, with requests that are made as they are wanted."""
+    end = time.perf_counter() + seconds
+
+    def wanted() -> Iterator[bytes]:
+        while time.perf_counter() < end:
+            yield ask()
+
+    return in_turn(address, wanted(), clients=clients)
 
 
 def opened(
@@ -283,7 +310,7 @@ def answer(address: Address, request: bytes) -> tuple[int, bytes]:
         connection.ask(request, 0.0)
         while not connection.read():
             pass
-        return connection.status, connection.answer.partition(b"\r\n\r\n")[2]
+        return connection.status, connection.body
     finally:
         connection.socket.close()
 

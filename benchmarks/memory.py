@@ -31,7 +31,7 @@ def main() -> dict[str, Any]:
     options = parser.parse_args()
     with stack.postgresql() as database:
         stack.use(database.url)
-        stack.manage("migrate", url=database.url).check_returncode()
+        stack.migrate(database.url)
         practices, day = requests.build()
         stack.leave_database()
         with stack.web(database.url) as (address, pid):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from benchmarks.consumers import STRUCTURES, Systems, booking, search, service_root
+from benchmarks import consumers
+from benchmarks.consumers import Systems, booking, search, service_root
 
 CONSUMERS = 50  # organisations that ask
 COMMANDS = {"book", "amend", "cancel"}
@@ -103,8 +104,8 @@ class Consumers:
         if name == "read patient":
             return Asked(f"{practice.base}/Patient/{patient}")
         first = date.today()
-        span = f"start=ge{first}&start=le{first + timedelta(days=28)}"
-        return Asked(f"{practice.base}/Patient/{patient}/Appointment?{span}")
+        last = first + timedelta(days=28)
+        return Asked(consumers.appointments(practice.ods_code, patient, first, last))
 
     def booking(self, practice: Practice) -> Asked:
         """Book a slot that somebody has seen."""
@@ -126,16 +127,11 @@ class Consumers:
         if name == "read":
             return Asked(path, etag=etag)
         del practice.booked[index]
-        body = dict(held)
-        if name == "amend":
-            body["description"] = f"Changed {time.time()}"
-        else:
-            body["status"] = "cancelled"
-            reason = f"{STRUCTURES}/Extension-GPConnect-AppointmentCancellationReason-1"
-            body["extension"] = [
-                *body["extension"],
-                {"url": reason, "valueString": "No longer needed."},
-            ]
+        body = (
+            consumers.amended(held, f"Changed {time.time()}")
+            if name == "amend"
+            else consumers.cancelled(held)
+        )
         return Asked(path, "PUT", body, etag, memory=held)
 
     def learn(

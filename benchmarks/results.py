@@ -109,6 +109,37 @@ ACCEPTANCE = (
     _wanted("generation, an unchanged year", "generation/unchanged year/seconds", "s", at_most=5),
     _wanted("generation, more memory for a year", "generation/growth_megabytes", "MB", at_most=50),
     _wanted("slowest staff page", "pages/slowest_ms", "ms", at_most=200),
+    *(
+        _wanted(
+            f"{kind}: processor, to the older tree's",
+            f"against/requests/{kind}/processor/ratio",
+            "x",
+            at_most=most,
+        )
+        for kind, most in (
+            ("read", 0.45),
+            ("book", 0.6),
+            ("amend", 0.65),
+            ("cancel", 0.65),
+            ("search of 300, JSON", 0.7),
+            ("refusal, expired token", 0.5),
+        )
+    ),
+    *(
+        _wanted(
+            f"{kind}: throughput, to the older tree's",
+            f"against/requests/{kind}/throughput/ratio",
+            "x",
+            at_least=least,
+        )
+        for kind, least in (("read", 2.5), ("book", 1.8))
+    ),
+    _wanted(
+        "read: slowest of 24 trials, of the median",
+        "against/requests/read/new/slowest_of_median",
+        "x",
+        at_least=0.85,
+    ),
 )
 
 

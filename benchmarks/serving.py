@@ -174,7 +174,7 @@ def main() -> dict[str, Any]:
     with ExitStack() as running:
         database = running.enter_context(stack.postgresql())
         stack.use(database.url)
-        stack.manage("migrate", url=database.url).check_returncode()
+        stack.migrate(database.url)
         free = booking.build(100)
         stack.leave_database()
         first = date.today() + timedelta(days=1)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,15 +58,22 @@ def leave_database() -> None:
             connection.close_pool()
 
 
-def manage(*words: str, url: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of manage.py to its end."""
+def manage(*words: str, url: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command of manage.py to its end, that of the tree that lies at ``root``."""
     return subprocess.run(
         [sys.executable, "manage.py", *words],
-        cwd=ROOT,
+        cwd=root,
         env=environment(url),
         capture_output=True,
         text=True,
     )
+
+
+def migrate(url: str, *, root: Path = ROOT) -> None:
+    """Bring a database to what the tree at ``root`` wants."""
+    done = manage("migrate", url=url, root=root)
+    if done.returncode:
+        raise SystemExit(f"no migration in {root}:\n{done.stderr[-3000:]}")
 
 
 def is_sound(url: str) -> bool:
@@ -89,11 +97,12 @@ def running(
     env: Mapping[str, str],
     cores: set[int] | None = None,
     log: Any = None,
+    root: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process, on these cores if they are given, until the block ends."""
     process = subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=root,
         env=env,
         stdout=log or subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
@@ -111,11 +120,11 @@ def running(
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[Any]:
+def postgresql(**settings: str) -> Iterator[Any]:
     """A ``workbench.cluster.Cluster``: ``url``, ``process`` and a connection with ``connect``."""
     from workbench.cluster import cluster
 
-    with cluster(settings=TUNED) as database:
+    with cluster(settings={**TUNED, **settings}) as database:
         yield database
 
 
@@ -127,10 +136,12 @@ def web(
     cores: set[int] | None = None,
     command: Sequence[str] = (),
     variables: Mapping[str, str] = {},  # noqa: B006 - only read
+    root: Path = ROOT,
 ) -> Iterator[tuple[Address, int]]:
     """Our server as ``make serve`` starts it, with further options; its address and its process id.
 
-    ``command`` is another server's, with ``{port}`` where its port belongs.
+    ``command`` is another server's, with ``{port}`` where its port belongs. ``root`` is where the
+    tree lies that is served: gunicorn reads the settings that it finds there.
     """
     port = free_port()
     gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"{HOST}:{port}"]
@@ -138,7 +149,7 @@ def web(
     with tempfile.TemporaryFile() as log:
         env = environment(url, DJANGO_SETTINGS_MODULE=settings, **variables)
         try:
-            with running(words, env=env, cores=cores, log=log) as process:
+            with running(words, env=env, cores=cores, log=log, root=root) as process:
                 wait_until_served((HOST, port))
                 yield (HOST, port), process.pid
         except BaseException as failure:
@@ -202,12 +213,30 @@ def move(pid: int, cores: set[int]) -> None:
 
 def processor_seconds(pid: int) -> float:
     """What a process and its descendants have used, those included that have ended."""
-    ticks = 0
+    seconds = 0.0
     for each in descendants(pid):
         with contextlib.suppress(OSError):
+            seconds += time.clock_gettime(clock_of(each))
             words = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(int(word) for word in words[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
+            ended = sum(int(word) for word in words[13:15])
+            seconds += ended / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+def clock_of(pid: int) -> int:
+    """The clock of a process's processor time, which is finer than /proc (clock_getcpuclockid)."""
+    return ~pid << 3 | 2
+
+
+def busiest(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """The share of the busiest of a server's processes in what all of them used: 1 of 2 is 0.5."""
+    used = [after[pid] - before.get(pid, 0.0) for pid in after]
+    return max(used, default=0.0) / (sum(used) or 1.0)
+
+
+def of_children(pid: int) -> dict[int, float]:
+    """The processor seconds of each process that came from this one, such as a server's workers."""
+    return {each: processor_seconds(each) for each in descendants(pid)[1:]}
 
 
 def megabytes(pid: int) -> list[float]:

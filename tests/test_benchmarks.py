@@ -1,12 +1,16 @@
 """What `make bench` says of figures, whatever they were: the table, the chart, what is kept."""
 
 import json
+import threading
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import chart, results, world
+from benchmarks import against, chart, driving, results, stack, world
+from benchmarks.driving import Round
+from workbench.paths import ROOT
 
 
 def kept(part, **figures):
@@ -69,3 +73,92 @@ def test_the_first_day_that_is_asked_for_has_sessions_whatever_day_it_is_today(t
 
     assert first > date.fromisoformat(today)
     assert list(world.weekdays(first, 1)) == [first]
+
+
+# ---------------------------------------------------------------- this tree against an older one
+
+needs_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout of git")
+
+
+@needs_git
+def test_a_revision_is_laid_out_and_removed_again_whatever_happens():
+    was_there = []
+
+    def interrupted():
+        with against.laid_out("HEAD") as folder:
+            was_there.append(folder / "manage.py")
+            assert was_there[0].exists()
+            raise KeyboardInterrupt
+
+    pytest.raises(KeyboardInterrupt, interrupted)
+    assert not was_there[0].parent.exists()
+
+
+@needs_git
+def test_a_revision_that_does_not_exist_is_told_from_one_that_does():
+    assert against.title_of("HEAD")
+    assert against.title_of("no-such-revision") == ""
+
+
+def measured(costs, rates):
+    """Rounds in which an answer cost so many milliseconds of web, and as many of database."""
+    made = against.Measured(kilobytes=1.5)
+    for cost, rate in zip(costs, rates, strict=True):
+        made.add(Round([(1.0, 200)] * rate, seconds=1.0), {"web": cost, "PostgreSQL": cost})
+        made.busiest.append(0.5)
+    return made
+
+
+def test_costs_are_compared_round_by_round_so_that_a_slow_round_is_slow_for_both():
+    old, new = measured([2, 4, 8], [100, 50, 25]), measured([1, 2, 4], [200, 100, 50])
+
+    found = against.compared(old, new)
+
+    assert found["processor"] == {"ratio": 0.5, "spread": 0.0}
+    assert found["throughput"] == {"ratio": 2.0, "spread": 0.0}
+    assert (found["old"]["web_ms"], found["new"]["web_ms"]) == (4, 2)
+    assert found["new"]["slowest_of_median"] == 0.5
+    cost, rate = (line for line in against.table({"read": found}, clients=4) if "read" in line)
+    assert cost.split() == [
+        *["read", "4.00", "2.00", "4.00", "2.00", "0.50", "x", "±", "0.00", "1.5", "1.5"]
+    ]
+    assert rate.split() == [
+        *["read", "50", "100", "2.00", "x", "±", "0.00", "0.50", "0.50", "0.50", "0.50"]
+    ]
+
+
+def test_one_process_that_does_everything_is_told_from_two_that_share():
+    assert stack.busiest({1: 5.0, 2: 5.0}, {1: 6.0, 2: 6.0}) == 0.5
+    assert stack.busiest({1: 5.0}, {1: 5.0, 2: 1.0}) == 1.0
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the path, and counts the connections."""
+
+    protocol_version = "HTTP/1.1"
+    connections: set = set()
+
+    def do_GET(self):  # noqa: N802 - the name that http.server looks for
+        self.connections.add(self.client_address)
+        body = self.path.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_so_many_clients_send_all_requests_over_connections_that_are_kept():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        requests = [f"GET /{n} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for n in range(20)]
+        bodies = []
+
+        found = driving.in_turn(server.server_address, requests, clients=3, bodies=bodies)
+
+        server.shutdown()
+    assert sorted(bodies) == sorted(f"/{n}".encode() for n in range(20))
+    assert found.statuses == {200: 20}
+    assert len(Echo.connections) == 3

@@ -128,6 +128,12 @@ def run(command: list[str], url: str) -> int:
     return code if code >= 0 else 128 - code
 
 
+def clean_up_when_ended() -> None:
+    """Whoever ends this process lets its blocks remove what they have made, as Ctrl-C does."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workbench.postgresql", description=__doc__)
     parser.add_argument("--required", action="store_true", help="fail when there are no binaries")
@@ -137,8 +143,7 @@ def main() -> int:
     if folder is None:
         print(f"\n{'!' * len(MISSING)}\n{MISSING}\n{'!' * len(MISSING)}\n", flush=True)
         return 1 if arguments.required else 0
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    clean_up_when_ended()
     with server(folder) as url:
         return run(arguments.command, url)
 
