@@ -1,7 +1,7 @@
 """What every test may ask for, and which tests the chosen database can hold."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -64,15 +64,23 @@ def pytest_unconfigure():
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept():
-    """What another test's database held, or could not hold, is not to be found in this one's."""
-    for resources in (
-        rendered_directory.PRACTITIONERS,
-        rendered_directory.LOCATIONS,
-        rendered_directory.PRACTICES,
-    ):
-        resources.kept.clear()
+def nothing_kept() -> Callable[[], None]:
+    """What another test's database held, or could not hold, is not to be found in this one's.
+
+    Call it to forget what this test has seen so far, as a new process would.
+    """
+
+    def forget() -> None:
+        for resources in (
+            rendered_directory.PRACTITIONERS,
+            rendered_directory.LOCATIONS,
+            rendered_directory.PRACTICES,
+        ):
+            resources.kept.clear()
+
+    forget()
     shutil.rmtree(settings.AUDIT_SPOOL, ignore_errors=True)
+    return forget
 
 
 @pytest.fixture
