@@ -11,7 +11,7 @@ from typing import cast
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from fhir.resources.STU3 import get_fhir_model_class
 from fhir_core.fhirabstractmodel import FHIRAbstractModel
 from lxml import etree
@@ -97,7 +97,10 @@ def read_body(request: HttpRequest) -> bytes:
     if not (chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")):
         return request.body
     if CHUNKED_BODY not in environ:
-        environ[CHUNKED_BODY] = environ["wsgi.input"].read(limit + 1)
+        try:
+            environ[CHUNKED_BODY] = environ["wsgi.input"].read(limit + 1)
+        except Exception as broken:  # each server has exceptions of its own for a broken chunk
+            raise UnreadablePostError from broken
         if len(environ[CHUNKED_BODY]) > limit:
             raise RequestDataTooBig
     return bytes(environ[CHUNKED_BODY])

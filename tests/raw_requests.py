@@ -134,9 +134,18 @@ def exchange(
         with contextlib.suppress(OSError):  # an answer may come before all is sent
             secured.sendall(data)
         secured.settimeout(seconds)
-        while chunk := secured.recv(65536):
+        while not is_last(received) and (chunk := secured.recv(65536)):
             received += chunk
     return received
+
+
+def is_last(received: bytes) -> bool:
+    """Whether nothing can follow what came: where it reads no body to its end, nginx lingers."""
+    try:
+        found = answers(received)
+    except http.client.HTTPException:  # half a response
+        return False
+    return bool(found) and found[-1].headers["Connection"] == "close"
 
 
 # ---------------------------------------------------------------- what may be wrong with one

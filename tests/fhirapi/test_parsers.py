@@ -6,14 +6,17 @@ import re
 from codecs import BOM_UTF8
 from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
 from django.core.exceptions import RequestDataTooBig
+from django.http import UnreadablePostError
+from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhirapi import parsers
+from fhirapi import errors, parsers
 from fhirapi.errors import FHIRError
 from fhirapi.renderers import to_xml
 from fhirapi.resources import appointment, organization
@@ -212,6 +215,19 @@ def test_what_is_larger_is_not_read(rf, chunked):
 
     with pytest.raises(RequestDataTooBig):
         parsers.parse_body(request, expected="Appointment")
+
+
+@pytest.mark.req("GEN-073", "ERR-042")
+def test_a_broken_chunk_is_the_senders_fault(rf):
+    """Behind nginx there are none: it puts chunks together, or refuses them."""
+    request = post(rf, b"")
+    request.META.update({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True})
+    request.META["wsgi.input"] = Mock(read=Mock(side_effect=InvalidChunkSize(b"zz")))
+
+    with pytest.raises(UnreadablePostError) as broken:
+        parsers.parse_body(request, expected="Appointment")
+
+    assert errors.from_exception(broken.value, trace_id="t").error == errors.BAD_REQUEST
 
 
 # ---------------------------------------------------------------- malformed: 400 and 415
