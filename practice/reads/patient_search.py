@@ -46,16 +46,12 @@ def _named(words: list[str]) -> Q:
 
 
 def warnings(patient: Patient, days: Iterable[date], *, now: datetime) -> list[str]:
-    """Return what a receptionist should know before booking: one sentence for each."""
-    today = clock.today(now)
+    """Return what a receptionist should know before booking: one sentence for each.
+
+    That nobody books for a patient any more says ``patients.why_nobody_books_for``.
+    """
     found = []
-    if patient.deceased_at:
-        found.append(f"Recorded as deceased on {patient.deceased_at:%d %b %Y}.")
-    if not patient.active:
-        found.append("Not registered at the practice any more.")
-    elif patient.registration_end and patient.registration_end < today:
-        found.append(f"The registration ended on {patient.registration_end:%d %b %Y}.")
-    elif patient.registration_type == "T" and patient.registration_end:
+    if patient.registration_type == "T" and patient.registration_end:
         found.append(f"Registered for a time, until {patient.registration_end:%d %b %Y}.")
     for day in sorted(set(days)):
         booked = Appointment.objects.filter(

@@ -14,6 +14,7 @@ from practice.exceptions import PracticeError
 from practice.models import Appointment
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.diary_columns import age, entry_of_appointment
+from practice.reads.patients import why_nobody_books_for
 from practice.reads.slots import slots_given_back
 from practice.services.appointments import attendance, changing
 from practice.services.audit.recording import record_done
@@ -112,7 +113,7 @@ class AppointmentPage(Detail):
             "when": when_words(record.start, record.end, self.today),
             "telecoms": list(patient.telecoms.all()),
             "may": self.may(record),
-            "why_it_stays": changing.why_it_stays(record, now=self.now) if is_open else "",
+            "why_not": self.why_not(record) if is_open else "",
             "undo_to": Appointment.Status(before).label.lower() if before and is_open else "",
             "organisation_facts": booking_organisation_facts(record),
             "booked_by": ", ".join(
@@ -137,10 +138,16 @@ class AppointmentPage(Detail):
             "arrived": self.may_be_marked(record, Appointment.Status.ARRIVED),
             "seen": self.may_be_marked(record, Appointment.Status.FULFILLED),
             "dna": self.may_be_marked(record, Appointment.Status.NO_SHOW),
-            "move": can_be_given_up,
+            "move": can_be_given_up and not why_nobody_books_for(record.patient, now=self.now),
             "amend": is_open,
             "cancel": can_be_given_up,
         }
+
+    def why_not(self, record: Appointment) -> str:
+        """Why it cannot be moved, or neither moved nor cancelled."""
+        stays = changing.why_it_stays(record, now=self.now)
+        gone = why_nobody_books_for(record.patient, now=self.now)
+        return stays or (f"{gone} It can be cancelled, not moved." if gone else "")
 
     def may_be_marked(self, appointment: Appointment, status: str) -> bool:
         try:

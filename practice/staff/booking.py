@@ -19,7 +19,7 @@ from practice.exceptions import PracticeError, SlotNotFree
 from practice.models import Appointment, Patient, Slot
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.patient_search import warnings
-from practice.reads.patients import patient_by_id
+from practice.reads.patients import patient_by_id, why_nobody_books_for
 from practice.reads.slots import chosen_slots
 from practice.services.appointments import booking
 from practice.site.addresses import number
@@ -76,6 +76,8 @@ class Book(ChosenSlotsPage):
         patient, slots = self.patient(), self.chosen_slots()
         if patient is None:
             return self.ask_who(slots)
+        if why := why_nobody_books_for(patient, now=self.now):
+            return self.say_why_not(patient, slots, why)
         if not slots:
             return self.ask_when(patient)
         form = TextsForm(initial={"description": slots[0].slot_type})
@@ -87,6 +89,8 @@ class Book(ChosenSlotsPage):
             return self.refused(
                 "Choose a patient and a time first.", reverse("admin:practice_appointment_add")
             )
+        if why := why_nobody_books_for(patient, now=self.now):
+            return self.say_why_not(patient, slots, why, status=422)
         form = TextsForm(request.POST)
         if not slots:
             return self.ask_when_instead(patient, slots, form, refusal=NO_TIME, status=422)
@@ -121,6 +125,8 @@ class Book(ChosenSlotsPage):
         search = searches.PatientSearch(self.request.GET)
         asked = search.is_valid() and not search.is_empty
         patients = search.patients(self.practice) if asked else []
+        for patient in patients:
+            patient.why_not = why_nobody_books_for(patient, now=self.now)  # type: ignore[attr-defined]
         if patients:
             self.record_shown("patient.searched", [patient.pk for patient in patients])
         return self.render(
@@ -130,6 +136,20 @@ class Book(ChosenSlotsPage):
             patients=patients[: searches.MOST_PATIENTS],
             too_many=len(patients) > searches.MOST_PATIENTS,
             slots=slots,
+            step=1,
+        )
+
+    def say_why_not(
+        self, patient: Patient, slots: list[Slot], why: str, status: int = 200
+    ) -> HttpResponse:
+        """Say that nothing is booked for this patient, whatever time was chosen."""
+        chosen = urlencode([("slot", slot.pk) for slot in slots])
+        return self.render(
+            template="staff/booking/why_not.html",
+            status=status,
+            patient=patient,
+            why=why,
+            others=f"?{chosen}",
             step=1,
         )
 

@@ -10,6 +10,7 @@ from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Slot
 from practice.reads.appointments import appointment_in_detail
+from practice.reads.patients import why_nobody_books_for
 from practice.services.appointments import rescheduling
 from practice.services.appointments.changing import why_it_stays
 from practice.staff import searches
@@ -74,7 +75,8 @@ class Move(RecordPage, ChosenSlotsPage):
         """Why it cannot be moved at all, before anybody chooses a time; empty: it can."""
         if appointment.status == Appointment.Status.CANCELLED:
             return "The appointment has been cancelled."
-        return why_it_stays(appointment, now=self.now)
+        stays = why_it_stays(appointment, now=self.now)
+        return stays or why_nobody_books_for(appointment.patient, now=self.now)
 
     def ask_whether(self, appointment: Appointment, slots: list[Slot], **more: Any) -> HttpResponse:
         first = clock.local(slots[0].start).date() if slots else self.today

@@ -12,7 +12,6 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import DateTimeField, F, QuerySet
 
-from practice import clock
 from practice.db.prepared import Numbers, PreparedInsert, PreparedUpdate, QueryParameter
 from practice.db.transactions import atomic_service
 from practice.exceptions import (
@@ -47,7 +46,7 @@ from practice.models import (
 from practice.reads import bookability, profile_limits
 from practice.reads.bookability import Reason
 from practice.reads.directory import is_held, locations, practitioners
-from practice.reads.patients import VERIFIED, patient_by_id
+from practice.reads.patients import VERIFIED, patient_by_id, why_nobody_books_for
 from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
 from practice.services.appointments.provenance import provenance, record_in_trail
@@ -236,15 +235,15 @@ def check_texts(description: str, comment: str) -> None:
 def check_patient(patient: Patient | None, *, through_gp_connect: bool, now: datetime) -> Patient:
     """Raise PatientNotFound (sensitive) or BookedPatientNotFound (DEC-024); return the patient.
 
-    Staff may book for any registered patient who is alive, the sensitive and unverified included.
+    Staff may book for any registered patient who is alive, the sensitive and unverified included,
+    and are told what became of others; from outside those are as unknown as any.
     """
     if patient is None:
         raise BookedPatientNotFound
     if through_gp_connect and patient.sensitive:
         raise PatientNotFound
-    ended = patient.registration_end is not None and patient.registration_end < clock.today(now)
-    if not patient.active or ended or patient.deceased_at is not None:
-        raise BookedPatientNotFound
+    if why := why_nobody_books_for(patient, now=now):
+        raise BookedPatientNotFound("" if through_gp_connect else why)
     if through_gp_connect and patient.nhs_number_verification != VERIFIED:
         raise BookedPatientNotFound
     return patient

@@ -34,14 +34,14 @@ def test_registered_people_come_before_those_who_have_left(practice):
     assert names(practice, "faux") == ["Fauxb", "Fauxa"]
 
 
-def test_reception_is_warned_of_a_registration_that_ended_and_of_another_booking(practice):
+def test_reception_is_warned_of_a_registration_that_will_end_and_of_another_booking(practice):
     now = timezone.now()
-    left = make_patient(registration_end=now.date() - timedelta(days=3))
+    visitor = make_patient(registration_type="T", registration_end=now.date() + timedelta(days=3))
     slot = make_slot()
     make_appointment(slots=[slot], patient=practice.patient)
 
     assert warnings(practice.patient, [], now=now) == []
     [booked] = warnings(practice.patient, [slot.start.date()], now=now)
     assert booked.startswith("Already booked that day")
-    [ended] = warnings(left, [], now=now)
-    assert ended.startswith("The registration ended on")
+    [ends] = warnings(visitor, [], now=now)
+    assert ends.startswith("Registered for a time, until")

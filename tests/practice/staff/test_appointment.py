@@ -227,6 +227,27 @@ def test_what_took_place_offers_no_cancelling_nor_moving_and_says_why(
     assert not Appointment.objects.filter(moved_from=appointment).exists()
 
 
+def test_an_appointment_of_somebody_who_died_is_cancelled_not_moved(client, appointment):
+    """Moving is booking anew: refused at the first step, in the right words (H08)."""
+    type(appointment.patient).objects.update(deceased_at="2026-11-18")
+    free = make_slot(make_schedule(date=THURSDAY + timedelta(days=9)))
+
+    page = client.get(address(appointment)).content.decode()
+    move = reverse("admin:move", args=[appointment.pk])
+    first = client.get(move).content.decode()
+    moved = client.post(move, {"slot": free.pk, "version": "1"})
+    cancelled = post(client, address(appointment), "cancel", 1, reason="Has died")
+
+    assert "The patient died on 18 Nov 2026. It can be cancelled, not moved." in page
+    assert "Move…" not in page
+    assert "Cancel…" in page
+    assert "The patient died on 18 Nov 2026." in first
+    assert 'name="slot"' not in first
+    assert moved.status_code == 422
+    assert "The patient died on 18 Nov 2026." in moved.content.decode()
+    assert cancelled.status_code == 302
+
+
 def test_an_appointment_cannot_be_edited_around_the_service(client, appointment):
     answer = client.post(address(appointment), {"status": "noshow", "expected_version": 1})
 

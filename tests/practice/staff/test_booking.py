@@ -173,6 +173,43 @@ def test_what_reception_should_know_stands_above_the_button(practice, client, re
     assert "Already booked that day" in page
 
 
+@pytest.mark.parametrize(
+    ("state", "found", "said"),
+    [
+        ({"deceased_at": "2026-06-01"}, "Died on 01 Jun 2026", "The patient died on 01 Jun 2026."),
+        ({"active": False}, "Left", "The patient is not registered at the practice any more."),
+        (
+            {"registration_end": "2026-06-09"},
+            "Registration ended on 09 Jun 2026",
+            "The registration ended on 09 Jun 2026.",
+        ),
+    ],
+    ids=["died", "left", "registration ended"],
+)
+def test_that_nobody_can_be_booked_is_said_at_the_first_step_and_at_each(
+    practice, client, receptionist, state, found, said
+):
+    """The hazard (H08): not after the time was chosen and agreed with whoever rings."""
+    patient = make_patient(family_name="Fauxley", **state)
+    slot = make_slot()
+    address = reverse("admin:practice_appointment_add")
+
+    search = text(client.get(address, {"q": "fauxley", "slot": slot.pk}))
+    when = text(client.get(address, {"patient": patient.pk}))
+    whether = text(client.get(address, {"patient": patient.pk, "slot": slot.pk}))
+    sent = book(client, patient, [slot])
+
+    assert found in search
+    assert f"?patient={patient.pk}" not in search
+    for page in (when, whether, text(sent)):
+        assert said in page
+        assert f"Book {patient.full_name}" not in page
+        assert 'type="checkbox" name="slot"' not in page
+    assert f'href="?slot={slot.pk}"' in whether, "the time is kept for somebody else"
+    assert sent.status_code == 422
+    assert not Appointment.objects.exists()
+
+
 def test_who_was_slower_is_told_kindly_and_keeps_what_was_typed(practice, client, receptionist):
     slot = make_slot()
     make_appointment(slots=[slot], patient=make_patient())

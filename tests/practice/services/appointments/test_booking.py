@@ -183,22 +183,28 @@ def test_staff_book_for_patients_whom_nobody_outside_may_know(practice, state):
     assert book(slot, patient=practice.patient, door="staff").pk
 
 
+@pytest.mark.req("DEC-024")
 @pytest.mark.parametrize(
-    "state",
+    ("state", "words"),
     [
-        {"active": False},
-        {"deceased_at": date(2026, 6, 1)},
-        {"registration_end": date(2026, 6, 9)},
+        ({"active": False}, "The patient is not registered at the practice any more."),
+        ({"deceased_at": date(2026, 6, 1)}, "The patient died on 01 Jun 2026."),
+        ({"registration_end": date(2026, 6, 9)}, "The registration ended on 09 Jun 2026."),
     ],
     ids=["left", "deceased", "registration ran out yesterday"],
 )
-def test_nobody_books_for_a_patient_who_is_gone(practice, state):
+def test_nobody_books_for_a_patient_who_is_gone(practice, state, words):
+    """Staff are told what became of them; others learn no more than of somebody unknown."""
     Patient.objects.update(**state)
     slot = make_slot(start=NOW + DAY)
 
+    said = {}
     for door in ("gp-connect", "staff"):
-        with pytest.raises(BookedPatientNotFound):
+        with pytest.raises(BookedPatientNotFound) as refusal:
             book(slot, patient=practice.patient, door=door)
+        said[door] = str(refusal.value)
+
+    assert said == {"gp-connect": str(BookedPatientNotFound()), "staff": words}
 
 
 def test_a_registration_holds_to_the_end_of_its_last_day(practice):
