@@ -249,14 +249,17 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any | None:
-        """Return the record if it is one of the person's own; locked when it may be written."""
+        """Return the record if it is one of the person's own; locked when it may be written.
+
+        None, which Django says in words, also if somebody has removed it since it was found.
+        """
         found = super().get_object(request, object_id, from_field)
         if found is None or request.method != "POST":
             return found
         if not transaction.get_connection().in_atomic_block:
             return found
         rows = self.get_queryset(request).select_for_update(of=("self",), no_key=True)
-        return rows.get(pk=found.pk)
+        return rows.filter(pk=found.pk).first()
 
     # What a service refuses is said in words; by then nothing has been saved.
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from practice import clock
-from practice.exceptions import PlanChanged, PracticeError
+from practice.exceptions import NotFound, PlanChanged, PracticeError
 from practice.models import Appointment, Closure
 from practice.reads import call_list, closures, directory, templates
 from practice.reads.other_times import DAYS_AFTER_A_CLOSURE, OtherTimes, other_times
@@ -32,6 +32,7 @@ CHANGED = (
 CHANGED_REOPENING = (
     "The diary has changed since you looked. Nothing was opened: this is what would come back now."
 )
+GONE = "There is no such closure any more: perhaps somebody else has opened it again."
 
 
 class ClosureForm(forms.ModelForm):
@@ -298,7 +299,10 @@ class Reopen(RecordPage):
         return self.show(self.record(pk))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        closure = self.record(pk)
+        everything = reverse("admin:practice_closure_changelist")
+        closure = closures.closure_of(organisation=self.practice, pk=pk)
+        if closure is None:
+            return self.refused(GONE, everything)
         try:
             run = reopening.reopen(
                 organisation=self.practice,
@@ -309,10 +313,12 @@ class Reopen(RecordPage):
             )
         except PlanChanged:
             return self.show(closure, warning=CHANGED_REOPENING, status=409)
+        except NotFound:  # since it was found above
+            return self.refused(GONE, everything)
         except PracticeError as refusal:
             return self.refused(str(refusal), request.path)
         said = f"Open again: {closure}. {run_in_words(run)}." if run else f"Open again: {closure}."
-        return self.done(said, reverse("admin:practice_closure_changelist"))
+        return self.done(said, everything)
 
     def record(self, pk: int) -> Closure:
         return found_or_404(closures.closure_of(organisation=self.practice, pk=pk))

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
@@ -173,6 +174,27 @@ def test_a_deleted_access_profile_leaves_its_last_values_in_the_trail(practice):
     [event] = new_events(before)
     assert event.event == "accessprofile.delete"
     assert event.detail["removed"]["ods_codes"] == ["A20047"]
+
+
+@pytest.mark.parametrize("job", ["change", "delete"])
+def test_who_saves_or_deletes_what_a_colleague_has_just_deleted_is_told(practice, monkeypatch, job):
+    """It is gone between finding and locking it, as when two press Delete at once."""
+    profile = factories.make_access_profile(practice.organisation)
+    client = signed_in(practice.organisation, role="Practice manager")
+    address = reverse(f"admin:practice_accessprofile_{job}", args=[profile.pk])
+    data = {"post": "yes"} if job == "delete" else form_data(client.get(address))
+    find = ModelAdmin.get_object
+
+    def find_and_lose(*args):
+        found = find(*args)
+        AccessProfile.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(ModelAdmin, "get_object", find_and_lose)
+    answer = client.post(address, data, follow=True)
+
+    assert answer.status_code == 200
+    assert "Perhaps it was deleted?" in words(answer)
 
 
 # ---------------------------------------------------------------- places

@@ -1,6 +1,7 @@
 """Off sick, from the impact to the last call: nothing happens unseen, and nobody is forgotten."""
 
 from datetime import time, timedelta
+from threading import Barrier
 
 import pytest
 from django.urls import reverse
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, Closure, Slot
+from practice.services.closures import reopening
 from tests.practice.staff.closing_page import close, offered, text, ticked, values
 from workbench.factories import (
     make_access_profile,
@@ -19,7 +21,8 @@ from workbench.factories import (
     make_slots,
     tomorrow,
 )
-from workbench.staff import AUDITOR, make_staff
+from workbench.servers import at_once, in_its_own_connection
+from workbench.staff import AUDITOR, MANAGER, make_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -399,3 +402,51 @@ def test_a_diary_that_changed_since_the_return_was_shown_is_not_opened(
     assert answer.status_code == 409
     assert "Nothing was opened" in text(answer)
     assert Closure.objects.filter(pk=closure.pk).exists()
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_of_two_managers_who_open_the_same_time_again_one_does_and_one_is_told(
+    practice, sick, monkeypatch
+):
+    """Both have found the closure before either takes it away."""
+    gp, slots, *_ = sick
+    browsers = [signed_in(practice.organisation, role=MANAGER) for _ in range(2)]
+    closure = closed(browsers[0], gp)
+    address = reverse("admin:practice_closure_delete", args=[closure.pk])
+    digest = browsers[0].get(address).context_data["returning"].digest
+    found, reopen = Barrier(2), reopening.reopen
+
+    def reopen_once_both_have_found_it(**what):
+        found.wait(30)
+        return reopen(**what)
+
+    monkeypatch.setattr(reopening, "reopen", reopen_once_both_have_found_it)
+    answers = at_once(
+        [
+            in_its_own_connection(lambda browser=browser: browser.post(address, {"digest": digest}))
+            for browser in browsers
+        ]
+    )
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    lists = [
+        text(browser.get(answer.url)) for browser, answer in zip(browsers, answers, strict=True)
+    ]
+    assert sum("Open again: " in page for page in lists) == 1
+    assert sum("somebody else has opened it again" in page for page in lists) == 1
+    assert AuditEvent.objects.filter(event="closure.delete").count() == 1
+    assert not Slot.objects.filter(pk__in=[slot.pk for slot in slots], withdrawn=True).exists()
+
+
+def test_who_opens_again_what_a_colleague_has_opened_is_told(practice, client, manager, sick):
+    """The page was open since before."""
+    closure = closed(client, sick[0])
+    address = reverse("admin:practice_closure_delete", args=[closure.pk])
+    digest = client.get(address).context_data["returning"].digest
+    client.post(address, {"digest": digest})
+
+    answer = client.post(address, {"digest": digest}, follow=True)
+
+    assert answer.status_code == 200
+    assert "somebody else has opened it again" in text(answer)
