@@ -118,7 +118,7 @@ class LocalDirectory:
                 raise FileNotFoundError("DEMOGRAPHICS_FILE is not set.")
             state = path.stat()
             return _people(path, state.st_mtime_ns, state.st_size).get(nhs_number)
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             logger.error("The file of demographics cannot be used: %s", _reason(error))
             raise DemographicsUnavailable from error
 

@@ -11,9 +11,13 @@ from datetime import date, time, timedelta
 from typing import Any, NamedTuple
 
 import yaml
+from yaml.composer import ComposerError
+from yaml.reader import ReaderError
 
 from practice.exceptions import Problem
 
+# What an escape such as "\\0" may write, and no database keeps.
+NOT_STORED = re.compile("[\\0\\ud800-\\udfff]")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -267,15 +271,36 @@ def read(file: str, content: str, *, today: date) -> tuple[Entry, list[Problem]]
     """
     reader = _Reader(file, today)
     try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or "this is no YAML"
+        root = yaml.compose(content, Loader=_Loader)
+    except ReaderError as error:
+        line = content.count("\n", 0, error.position) + 1
+        return Entry(1), [Problem(file, line, "there is a character that YAML does not allow.")]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = error.problem or "this is no YAML"
         return Entry(1), [Problem(file, mark.line + 1 if mark else 1, f"{reason}.")]
     if root is None:
         return Entry(1), [Problem(file, 1, "the file is empty.")]
     reader.demo = _says_demo(root)
     return reader.entry(root, FILE), reader.problems
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which by itself goes as deep as the file does, until Python gives up."""
+
+    DEEPEST = 20  # levels; the fields of a file need seven
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.depth == self.DEEPEST:
+            mark = self.peek_event().start_mark
+            raise ComposerError(None, None, "this is nested too deeply", mark)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 def _says_demo(root: yaml.Node) -> bool:
@@ -306,6 +331,9 @@ class _Reader:
     def _fields(self, node: yaml.MappingNode, fields: Fields, entry: Entry) -> None:
         for key, value in node.value:
             name = key.value
+            if not isinstance(key, yaml.ScalarNode):
+                self.problem(key, "the name of a field is expected")
+                continue
             if name not in fields:
                 self.problem(key, f"there is no field {name}; known are {', '.join(fields)}")
                 continue
@@ -339,6 +367,9 @@ class _Reader:
     def _scalar(self, node: yaml.Node, read: Callable[[str], Any], name: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
             self.problem(node, f"{name}: a single value is expected")
+            return _UNREADABLE
+        if NOT_STORED.search(node.value):
+            self.problem(node, f"{name}: there is a character that cannot be stored")
             return _UNREADABLE
         try:
             if read is day and self.demo and node.value.startswith("today"):

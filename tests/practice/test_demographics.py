@@ -183,6 +183,7 @@ BROKEN = {
     "a misspelt key": YAML.replace("flags:", "flag:"),
     "address lines that are no list": YAML.replace("[1 Withings Lane, Shadwell]", "Shadwell"),
     "a person twice": YAML + YAML,
+    "lists in lists in lists": "[" * 3000,
 }
 
 

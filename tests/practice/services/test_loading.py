@@ -229,6 +229,21 @@ def test_an_empty_value_clears_a_field():
 
 WRONG = {
     "not YAML": (WHOLE, "demo: true\npractice: {", "2: expected the node content, but found"),
+    "too deep": ("name: Specimen", "name: " + "[" * 3000, "4: this is nested too deeply."),
+    "too deep in lines": (
+        "  - name: Branch",
+        "".join(f"{' ' * level}-\n" for level in range(2, 300)),
+        "31: this is nested too deeply.",
+    ),
+    "a control character": ("Specimen", "Spec\0imen", "4: there is a character that YAML does not"),
+    "a nought byte": (
+        "name: Specimen",
+        'name: "\\0" #',
+        "4: name: there is a character that cannot",
+    ),
+    "half a character": ("name: Specimen", 'name: "\\uD800" #', "4: name: there is a character"),
+    "a list for a name": ("  name: Specimen", "  ? [name]\n  : S", "4: the name of a field is"),
+    "an alias of nothing": ("name: Specimen", "name: *x", "4: found undefined alias"),
     "unknown field": ("  name: Specimen", "  nam: x\n  name: S", "4: there is no field nam; known"),
     "missing field": ("  name: Specimen Surgery\n", "", "3: name is missing."),
     "twice in one place": ("  asid", "  name: Y\n  asid", "5: name stands here twice."),
