@@ -3,6 +3,8 @@
 from django.apps import apps
 from django.contrib.admin.apps import AdminConfig
 
+from config import checks  # noqa: F401 - they register themselves
+
 
 class StaffSiteConfig(AdminConfig):
     """django.contrib.admin with our own site, to which the day-to-day pages belong too."""

@@ -241,9 +241,12 @@ def replica(url: str) -> dict[str, Any]:
     return settings
 
 
-DATABASES = {
-    "default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
-}
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+if not DATABASE_URL:
+    if not DEBUG:  # else an environment file that was not read would make a new, empty book
+        raise ImproperlyConfigured("DATABASE_URL must be set (or DJANGO_DEBUG=1 for a trial).")
+    DATABASE_URL = f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
+DATABASES = {"default": database(DATABASE_URL)}
 # Where what may be a moment old is read (config/replicas.py), and how far behind they may be.
 DATABASE_REPLICAS = {
     f"replica_{place}": replica(url)

@@ -1,8 +1,8 @@
 """The project's settings, as the tests see them: the real ones, whatever the shell says.
 
 Only ``DATABASE_URL`` is taken from the environment: ``workbench.postgresql`` sets it. Without it,
-tests use SQLite in a file of this process, because in memory WAL and locking are not the real
-ones, and a path shared by two runs would let one remove the other's database.
+tests use SQLite. Theirs is a file of this process, because in memory WAL and locking are not the
+real ones, and a path shared by two runs would let one remove the other's database.
 """
 
 import os
@@ -17,6 +17,8 @@ KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED", "DATABASE_URL"}
 for name in list(os.environ):
     if name.startswith(OURS) and name not in KEPT:
         del os.environ[name]
+TEMPORARY_FOLDER = Path(tempfile.mkdtemp(prefix="appointments-tests-"))  # conftest removes it
+os.environ.setdefault("DATABASE_URL", f"sqlite:///{TEMPORARY_FOLDER / 'db.sqlite3'}")
 os.environ["DJANGO_SECRET_KEY"] = "for-tests-only-" + "x" * 50
 os.environ["DJANGO_ALLOWED_HOSTS"] = "localhost,127.0.0.1"
 os.environ["AUDIT_HEAD_KEYS"] = "the-newest-key-of-the-tests-" + "x" * 32
@@ -27,7 +29,6 @@ os.environ["GPCONNECT_QUERIES_PER_MINUTE"] = os.environ["GPCONNECT_COMMANDS_PER_
 from config.settings import *  # noqa: E402, F403 - the environment above must come first
 from config.settings import DATABASES  # noqa: E402
 
-TEMPORARY_FOLDER = Path(tempfile.mkdtemp(prefix="appointments-tests-"))  # conftest removes it
 AUDIT_SPOOL = os.environ["AUDIT_SPOOL"] = str(TEMPORARY_FOLDER / "audit")
 
 if DATABASES["default"]["ENGINE"] == "config.sqlite":

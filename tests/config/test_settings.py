@@ -1,7 +1,15 @@
 """Settings are read from the environment; a mistake in it stops the start."""
 
+import os
+import subprocess
+import sys
+
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+from config.checks import production_is_postgresql
+from workbench.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -20,3 +28,26 @@ def test_a_mistake_in_the_configuration_stops_the_start(monkeypatch, name, value
 
     monkeypatch.delenv(name)
     importlib.reload(module)
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_without_a_database_production_does_not_start(url):
+    """An environment file that was not read would otherwise make a new, empty appointment book."""
+    ours = {name: os.environ[name] for name in ("DJANGO_SECRET_KEY", "PATH")}
+    started = subprocess.run(
+        [sys.executable, "-c", "import config.settings"],
+        env={**ours, **({} if url is None else {"DATABASE_URL": url})},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert started.returncode == 1
+    assert "DATABASE_URL must be set" in started.stderr
+
+
+def test_sqlite_in_production_is_a_warning_of_the_deployment_check(monkeypatch):
+    vendors = {"config.sqlite": 1, "django.db.backends.postgresql": 0}
+    for engine, warnings in vendors.items():
+        monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", engine)
+        assert len(production_is_postgresql(None)) == warnings

@@ -14,11 +14,11 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent, AuditSeal, Slot
-from practice.services.audit import heads, sealing
+from practice.services.audit import heads, recording, sealing, spool
 from tests.practice.services.audit.trails import logged
 from workbench.bodies import appointment_body, cancelled
 from workbench.consumer import as_dict
-from workbench.factories import make_appointment, make_slots
+from workbench.factories import make_actor, make_appointment, make_slots
 from workbench.paths import ROOT
 from workbench.servers import database_url
 
@@ -102,6 +102,30 @@ def test_a_backup_restored_elsewhere_is_whole_and_goes_on(history, tmp_path, cap
         assert "append-only" in broken.stderr
         again = manage(url, "restore", str(file))
         assert (again.returncode, "not empty" in again.stderr) == (1, True)
+
+
+@pytest.mark.req("AUD-002", "PERF-030")
+def test_a_restore_leaves_what_this_machine_keeps_aside_to_the_book_it_belongs_to(
+    practice, tmp_path
+):
+    """A rehearsal would otherwise take the refusals of an outage away from the trail in use."""
+    call_command("backup", tmp_path / "backup")
+    recording.spool_event(
+        ods_code=practice.organisation.ods_code,
+        actor=make_actor(),
+        event="test.event",
+        outcome="503",
+        now=timezone.now(),
+    )
+    kept = spool.spool().lines.read_text()
+
+    with another_database(tmp_path) as url:
+        restored = manage(url, "restore", str(tmp_path / "backup"))
+
+    assert restored.returncode == 0, restored.stderr
+    assert spool.spool().lines.read_text() == kept
+    assert f"keeps aside in {settings.AUDIT_SPOOL} were left there" in restored.stdout
+    assert spool.import_spooled(now=timezone.now()) == 1
 
 
 def test_a_backup_overwrites_nothing(practice, tmp_path):
