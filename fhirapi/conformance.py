@@ -158,17 +158,24 @@ def reference_problems(item: Element, element: Definition, path: Path) -> Iterat
         yield Problem(path, f"must hold a relative reference{kinds}")
 
 
-def references_in(value: JSON) -> Iterator[tuple[str, str]]:
-    """The type and the id of everything that a conforming value refers to, beside what it holds."""
+def links_in(value: JSON, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Where something is referred to, and by which text."""
     if isinstance(value, dict):
-        match = RELATIVE.fullmatch(str(value.get("reference")))
-        if match:
-            yield match[1], match[2]
-        for member in value.values():
-            yield from references_in(member)
+        text = value.get("reference")
+        if isinstance(text, str):
+            yield path, text
+        for name, member in value.items():
+            yield from links_in(member, (*path, name))
     elif isinstance(value, list):
-        for item in value:
-            yield from references_in(item)
+        for index, item in enumerate(value):
+            yield from links_in(item, (*path, index))
+
+
+def references_in(value: JSON) -> Iterator[tuple[Path, str, str]]:
+    """Where a conforming value refers to something beside what it holds: to which type and id."""
+    for path, text in links_in(value):
+        if match := RELATIVE.fullmatch(text):
+            yield path, match[1], match[2]
 
 
 # ---------------------------------------------------------------- rules of data types

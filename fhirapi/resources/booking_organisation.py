@@ -56,7 +56,7 @@ def contained_organisation(body: Element) -> Element | None:
 
 def references(body: Element) -> Iterator[Referred]:
     """What the organisation that books refers to, which must be held here too (GEN-026)."""
-    for kind, pk in conformance.references_in(contained_organisation(body)):
+    for _, kind, pk in conformance.references_in(contained_organisation(body)):
         yield Referred("The booking organisation", kind, logical_id(pk))
 
 
@@ -105,8 +105,9 @@ def profile_problems(found: Element) -> Iterator[Problem]:
     yield from address_problems(found)
     yield from contact_problems(found)
     yield from extension_problems(found)
-    for path in inner_links(found):
-        yield Problem(path, "must not refer to another contained resource: it alone is kept")
+    for path, text in conformance.links_in(found):
+        if text.startswith("#"):
+            yield Problem(path, "must not refer to another contained resource: it alone is kept")
 
 
 def address_problems(found: Element) -> Iterator[Problem]:
@@ -143,18 +144,6 @@ def extension_problems(found: Element) -> Iterator[Problem]:
         if url in seen:
             yield Problem(("extension", index), f"must not repeat {url}")
         seen.add(url)
-
-
-def inner_links(value: JSON, path: Path = ()) -> Iterator[Path]:
-    """Where something refers to a contained resource by ``#id``."""
-    if isinstance(value, dict):
-        if str(value.get("reference")).startswith("#"):
-            yield path
-        for name, member in value.items():
-            yield from inner_links(member, (*path, name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from inner_links(item, (*path, index))
 
 
 def is_unchanged(body: Element, stored: Element) -> bool:

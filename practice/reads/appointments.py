@@ -1,6 +1,6 @@
 """What was booked at a practice, and which of it another organisation may read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
@@ -18,6 +18,21 @@ def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
     """The practice's appointments, whoever booked them and whatever became of them."""
     return Appointment.objects.filter(organisation=organisation)
 
+
+def booking_organisations(*, organisation: Organisation) -> Iterator[tuple[int, str]]:
+    """Each appointment that another organisation booked: its id, and the JSON of who booked it.
+
+    In portions, so that whoever asks may change them meanwhile.
+    """
+    booked = appointments(organisation=organisation).exclude(booking_organisation_json="")
+    columns = booked.order_by("pk").values_list("pk", "booking_organisation_json")
+    portion = list(columns[:PORTION])
+    while portion:
+        yield from portion
+        portion = list(columns.filter(pk__gt=portion[-1][0])[:PORTION])
+
+
+PORTION = 500  # appointments
 
 APPOINTMENT = Prepared(
     lambda: Appointment.objects.filter(

@@ -233,6 +233,33 @@ def cancel_by_staff(
     return cancel_appointment(appointment=locked, reason=reason, actor=actor, now=now)
 
 
+# ---------------------------------------------------------------- by a command
+
+
+@transaction.atomic
+def replace_booking_organisation(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    stored: str,
+    json: str,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """Keep another description of who booked an appointment, as its next version; tell whether.
+
+    ``stored`` is the JSON that ``json`` was made of: nothing is done where it is no longer there.
+    """
+    which = {"organisation": organisation.pk, "appointment": appointment_id}
+    appointment: Appointment | None = APPOINTMENT_TO_LOCK.first("default", **which)
+    if appointment is None or appointment.booking_organisation_json != stored:
+        return False
+    appointment.booking_organisation_json = json
+    changes = {"booking_organisation": {"from": stored, "to": json}}
+    record_change(appointment, "repaired", actor=actor, now=now, changes=changes)
+    return True
+
+
 def record_change(
     appointment: Appointment, action: str, *, actor: Actor, now: datetime, changes: dict[str, Any]
 ) -> None:
