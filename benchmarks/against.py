@@ -34,7 +34,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from benchmarks import booking, consumers, driving, results, stack
+from benchmarks import booking, consumers, dates, driving, results, stack
 from benchmarks.booking import Free
 from benchmarks.consumers import IDS, JSON, XML, Systems, service_root
 from benchmarks.driving import Address, Taken
@@ -469,7 +469,7 @@ def main() -> results.Figures:
     if not title:
         parser.error(f"no such revision: {options.revision}")
     clean_up_when_ended()
-    day = next_monday()
+    day = dates.first_day()
     figures: results.Figures = {"revision": title, "sound": {}}
     with laid_out(options.revision) as old_root:
         for name in options.parts or PARTS:
@@ -485,12 +485,6 @@ def main() -> results.Figures:
                 print("\n".join(table(figures[name], clients=part.clients)), flush=True)
                 figures["sound"][name] = stack.is_sound(new.tree.url)
     return results.leave(figures, options.json)
-
-
-def next_monday() -> date:
-    """A day with sessions, whatever day it is today; the whole week before it is still to come."""
-    tomorrow = date.today() + timedelta(days=1)
-    return tomorrow + timedelta(days=-tomorrow.weekday() % 7)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.types.string import TextLoader
 
-from benchmarks import consumers, driving, results, stack
+from benchmarks import consumers, dates, driving, results, stack
 from benchmarks.consumers import Systems, service_root
 from benchmarks.driving import Address, Ask, Round, Taken
 
@@ -52,7 +51,7 @@ def build(practices: int) -> list[Free]:
     """The slots on offer of that many practices, in a random order."""
     from benchmarks import world
 
-    world.build(practices=practices, holders=4, first=date.today() + timedelta(days=1), days=28)
+    world.build(practices=practices, holders=4, first=dates.first_day(), days=28)
     free = free_slots()
     random.shuffle(free)
     return free

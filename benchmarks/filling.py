@@ -26,7 +26,7 @@ PAGE_HOLDERS, PAGE_DAYS, PAGE_PATIENTS = 20, 364, 500
 
 
 def requests(day: date) -> None:
-    """Practices that each offer 324 slots on the day, and as many on each working day after it."""
+    """Practices that each offer 336 slots on the day, and as many on each working day after it."""
     world.build(practices=PRACTICES, holders=HOLDERS, first=day, days=WEEKS * 7)
 
 

@@ -23,7 +23,7 @@ from django.core.management import call_command  # noqa: E402 - Django must be s
 from django.db import connection, connections  # noqa: E402
 from django.http import QueryDict  # noqa: E402
 
-from benchmarks import results, world  # noqa: E402
+from benchmarks import dates, results, world  # noqa: E402
 from benchmarks.measuring import figures, table, take_turns  # noqa: E402
 from benchmarks.search import query_for  # noqa: E402
 from config.settings import database  # noqa: E402
@@ -172,7 +172,7 @@ def main() -> dict[str, Any]:
     parser.add_argument("--first", type=date.fromisoformat, help="the first day of the diary")
     parser.add_argument("--fill", type=int, help="only fill the database with so many practices")
     options = parser.parse_args()
-    first = options.first or world.next_working_day(clock.today(datetime.now(UTC)))
+    first = options.first or dates.first_day()
     if options.fill:
         fill(options.fill, first)
         return {}

@@ -24,7 +24,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +53,11 @@ def make_world(practices: int, holders: int) -> dict[str, Any]:
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks import world
+    from benchmarks import dates, world
     from practice.models import Location, Patient
 
     call_command("migrate", verbosity=0)
-    first = date.today() + timedelta(days=1)
-    made = world.build(practices=practices, holders=holders, first=first, days=28)
+    made = world.build(practices=practices, holders=holders, first=dates.first_day(), days=28)
     places = dict(Location.objects.values_list("organisation_id", "pk"))
     patients: dict[int, list[Any]] = defaultdict(list)
     for owner, pk, number in Patient.objects.values_list("organisation_id", "pk", "nhs_number"):

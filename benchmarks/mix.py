@@ -9,10 +9,10 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-from benchmarks import consumers
+from benchmarks import consumers, dates
 from benchmarks.consumers import Systems, booking, search, service_root
 
 CONSUMERS = 50  # organisations that ask
@@ -92,7 +92,7 @@ class Consumers:
         """What a request of this name asks a practice for."""
         if name == "search":
             days = self.chance.choices(list(DAYS_SEARCHED), list(DAYS_SEARCHED.values()))[0]
-            first = date.today() + timedelta(days=1 + self.chance.randrange(14))
+            first = dates.today() + timedelta(days=1 + self.chance.randrange(14))
             return Asked(search(practice.ods_code, first, first + timedelta(days=days - 1)))
         if name == "book":
             return self.booking(practice)
@@ -103,7 +103,7 @@ class Consumers:
             return Asked(f"{practice.base}/Patient?identifier={NHS_NUMBER}%7C{number}")
         if name == "read patient":
             return Asked(f"{practice.base}/Patient/{patient}")
-        first = date.today()
+        first = dates.today()
         last = first + timedelta(days=28)
         return Asked(consumers.appointments(practice.ods_code, patient, first, last))
 

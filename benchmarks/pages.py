@@ -22,7 +22,7 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
-from benchmarks import results, world  # noqa: E402
+from benchmarks import dates, results, world  # noqa: E402
 from benchmarks.measuring import take_turns  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Patient, Schedule  # noqa: E402
@@ -33,7 +33,7 @@ HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
 
 def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dict[str, Any]]]:
     """Every page to be asked for: its address, and what stands in its query."""
-    day = world.next_working_day(clock.today(now))
+    day = dates.monday_after(clock.today(now))
     week = {"first": day, "last": day + timedelta(days=6)}
     session = Schedule.objects.filter(organisation=practice, date=day).earliest("pk")
     patient = Patient.objects.filter(organisation=practice).earliest("pk")

@@ -16,17 +16,17 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import orjson
 
-from benchmarks import consumers, driving, results, stack
+from benchmarks import consumers, dates, driving, results, stack
 from benchmarks.consumers import JSON, XML, Systems, service_root
 from benchmarks.driving import Address, Ask, Taken
 
 PRACTICES = 10
-HOLDERS = 12  # each with 27 slots on offer a day
+HOLDERS = 12  # each with 28 slots on offer a day
 CLIENTS = 8
 OURS, PASSED_THROUGH = "ours, JSON", "PostgreSQL json_build_object"
 SERIALIZER = "DRF serializer"
@@ -42,11 +42,10 @@ ALTERNATIVES = {  # where each is, and what it is asked for
 
 
 def build() -> tuple[list[tuple[str, str]], date]:
-    """Practices as (ODS code, ASID), and a day on which each offers 324 slots."""
+    """Practices as (ODS code, ASID), and a day on which each offers 336 slots."""
     from benchmarks import world
 
-    first = date.today() + timedelta(days=1)
-    first += timedelta(days=-first.weekday() % 7)
+    first = dates.first_day()
     made = world.build(practices=PRACTICES, holders=HOLDERS, first=first, days=28)
     return [(each.ods_code, each.asid) for each in made], first
 

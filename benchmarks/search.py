@@ -5,7 +5,7 @@ baseline is PostgreSQL building the same JSON itself, passed through; on SQLite,
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import django
@@ -17,7 +17,7 @@ import orjson  # noqa: E402 - Django must be set up before models are imported
 from django.db import connection  # noqa: E402
 from django.http import QueryDict  # noqa: E402
 
-from benchmarks import results, world  # noqa: E402
+from benchmarks import dates, results, world  # noqa: E402
 from benchmarks.alternatives import (  # noqa: E402
     Statement,
     by_fhir_resources,
@@ -91,8 +91,7 @@ def main() -> dict[str, Any]:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     options = parser.parse_args()
-    now = datetime.now(UTC)
-    first = world.next_working_day(clock.today(now))
+    first = dates.first_day()
     organisation, *_ = world.build(practices=1, holders=HOLDERS, first=first, days=28)
     found = {
         str(size): measure(size, organisation, clock.day_start(first), options.rounds)

@@ -21,14 +21,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import booking, consumers, driving, results, stack
+from benchmarks import booking, consumers, dates, driving, results, stack
 from benchmarks.booking import Free
 from benchmarks.consumers import Systems
 from benchmarks.driving import Address, Ask, Taken
 
 CLIENTS = 8
 SEARCHES = 0.8  # of all requests; the others are bookings
-DAYS = 3  # 27 slots of each of four holders on a day
+DAYS = 3  # 28 slots of each of four holders on a day
 WORKERS = 2
 DEPLOYED = "gunicorn, 8 threads"
 
@@ -177,8 +177,7 @@ def main() -> dict[str, Any]:
         stack.migrate(database.url)
         free = booking.build(100)
         stack.leave_database()
-        first = date.today() + timedelta(days=1)
-        first += timedelta(days=-first.weekday() % 7)
+        first = dates.first_day()
         servers = {
             name: running.enter_context(served(candidate, database.url, free, first))
             for name, candidate in candidates.items()

@@ -7,10 +7,11 @@ some of them.
 
 import contextlib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from practice import clock
 from practice.models import (
@@ -35,11 +36,6 @@ def weekdays(first: date, days: int) -> Iterator[date]:
         day = first + timedelta(days=offset)
         if day.weekday() < 5:
             yield day
-
-
-def next_working_day(after: date) -> date:
-    """The first day after this one on which the practices have sessions."""
-    return next(weekdays(after + timedelta(days=1), 7))
 
 
 def make_practices(number: int, prefix: str, *, holidays_to: date) -> list[Organisation]:
@@ -119,7 +115,7 @@ def build(
     prefix: str = "B",
 ) -> list[Organisation]:
     """Make the practices, switched on, and return them."""
-    now = datetime.now(UTC)
+    now = timezone.now()
     organisations = make_practices(practices, prefix, holidays_to=first)
     locations = make_locations(organisations)
     people = make_holders(organisations, holders, prefix)

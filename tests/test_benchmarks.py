@@ -2,14 +2,33 @@
 
 import json
 import threading
-from datetime import date
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from django.utils import timezone
 
-from benchmarks import against, chart, driving, results, stack, world
+from benchmarks import (
+    against,
+    booking,
+    chart,
+    dates,
+    driving,
+    load,
+    mix,
+    pages,
+    requests,
+    results,
+    search,
+    serving,
+    stack,
+    world,
+)
 from benchmarks.driving import Round
+from practice import clock
+from practice.models import Organisation, Schedule
 from workbench.paths import ROOT
 
 
@@ -67,12 +86,85 @@ def test_a_part_that_is_run_again_leaves_the_figures_of_the_others(tmp_path, mon
     assert set(json.loads(results.LATEST.read_text())["parts"]) == {"pages", "generation"}
 
 
-@pytest.mark.parametrize("today", ["2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29"])
-def test_the_first_day_that_is_asked_for_has_sessions_whatever_day_it_is_today(today):
-    first = world.next_working_day(date.fromisoformat(today))
+# ---------------------------------------------------------------- on any day of the year
 
-    assert first > date.fromisoformat(today)
-    assert list(world.weekdays(first, 1)) == [first]
+MOMENTS = {
+    "a Friday": "2026-11-27T10:00+00:00",
+    "a Saturday": "2026-11-28T10:00+00:00",
+    "a bank holiday": "2026-12-25T10:00+00:00",
+    "clocks went forward": "2027-03-28T10:00+00:00",
+    "in London it is tomorrow": "2027-06-06T23:30+00:00",
+    "clocks went back": "2027-10-31T10:00+00:00",
+    "29 February": "2028-02-29T10:00+00:00",
+}
+
+
+@pytest.fixture(params=MOMENTS.values(), ids=list(MOMENTS))
+def now(request, monkeypatch):
+    """Somebody runs a benchmark at that moment."""
+    moment = datetime.fromisoformat(request.param)
+    monkeypatch.setattr(timezone, "now", lambda: moment)
+    monkeypatch.setattr(dates, "datetime", SimpleNamespace(now=moment.astimezone))
+    return moment
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Whatever is built has one practice, with one holder and a few days."""
+    build = world.build
+
+    def build_small(**arguments):
+        size = {"practices": 1, "holders": 1, "days": serving.DAYS, "patients": 1}
+        return build(**arguments | size)
+
+    monkeypatch.setattr(world, "build", build_small)
+
+
+WORLDS = {
+    "requests": lambda: requests.build()[1],
+    "booking, serving": lambda: booking.build(1) and dates.first_day(),
+    "load": lambda: load.make_world(1, 1) and dates.first_day(),
+    "search, growth": lambda: (
+        world.build(practices=1, holders=1, first=dates.first_day(), days=3) and dates.first_day()
+    ),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("build", WORLDS.values(), ids=WORLDS)
+def test_a_world_has_a_day_to_search_whatever_day_it_is_today(now, small, build):
+    """Three of them for benchmarks.serving; the first with what benchmarks.requests counts on."""
+    first = build()
+
+    days = [first + timedelta(days=n) for n in range(serving.DAYS)]
+    queries = [f"status=free&start=ge{day}&end=le{day}&{search.INCLUDES}" for day in days]
+    organisation = Organisation.objects.get()
+    bundles = [search.ours(each, organisation, timezone.now()) for each in queries]
+    assert first > clock.today(now)
+    assert [each.count(b'"resourceType":"Slot"') for each in bundles] == [28] * serving.DAYS
+
+
+@pytest.mark.django_db
+def test_the_pages_that_are_measured_have_a_session_to_show_whatever_day_it_is(now):
+    practice, *_ = world.build(
+        practices=1, holders=1, first=clock.today(now) - timedelta(days=7), days=21
+    )
+
+    addressed = pages.addresses(practice, now)
+
+    _, query = addressed["clinic list"]
+    assert Schedule.objects.get(pk=query["schedule"]).date == query["date"] == dates.first_day()
+
+
+def test_a_consumer_asks_for_no_day_that_is_over_in_london(monkeypatch):
+    """The machine's own day is one behind in the hour after midnight of summer time."""
+    moment = datetime.fromisoformat("2027-06-06T23:30+00:00")
+    monkeypatch.setattr(dates, "datetime", SimpleNamespace(now=moment.astimezone))
+    practice = mix.Practice("A00001", "200000000001", 1, [(1, "9990000018")])
+
+    asked = mix.Consumers([practice], "localhost", seed=1).asked("retrieve", practice)
+
+    assert "start=ge2027-06-07" in asked.path
 
 
 # ---------------------------------------------------------------- this tree against an older one

@@ -8,17 +8,19 @@ import signal
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, OperationalError, router
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import replicas
 from fhirapi import ssp
+from practice import clock
 from practice.db.replicas import current, from_replica
 from practice.models import Organisation, Slot
 from tests.chaos.broken import Broken, answered, wait_for
@@ -98,7 +100,8 @@ def test_the_figures_of_the_utilisation_page_may_be_stale_but_not_who_reads_it(
 
 
 def this_week():
-    days = {"start": f"ge{date.today()}", "end": f"le{date.today() + timedelta(days=6)}"}
+    today = clock.today(timezone.now())
+    days = {"start": f"ge{today}", "end": f"le{today + timedelta(days=6)}"}
     return {**days, "status": "free", "_include": "Slot:schedule"}
 
 
@@ -320,6 +323,7 @@ def pair():
 @real_ones
 def test_a_stale_search_can_only_lead_to_a_clean_refusal(pair):
     slot, patient = pair.world.slots[0], pair.world.patients[0]
+    today = clock.today(timezone.now())
     with pair.served() as running:
         consumer = pair.consumer(running.address)
         pair.replica.tell("SELECT pg_wal_replay_pause()")
@@ -329,7 +333,7 @@ def test_a_stale_search_can_only_lead_to_a_clean_refusal(pair):
             offered = pair.offered()
             again = pair.book(running.address, slot)
             read = consumer.read_appointment(as_dict(booked)["id"])
-            retrieved = consumer.retrieve(patient.pk, date.today(), date.today() + WEEK)
+            retrieved = consumer.retrieve(patient.pk, today, today + WEEK)
             behind = wait_for(lambda: slot.pk not in pair.offered(), seconds=2 * MOST_LAG)
             health = pair.replicas()
         finally:
