@@ -1,7 +1,8 @@
-"""Log lines, for people or as JSON; never with an NHS number in them.
+"""Log lines, for people or as JSON; never with an NHS number in them, nor an address.
 
 DJANGO_LOG_FORMAT chooses. Within a request every line says which one it belongs to: the middleware
-of config.request_log puts that into ``context``.
+of config.request_log puts that into ``context``, and the request itself into ``asked``. Addresses
+may name a patient, and those of calendar feeds are secrets: a line says the name of the route.
 """
 
 import json
@@ -12,9 +13,12 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from django.http import HttpRequest
+
 from practice import nhs_number
 
 context: ContextVar[Mapping[str, Any]] = ContextVar("context", default={})  # noqa: B039 - never changed
+asked: ContextVar[HttpRequest | None] = ContextVar("asked", default=None)
 
 # Ten digits, as one or as people write them; what stands before may be an escape of a URL (%7C).
 TEN_DIGITS = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))\d{3}([ -]?)\d{3}\1\d{4}(?!\d)")
@@ -34,23 +38,91 @@ def _mask_if_valid(found: re.Match[str]) -> str:
 class MaskNHSNumbers(logging.Filter):
     """Masks the message with its arguments, and what is told of an exception."""
 
-    exceptions = logging.Formatter()
-
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "holds_no_patient", False):  # hashes, which may look as if they did
             return True
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):  # arguments that do not fit: lose none, and hide nothing
-            message = f"{record.msg} {record.args}"
-        record.msg, record.args = mask(message), ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = self.exceptions.formatException(record.exc_info)
+        record.msg, record.args = mask(message_of(record)), ()
+        exception_of(record)
         if record.exc_text:
             record.exc_text = mask(record.exc_text)
         if record.stack_info:
             record.stack_info = mask(record.stack_info)
         return True
+
+
+# ---------------------------------------------------------------- addresses
+
+ELSEWHERE = re.compile(r"(?:https?|wss?|ftp)://[^\s'\"<>]+")
+SECRET_LENGTH = 16  # a part of an address that is as long may be one
+
+
+def route_of(request: HttpRequest) -> str:
+    """What was asked for, in words of ours: nothing of it was chosen by whoever asks."""
+    match = getattr(request, "resolver_match", None)
+    if match is None:
+        return "no route"
+    return str(match.view_name if match.url_name else match.route or match.view_name)
+
+
+def addresses_of(request: HttpRequest) -> list[str]:
+    """What the address of a request may look like in a text, the longest first."""
+    match = getattr(request, "resolver_match", None)
+    parts = [part for part in match.kwargs.values() if isinstance(part, str)] if match else []
+    found = {
+        request.path,
+        request.path.encode("unicode_escape").decode("ascii"),
+        request.get_full_path(),
+        request.path_info,
+        request.META.get("QUERY_STRING", ""),
+        *(part for part in parts if len(part) >= SECRET_LENGTH),
+    }
+    return sorted(found - {""}, key=len, reverse=True)
+
+
+class HideAddresses(logging.Filter):
+    """Puts the name of the route in the place of its address: in messages and in exceptions."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if not isinstance(request, HttpRequest):
+            request = asked.get()
+        if request is None:
+            return True
+        hidden, route = addresses_of(request), route_of(request)
+        if isinstance(record.args, tuple):  # a short one, such as "/", is only replaced as a whole
+            record.args = tuple(route if each in hidden else each for each in record.args)
+        # What is long enough not to be found in the names of files, and in words.
+        hidden = [each for each in hidden if len(each) > len("/admin/")]
+
+        def hide(text: str) -> str:
+            for each in hidden:
+                text = text.replace(each, route)
+            return text
+
+        record.msg, record.args = ELSEWHERE.sub("[address]", hide(message_of(record))), ()
+        exception_of(record)
+        if record.exc_text:
+            record.exc_text = hide(record.exc_text)
+        return True
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """The message with its arguments; of those that do not fit, both: none is lost or hidden."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):
+        return f"{record.msg} {record.args}"
+
+
+def exception_of(record: logging.LogRecord) -> None:
+    """Write down what is told of an exception, before a formatter does."""
+    if record.exc_info and not record.exc_text:
+        record.exc_text = EXCEPTIONS.formatException(record.exc_info)
+
+
+EXCEPTIONS = logging.Formatter()
+
+# ---------------------------------------------------------------- lines
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -114,20 +186,21 @@ def configuration(*, format: str, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"mask": {"()": MaskNHSNumbers}},
+        "filters": {"hide": {"()": HideAddresses}, "mask": {"()": MaskNHSNumbers}},
         "formatters": {"chosen": {"()": FORMATTERS[format]}},
         "handlers": {
             "console": {
                 "class": "logging.StreamHandler",
-                "filters": ["mask"],
+                "filters": ["hide", "mask"],
                 "formatter": "chosen",
             }
         },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django gives these two handlers of their own, which would not mask.
+            # Django gives these two handlers of their own, which would not mask. What its server
+            # for development says of a request, with its address, config.requests says too.
             "django": {"handlers": [], "level": level},
-            "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+            "django.server": {"handlers": [], "level": "CRITICAL", "propagate": True},
             "config.requests": {"level": "INFO"},
             "practice.audit": {"level": "INFO"},
         },

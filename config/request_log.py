@@ -25,18 +25,20 @@ def log_and_count(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
             return get_response(request)
         started = perf_counter()
         token = logs.context.set({"trace_id": trace_id_of(request)})
+        asked = logs.asked.set(request)
         try:
             response = get_response(request)
             note(request, response, perf_counter() - started)
         finally:
             logs.context.reset(token)
+            logs.asked.reset(asked)
         return response
 
     return middleware
 
 
 def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    """Log and count an answered request. Its address is left out: it may name a patient."""
+    """Log and count an answered request. Of its address only the route is told (config.logs)."""
     match = request.resolver_match
     practice = match.kwargs.get("ods_code", "") if match else ""
     interaction = interaction_of(request, is_fhir=bool(practice))
@@ -52,6 +54,7 @@ def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
             "fields": {
                 "practice": practice,
                 "interaction": interaction,
+                "route": "" if practice else logs.route_of(request),
                 "status": status,
                 "code": code,
                 "duration_ms": round(seconds * 1000, 1),

@@ -87,7 +87,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = answer
+    do_GET = do_POST = do_PUT = do_PROPFIND = answer
 
     def log_message(self, *args):
         pass
@@ -713,13 +713,24 @@ def test_a_flood_is_refused_in_fhir():
 @pytest.mark.req("SEC-022")
 def test_a_flood_of_staffs_door_is_told_so_in_words():
     with echo() as upstream, nginx(upstream) as transport:
-        answers = [ask(transport, "/admin/login/", door=STAFF) for _ in range(24)]
+        answers = [ask(transport, "/admin/login/", door=STAFF, verb="POST") for _ in range(24)]
 
     refused = [answer for answer in answers if answer.status_code != 200]
     assert refused
     assert {answer.status_code for answer in refused} == {429}
     assert refused[0]["Retry-After"] == "2"
     assert b"try again in a minute" in refused[0].content
+
+
+@needs_nginx
+@pytest.mark.req("SEC-022")
+def test_whoever_looks_at_the_page_for_signing_in_uses_up_nobodys_tries():
+    """A practice has one address, and its browsers open that page all day."""
+    with echo() as upstream, nginx(upstream) as transport:
+        looked = [ask(transport, "/admin/login/", door=STAFF).status_code for _ in range(24)]
+        tried = ask(transport, "/admin/login/", door=STAFF, verb="POST").status_code
+
+    assert {*looked, tried} == {200}
 
 
 @pytest.mark.req("SEC-023")
@@ -735,6 +746,36 @@ def test_the_access_log_names_no_patient(transport):
     assert "trace-77" in log
     assert "9990123456" not in log
     assert "Patient" not in log
+
+
+@needs_nginx
+@pytest.mark.req("SEC-023")
+@pytest.mark.parametrize("trouble", ["the application is away", "a flood", "an odd request"])
+def test_no_log_of_nginx_names_a_patient_or_the_secret_of_a_feed(trouble):
+    """Its own lines about a request quote it; the access log says what went wrong without."""
+    secret = "Qp0Zk-3vT_8sLxY7w1NfRb2uHc5eJd9aGmKi4oVqXtE"
+    patient = "/A20047/STU3/1/gpconnect/Patient/9990123456"
+    with echo() as upstream:
+        there = upstream
+    with contextlib.ExitStack() as running:
+        if trouble != "the application is away":
+            there = running.enter_context(echo())
+        transport = running.enter_context(nginx(there, requests_per_second=1))
+        odd = [("Transfer-Encoding", "zip")] if trouble == "an odd request" else []
+        for _ in range(5):
+            ask(transport, patient, certificate=transport.valid, headers=odd)
+            for verb in ("GET", "PROPFIND"):
+                ask(transport, f"/calendar/{secret}.ics", door=STAFF, verb=verb, headers=odd)
+        time.sleep(0.2)
+        logs = {path.name: path.read_text() for path in transport.folder.glob("*.log")}
+
+    for name, text in logs.items():
+        assert secret not in text, name
+        assert "9990123456" not in text, name
+    if trouble == "a flood":
+        assert "limit=REJECTED" in logs["appointments-access.log"]
+    if trouble == "the application is away":
+        assert "application=502" in logs["appointments-access.log"]
 
 
 # ---------------------------------------------------------------- with the application behind it

@@ -10,6 +10,20 @@ import pytest
 from config import logs
 
 
+class Lines:
+    """What was logged until now, a dict for each line."""
+
+    def __init__(self, output: io.StringIO) -> None:
+        self.output = output
+
+    def __call__(self) -> list[dict]:
+        return [json.loads(line) for line in self.output.getvalue().splitlines()]
+
+    def clear(self) -> None:
+        self.output.seek(0)
+        self.output.truncate()
+
+
 @pytest.fixture
 def lines():
     """What a handler of ours writes, as JSON, from the loggers in this test.
@@ -19,8 +33,9 @@ def lines():
     output, thread = io.StringIO(), threading.get_ident()
     handler = logging.StreamHandler(output)
     handler.addFilter(lambda record: record.thread == thread)
+    handler.addFilter(logs.HideAddresses())
     handler.addFilter(logs.MaskNHSNumbers())
     handler.setFormatter(logs.JSONFormatter())
     logging.getLogger().addHandler(handler)
-    yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
+    yield Lines(output)
     logging.getLogger().removeHandler(handler)

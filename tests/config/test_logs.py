@@ -65,4 +65,7 @@ def test_django_has_no_handler_that_would_not_mask():
         for handler in logging.getLogger(name).handlers:
             if type(handler).__module__.startswith("_pytest"):
                 continue
-            assert any(isinstance(each, logs.MaskNHSNumbers) for each in handler.filters)
+            assert [type(each) for each in handler.filters] == [
+                logs.HideAddresses,
+                logs.MaskNHSNumbers,
+            ]
