@@ -102,7 +102,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "practice.staff.sign_in.client_address"
+AXES_CLIENT_IP_CALLABLE = "practice.site.people.client_address"
 AXES_LOCKOUT_CALLABLE = "practice.staff.sign_in.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # the audit trail has it

@@ -24,6 +24,9 @@ from fhirapi.well_formed import JSON, Malformed, strict_json
 UNKNOWN = "UNK"  # what stands for the smartcard ids of a user without a smartcard
 
 LIFE_SECONDS = 300
+# A consumer's clock may be wrong by hours, as one is that took another time zone for UTC (JWT-030);
+# by more than a day none is, and its token would stay valid for as long (DEC-061).
+MOST_FAST_SECONDS = 24 * 3600
 TEXT_CLAIMS = ("iss", "sub", "aud", "reason_for_request", "requested_scope")
 TIME_CLAIMS = ("exp", "iat")
 FHIR_CLAIMS = {
@@ -187,11 +190,12 @@ def check_claims(sent: Mapping[str, JSON], *, now: datetime) -> Claims:
     """The claims; refuses one that is absent, of the wrong kind, or breaks its own rule."""
     check_kinds(sent)
     claims = cast(Claims, sent)
-    # The consumer's clock may be fast, so iat itself is not compared with ours (JWT-030).
     if claims["exp"] - claims["iat"] != LIFE_SECONDS:
         raise bad_token(f"The exp claim must be the iat claim plus {LIFE_SECONDS} seconds.")
     if claims["exp"] <= now.timestamp():
         raise bad_token("The bearer token has expired (exp claim).")
+    if claims["iat"] > now.timestamp() + MOST_FAST_SECONDS:
+        raise bad_token("The iat claim is more than a day in the future.")
     if claims["reason_for_request"] != "directcare":
         raise bad_token("The reason_for_request claim must be directcare.")
     if claims["requested_scope"] not in SCOPES:

@@ -302,21 +302,28 @@ def agreed_format(request: HttpRequest) -> renderers.Format:
     return agreed
 
 
+ADDRESS_LENGTH = 200  # characters, that the trail has room for
+
+
 def actor(request: HttpRequest, requester: Requester | None) -> Actor:
     """Who asks, for the audit trail and for provenance: whatever is known by now (AUD-012, 015)."""
     headers = request.headers
+    # What the Secure Proxy says of those behind it, then what nginx adds of the proxy itself.
+    told = [headers.get("Forwarded", ""), headers.get("X-Forwarded-For", "")]
+    forwarded = ", ".join(filter(None, told))
     detail = {
         "verb": request.method,
         "url": request.get_full_path(),
         "ssp_from": headers.get(ssp.SENT_FROM, ""),
         "ssp_to": headers.get(ssp.SENT_TO, ""),
-        "forwarded": headers.get("Forwarded") or headers.get("X-Forwarded-For", ""),
+        "forwarded": forwarded,
     }
     known: dict[str, Any] = {
         "door": AuditEvent.Door.GP_CONNECT,
         "trace_id": headers.get(ssp.TRACE_ID, "").strip(),
         "interaction": headers.get(ssp.INTERACTION_ID, "").strip(),
-        "address": detail["forwarded"] or request.META.get("REMOTE_ADDR", ""),
+        # The end of it, where it is too long: the beginning is the word of strangers.
+        "address": forwarded[-ADDRESS_LENGTH:] or request.META.get("REMOTE_ADDR", ""),
     }
     if requester is None:
         return Actor(**known, detail=detail)

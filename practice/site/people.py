@@ -176,14 +176,21 @@ def practice_of(record: Any) -> Organisation | None:
 # ---------------------------------------------------------------- who acts
 
 
+def client_address(request: HttpRequest) -> str:
+    """The address that nginx saw, or that of the connection when there is no nginx (a trial).
+
+    nginx writes X-Forwarded-For for staff anew, so its last entry is not the client's own word.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded or request.META.get("REMOTE_ADDR", "")
+
+
 def actor_of(request: HttpRequest, organisation: Organisation | None = None) -> Actor:
     """Return the person behind a request as the audit trail and provenance name them.
 
     Staff have no smartcard here: the role is that of the site, the device what the browser says.
     """
     user, roles = person(request).user, person(request).role_names
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    connection = request.META.get("REMOTE_ADDR", "")
     return Actor(
         door=AuditEvent.Door.STAFF,
         user_id=user.get_username(),
@@ -191,5 +198,5 @@ def actor_of(request: HttpRequest, organisation: Organisation | None = None) -> 
         role=roles or ("superuser" if user.is_superuser else "unknown"),
         organisation=str(organisation or sole_practice(request) or ""),
         device=request.headers.get("User-Agent", ""),
-        address=", ".join(filter(None, [forwarded, connection])),
+        address=client_address(request),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import path
 from unfold.sites import UnfoldAdminSite
 
@@ -65,10 +66,13 @@ class StaffSite(UnfoldAdminSite):
 
         tried = request.method == "POST"
         response = super().login(request, extra_context)
-        if tried:
-            note = sign_in.signed_in if response.status_code == 302 else sign_in.not_signed_in
-            note(request)
-        return response
+        if not tried:
+            return response
+        if response.status_code != 302:
+            sign_in.not_signed_in(request)
+            return response
+        sign_in.signed_in(request)
+        return redirect(sign_in.way_on(request))
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out, which is audited too."""

@@ -35,7 +35,7 @@ from practice.reads.calendar_feeds import (
 from practice.services import calendar_feeds
 from practice.services.audit.recording import Actor, record_done
 from practice.site.addresses import number
-from practice.site.people import person
+from practice.site.people import client_address, person
 from practice.staff.base import StaffPage, found_or_404
 
 # ---------------------------------------------------------------- what a calendar program reads
@@ -59,7 +59,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
             role="unknown",
             organisation=str(found.organisation),
             device=request.headers.get("User-Agent", ""),
-            address=request.META.get("REMOTE_ADDR", ""),
+            address=client_address(request),
         ),
         now=now,
         detail={"patients": sorted({each.patient_id for each in appointments})},

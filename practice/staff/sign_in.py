@@ -8,6 +8,7 @@ site, also for those not yet written.
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,7 +16,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -24,7 +25,7 @@ from practice.models import AuditEvent
 from practice.reads.accounts import user_named
 from practice.services import second_factor
 from practice.services.audit.recording import Actor, record_done_to_user
-from practice.site.people import actor_of
+from practice.site.people import actor_of, client_address
 
 ADMIN = "/admin/"
 
@@ -34,16 +35,9 @@ SEEN_AT = "seen_at"
 SIGNED_IN_AT = "signed_in_at"
 SEEN_EVERY_SECONDS = 60
 
+NO_PAGES = {"login", "logout", "jsi18n"}  # below /admin/, and nowhere to go to
+
 Handler = Callable[[HttpRequest], HttpResponse]
-
-
-def client_address(request: HttpRequest) -> str:
-    """The address that nginx saw, or that of the connection when there is no nginx (a trial).
-
-    nginx writes X-Forwarded-For for staff anew, so its last entry is not the client's own word.
-    """
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return forwarded or request.META.get("REMOTE_ADDR", "")
 
 
 # ---------------------------------------------------------------- in and out
@@ -115,7 +109,7 @@ def held_back(request: HttpRequest) -> HttpResponse | None:
     """The answer for somebody who may not go on, or None."""
     if not request.user.is_authenticated:
         return None
-    open_to_all = {reverse("admin:login"), reverse("admin:logout"), reverse("admin:jsi18n")}
+    open_to_all = {reverse(f"admin:{name}") for name in NO_PAGES}
     if request.path in open_to_all:
         return None
     if is_idle(request, timezone.now()):
@@ -127,8 +121,8 @@ def held_back(request: HttpRequest) -> HttpResponse | None:
         return away(request, redirect_to_login(request.get_full_path(), reverse("admin:login")))
     page = reverse("admin:second_factor")
     if request.session.get(PENDING) and request.path != page:
-        response = redirect(f"{page}?next={request.path}" if request.method == "GET" else page)
-        return away(request, response)
+        wanted = f"?{urlencode({'next': request.get_full_path()})}"
+        return away(request, redirect(page + wanted if request.method == "GET" else page))
     return None
 
 
@@ -152,7 +146,13 @@ def away(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def way_on(request: HttpRequest) -> str:
-    """Where somebody wanted to go before they were held back."""
-    wanted = request.GET.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if safe and wanted.startswith(ADMIN) else reverse("admin:index")
+    """Where somebody wanted to go before they were held back: a page of ours, or the front page."""
+    wanted = request.POST.get("next", request.GET.get("next", ""))
+    if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) and wanted.startswith(ADMIN):
+        try:
+            found = resolve(urlsplit(wanted).path)
+        except Resolver404:
+            return reverse("admin:index")
+        if found.url_name and found.url_name not in NO_PAGES:
+            return wanted
+    return reverse("admin:index")

@@ -22,6 +22,8 @@ from workbench.consumer import (
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ISSUED = int(NOW.timestamp())
+DAY = 24 * 3600
+IN_2050 = int(datetime(2050, 1, 1, tzinfo=UTC).timestamp())
 
 ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 SDS = "https://fhir.nhs.uk/Id/sds-user-id"
@@ -123,6 +125,8 @@ ACCEPTED = {
     "a device with an id": part("requesting_device", id="1"),
     "not to the profiles": part("requesting_organization", alias=["Hub"], partOf={"display": "x"}),
     "fast clock": claims(iat=ISSUED + 200, exp=ISSUED + 500),
+    "a clock in another zone": claims(iat=ISSUED + 14 * 3600, exp=ISSUED + 14 * 3600 + 300),
+    "a clock that is a day fast": claims(iat=ISSUED + DAY, exp=ISSUED + DAY + 300),
     "slow clock": claims(iat=ISSUED - 299, exp=ISSUED + 1),
     "another audience": claims(aud="https://provider.example/GP0001/STU3/1"),
     **{scope: claims(requested_scope=scope) for scope in ssp.SCOPES},
@@ -267,6 +271,9 @@ BAD_CLAIMS = {
     "life reversed": ({"iat": ISSUED + 300, "exp": ISSUED}, "exp"),
     "no life": ({"exp": ISSUED}, "exp"),
     "in milliseconds": ({"iat": ISSUED * 1000, "exp": (ISSUED + 300) * 1000}, "exp"),
+    "more than a day fast": ({"iat": ISSUED + DAY + 1, "exp": ISSUED + DAY + 301}, "iat"),
+    "for decades": ({"iat": IN_2050, "exp": IN_2050 + 300}, "iat"),
+    "iat in milliseconds": ({"iat": ISSUED * 1000, "exp": ISSUED * 1000 + 300}, "iat"),
     "reason: other": ({"reason_for_request": "secondaryuses"}, "reason_for_request"),
     "reason: capitals": ({"reason_for_request": "DirectCare"}, "reason_for_request"),
     "scope: unknown": ({"requested_scope": "patient/*.*"}, "requested_scope"),

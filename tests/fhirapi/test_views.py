@@ -569,6 +569,16 @@ def test_a_request_that_fails_before_its_token_is_read_is_recorded_with_what_is_
     assert event.user_id == event.user_name == ""
 
 
+@pytest.mark.req("GEN-076", "AUD-012")
+@pytest.mark.parametrize("before", ["for=10.9.9.9", "for=unknown, " * 40 + "for=10.9.9.9"])
+def test_what_the_proxy_says_does_not_hide_the_address_that_nginx_saw(consumer, before):
+    consumer.read_metadata(headers={"Forwarded": before, "X-Forwarded-For": "192.0.2.7"})
+
+    event = AuditEvent.objects.get()
+    assert event.address.endswith("for=10.9.9.9, 192.0.2.7")
+    assert event.detail["forwarded"] == f"{before}, 192.0.2.7"
+
+
 @pytest.mark.req("AUD-015")
 def test_a_request_without_any_header_is_recorded_too(consumer):
     consumer.client.get(f"{consumer.base}/metadata")

@@ -37,9 +37,9 @@ def make_feed(practice, practitioner=None) -> CalendarFeed:
     )
 
 
-def read(feed):
+def read(feed, **given):
     """As a calendar program does: without a session."""
-    return Client().get(f"/calendar/{feed.secret}.ics")
+    return Client().get(f"/calendar/{feed.secret}.ics", **given)
 
 
 def events(feed) -> dict[str, icalendar.Component]:
@@ -210,9 +210,10 @@ def test_each_reading_is_on_the_record(practice):
     booked(practice)
     feed = make_feed(practice)
 
-    read(feed)
+    read(feed, REMOTE_ADDR="", headers={"X-Forwarded-For": "192.0.2.7"})  # through nginx
 
     event = AuditEvent.objects.get(event="calendar_feed.read")
+    assert event.address == "192.0.2.7"
     assert event.resource == f"CalendarFeed/{feed.pk}"
     assert event.detail["patients"] == [practice.patient.pk]
     assert not AuditEvent.objects.filter(detail__icontains=feed.secret).exists()

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -107,6 +108,52 @@ def test_weak_passwords_are_refused(password):
 
     with pytest.raises(ValidationError):
         validate_password(password, user)
+
+
+# ---------------------------------------------------------------- where it leads
+
+SIGN_IN = "/admin/login/"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param(None, id="nothing"),
+        pytest.param("", id="empty"),
+        pytest.param("https://elsewhere.example/admin/", id="another site"),
+        pytest.param("//elsewhere.example/admin/", id="another site, shortly"),
+        pytest.param("/Y99001/STU3/1/gpconnect/metadata", id="the other door"),
+        pytest.param("/accounts/profile/", id="no page of ours"),
+        pytest.param("/administration/", id="almost"),
+        pytest.param("/admin/../calendar/x.ics", id="out again"),
+        pytest.param("/admin/logout/", id="signing out"),
+        pytest.param(SIGN_IN, id="signing in"),
+    ],
+)
+@pytest.mark.parametrize("sent", ["in the address", "in the form"])
+def test_whoever_signs_in_arrives_at_the_front_page_unless_a_page_of_ours_was_wanted(
+    jo, wanted, sent
+):
+    client = Client()
+    where = {} if wanted is None else {"next": wanted}
+    address = f"{SIGN_IN}?{urlencode(where)}" if sent == "in the address" else SIGN_IN
+    page = client.get(address)
+    given = {"username": "jo", "password": PASSWORD} | (where if sent == "in the form" else {})
+    if "next" in page.context and sent == "in the address":  # as the browser sends its form
+        given["next"] = page.context["next"]
+
+    response = client.post(address, given, follow=True)
+
+    assert (response.status_code, response.redirect_chain[-1][0]) == (200, "/admin/")
+
+
+def test_whoever_wanted_a_page_gets_to_it(jo):
+    response = Client().post(
+        f"{SIGN_IN}?next=/admin/diary/%3Fday%3D2027-01-04",
+        {"username": "jo", "password": PASSWORD},
+    )
+
+    assert response["Location"] == "/admin/diary/?day=2027-01-04"
 
 
 # ---------------------------------------------------------------- staying in
