@@ -358,6 +358,8 @@ NOWHERE = {
     "/admin/none/",
     "/admin/no-such-page/",
     "/calendar/.ics",
+    "/calendar/1",
+    "/admin/../calendar/x.ics",
     "/admin/../A20047/STU3/1/gpconnect/metadata",
 }
 

@@ -76,7 +76,7 @@ def test_a_fault_while_a_feed_is_read_leaves_no_secret(lines, monkeypatch, fault
     ("ask", "route"),
     [
         pytest.param(
-            lambda client: client.get("/admin/nowhere/947/?q=Blankfield"),
+            lambda client: client.get("/admin/no-such-page/?q=Blankfield"),
             "admin/(?P<url>.*)$",
             id="not found",
         ),
@@ -106,7 +106,7 @@ def test_a_page_of_staff_that_is_refused_leaves_no_address(practice, lines, ask,
 
     text, messages = told(lines, route=route)
     assert "Blankfield" not in text
-    assert "947" not in text
+    assert "no-such-page" not in text
     assert messages
 
 
