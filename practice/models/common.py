@@ -47,6 +47,7 @@ class PostalAddress(models.Model):
 class OfferLimits(models.Model):
     """When a slot may be offered to other organisations, relative to its start.
 
+    0 is a setting: the day itself, no embargo, no notice, whatever an outer level says.
     Empty means: as the next level up says (slot, session, practice), and at the practice: no limit.
     The specification recommends such rules and pins none of their form (AVAIL-040, AVAIL-043).
     """
@@ -57,6 +58,7 @@ class OfferLimits(models.Model):
         blank=True,
         validators=[MaxValueValidator(MOST_WINDOW_DAYS)],
         help_text="How many days ahead other organisations may book, by the clock on the wall. "
+        "0: only on the day itself. "
         "Empty: as set for the session, or else for the practice.",
     )
     embargo_minutes = models.PositiveIntegerField(
@@ -65,6 +67,7 @@ class OfferLimits(models.Model):
         blank=True,
         validators=[MaxValueValidator(YEAR_MINUTES)],
         help_text="Hidden from other organisations until this long before it starts. "
+        "0: not hidden, whatever the session or the practice says. "
         "Empty: as set for the session, or else for the practice.",
     )
     minimum_notice_minutes = models.PositiveIntegerField(
@@ -73,6 +76,7 @@ class OfferLimits(models.Model):
         blank=True,
         validators=[MaxValueValidator(YEAR_MINUTES)],
         help_text="Other organisations can no longer book once it starts within this time. "
+        "0: until it starts, whatever the session or the practice says. "
         "Empty: as set for the session, or else for the practice.",
     )
 

@@ -56,7 +56,6 @@ class Reason(StrEnum):
     WITHDRAWN = "Withdrawn"
     IN_ERROR = "The slot was entered in error"
     NO_ADDRESS = "The location has no full address, which others are shown"
-    WINDOW_ZERO = "The booking window is 0 days"
     WINDOW_BELOW_NOTICE = "The minimum notice is longer than the booking window"
     EMBARGO_BELOW_NOTICE = "The minimum notice is longer than the embargo"
     NOT_FREE = "Not free"
@@ -138,8 +137,16 @@ class Candidate(NamedTuple):
         """The instant that lies these minutes before the start, in words."""
         return _when(word, self.slot.start - timedelta(minutes=minutes or 0))
 
+    def is_before_window(self, days: int) -> bool:
+        """Whether the start lies more than these days ahead; 0: after today."""
+        if not days:
+            return clock.local(self.slot.start).date() > clock.today(self.asked.now)
+        return wall_distance(self.asked.now, self.slot.start) > timedelta(days=days)
+
     def window_opens(self) -> str:
         opens = clock.local(self.slot.start) - timedelta(days=self.window or 0)
+        if not self.window:
+            opens = clock.local(clock.day_start(opens.date()))
         return f"opens {opens:%a %d %b %H:%M}"
 
 
@@ -186,7 +193,7 @@ def effective_limit(name: str, slot: Slot, organisation: Organisation) -> int | 
 def embargo_ends(slot: Slot, organisation: Organisation) -> datetime | None:
     """Return the instant from which a slot is no longer under embargo; None: it has no embargo."""
     minutes = effective_limit("embargo_minutes", slot, organisation)
-    return None if minutes is None else slot.start - timedelta(minutes=minutes)
+    return slot.start - timedelta(minutes=minutes) if minutes else None
 
 
 def effective_profile(slot: Slot) -> AccessProfile | None:
@@ -370,22 +377,18 @@ RULES = (
     # days of the year when the clocks change, is not counted. For staff: at every moment, one of
     # BEFORE_WINDOW, EMBARGOED, TOO_LATE and IN_PAST keeps such a slot from being booked anyway.
     Rule(
-        Reason.WINDOW_ZERO,
-        holds=lambda of: of.window == 0,
-        clear=lambda values: Q(window__isnull=True) | Q(window__gt=0),
-        mended_at=where_set("booking_window_days"),
-        until=Until.CHANGED,
-        in_search=False,
-        on_booking=False,
-        advice="set at least 1 day",
-    ),
-    Rule(
         Reason.WINDOW_BELOW_NOTICE,
+        # Of a window of no days, which is the day itself, the notice leaves nothing if it is a day.
         holds=lambda of: (
-            of.window is not None and of.notice is not None and of.window * 1440 < of.notice
+            of.window is not None
+            and of.notice is not None
+            and of.notice > (of.window * 1440 or 1439)
         ),
         clear=lambda values: (
-            Q(window__isnull=True) | Q(notice__isnull=True) | Q(notice__lte=F("window") * 1440)
+            Q(window__isnull=True)
+            | Q(notice__isnull=True)
+            | Q(notice__lte=F("window") * 1440)
+            | Q(window=0, notice__lt=1440)
         ),
         mended_at=where_set("booking_window_days"),
         until=Until.CHANGED,
@@ -395,11 +398,12 @@ RULES = (
     ),
     Rule(
         Reason.EMBARGO_BELOW_NOTICE,
-        holds=lambda of: (
-            of.embargo is not None and of.notice is not None and of.embargo < of.notice
-        ),
+        holds=lambda of: bool(of.embargo and of.notice is not None and of.embargo < of.notice),
         clear=lambda values: (
-            Q(embargo__isnull=True) | Q(notice__isnull=True) | Q(notice__lte=F("embargo"))
+            Q(embargo__isnull=True)
+            | Q(embargo=0)
+            | Q(notice__isnull=True)
+            | Q(notice__lte=F("embargo"))
         ),
         mended_at=where_set("embargo_minutes"),
         until=Until.CHANGED,
@@ -422,23 +426,27 @@ RULES = (
         mended_at=the_slot,
         in_search=False,
     ),
-    # A slot exactly at one of the three limits is inside it (AVAIL-044).
+    # A slot exactly at one of the three limits is inside it (AVAIL-044). A window of 0 days is the
+    # day itself, until midnight; an embargo of 0 minutes is none, whatever an outer level has.
     Rule(
         Reason.BEFORE_WINDOW,
-        holds=lambda of: (
-            of.window is not None
-            and wall_distance(of.asked.now, of.slot.start) > timedelta(days=of.window)
+        holds=lambda of: of.window is not None and of.is_before_window(of.window),
+        clear=lambda values: (
+            Q(window__isnull=True)
+            | Q(window__gt=0, wall_distance__lte=F("window") * 86_400)
+            | Q(window=0, wall_distance__lt=values["rest_of_day"])
         ),
-        clear=lambda values: Q(window__isnull=True) | Q(wall_distance__lte=F("window") * 86_400),
         mended_at=where_set("booking_window_days"),
         detail=Candidate.window_opens,
     ),
     Rule(
         Reason.EMBARGOED,
-        holds=lambda of: of.embargo is not None and of.lead() > timedelta(minutes=of.embargo),
+        holds=lambda of: bool(of.embargo and of.lead() > timedelta(minutes=of.embargo)),
         # In whole seconds: a slot starts on one, ``now`` need not.
         clear=lambda values: (
-            Q(embargo__isnull=True) | Q(epoch__lte=F("embargo") * 60 + values["floor"])
+            Q(embargo__isnull=True)
+            | Q(embargo=0)
+            | Q(epoch__lte=F("embargo") * 60 + values["floor"])
         ),
         mended_at=where_set("embargo_minutes"),
         detail=lambda of: of.limit_passed("until", of.embargo),

@@ -19,6 +19,7 @@ from practice.reads import profile_limits
 from practice.reads.bookability import RULES, Offsets, Values, is_open, with_limits
 from practice.reads.profile_limits import BookingParty
 
+DAY_SECONDS = 86_400
 IN_SEARCH = [rule for rule in RULES if rule.in_search]
 
 
@@ -89,12 +90,14 @@ class OfferQuery:
         """Ask for the access profiles of a practice, and for what is taken under limited ones."""
         admitted = profile_limits.admitting_profiles(organisation, requester)
         floor = int(now.timestamp())
+        wall_now = floor + _offset_seconds(now)
         values = {
             "organisation": organisation.pk,
             "profiles": [profile.pk for profile in admitted],
             "floor": floor,
             "ceiling": floor + bool(now.microsecond),
-            "wall_now": floor + _offset_seconds(now),
+            "wall_now": wall_now,
+            "rest_of_day": DAY_SECONDS - wall_now % DAY_SECONDS,
             **{name: getattr(organisation, name) for name in OFFER_LIMITS},
         }
         return cls(values, _offsets(clock.today(now)), profile_limits.has_room(admitted, now))
@@ -103,7 +106,8 @@ class OfferQuery:
 PARAMETERS: dict[str, Any] = {
     "organisation": Number("organisation"),
     "profiles": Numbers("profiles"),
-    **{name: Number(name) for name in ("floor", "ceiling", "wall_now", *OFFER_LIMITS)},
+    **{name: Number(name) for name in ("floor", "ceiling", "wall_now", "rest_of_day")},
+    **{name: Number(name) for name in OFFER_LIMITS},
 }
 
 

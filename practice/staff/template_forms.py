@@ -45,9 +45,12 @@ FIRST_BLOCK = {
     "delivery_channel": "In-person",
 }
 SHORT_HELP = {
-    "booking_window_days": "How many days ahead others may book. Empty: as for the practice.",
-    "embargo_minutes": "Hidden until this long before it starts. Empty: as for the practice.",
-    "minimum_notice_minutes": "Not bookable any more within it. Empty: as for the practice.",
+    "booking_window_days": "How many days ahead others may book; 0: only on the day. "
+    "Empty: as for the practice.",
+    "embargo_minutes": "Hidden until this long before it starts; 0: not hidden. "
+    "Empty: as for the practice.",
+    "minimum_notice_minutes": "Not bookable any more within it; 0: until it starts. "
+    "Empty: as for the practice.",
 }
 WHEN_EMPTY = {
     "slot_minutes": "break",

@@ -131,7 +131,8 @@ class TemplatePreview:
         window, embargo, notice = (
             effective_limit(name, slot, self.organisation) for name in OFFER_LIMITS
         )
-        when = [f"from {window} days before"] if window is not None else []
+        days = f"from {window} days before" if window else "on the day only"
+        when = [days] if window is not None else []
         when += [f"hidden until {in_hours(embargo)} before it starts"] if embargo else []
         when += [f"no longer within {in_hours(notice)} of it"] if notice else []
         limits = f"; {', '.join(when)}" if when else ""

@@ -275,7 +275,7 @@ def test_an_amendment_touches_neither_slots_nor_session(consumer, received):
 def test_what_is_no_longer_offered_can_still_be_amended(consumer, received):
     Slot.objects.update(
         gp_connect_bookable=False,
-        embargo_minutes=0,
+        embargo_minutes=1,
         access_profile=make_access_profile(ods_codes=["X"], slots_per_session=1),
     )
     Organisation.objects.update(booking_window_days=0)

@@ -292,7 +292,7 @@ def test_what_is_no_longer_offered_can_still_be_read(consumer, booked):
     Slot.objects.update(
         gp_connect_bookable=False,
         booking_window_days=0,
-        embargo_minutes=0,
+        embargo_minutes=1,
         access_profile=make_access_profile(ods_codes=["X"], slots_per_session=1),
     )
     Organisation.objects.update(booking_window_days=0)

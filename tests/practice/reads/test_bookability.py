@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
+from practice import clock
 from practice.exceptions import NotOffered, SlotsNotAdjacent
 from practice.models import AccessProfile, Slot
 from practice.reads import bookability, offered_slots, profile_limits
@@ -278,13 +279,51 @@ def test_zero_is_a_setting_and_not_the_absence_of_one():
         {"practice": {"minimum_notice_minutes": 60}, "slot": {"minimum_notice_minutes": 0}},
         start=NOW + SECOND,
     )
-    never = slot_with(
+    at_once = slot_with(
         {"practice": {"embargo_minutes": 90}, "session": {"embargo_minutes": 0}},
-        start=NOW + SECOND,
+        start=NOW + 2 * DAY,
+    )
+    embargoed = slot_with(
+        {"session": {"embargo_minutes": 0}, "slot": {"embargo_minutes": 90}}, start=NOW + 2 * DAY
     )
 
     assert reasons(last_minute) == []
-    assert reasons(never) == [Reason.EMBARGOED]
+    assert reasons(at_once) == [], "0 minutes: no embargo, whatever the practice says"
+    assert reasons(embargoed) == [Reason.EMBARGOED]
+
+
+@pytest.mark.req("AVAIL-043", "AVAIL-044", "GEN-131")
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param("2026-06-10T00:00:00+01:00", id="at midnight in London"),
+        pytest.param("2026-06-10T23:30:00.5+01:00", id="before midnight in London"),
+        pytest.param("2026-10-25T01:30:00+00:00", id="on the longest day"),
+        pytest.param("2027-03-28T00:30:00+00:00", id="on the shortest day"),
+    ],
+)
+def test_a_window_of_no_days_is_the_day_itself(now):
+    now = datetime.fromisoformat(now).astimezone(UTC)
+    midnight = clock.day_end(clock.today(now))
+    settings = {"practice": {"booking_window_days": 0}}
+    last, next_day = (slot_with(settings, start=start) for start in (midnight - SECOND, midnight))
+
+    assert reasons(last, now=now) == []
+    assert reasons(next_day, now=now) == [Reason.BEFORE_WINDOW]
+
+
+def test_zero_leaves_moments_at_which_a_slot_can_be_booked():
+    """Nobody is told of such a slot that it can never be offered."""
+    settings = {"embargo_minutes": 0, "booking_window_days": 0, "minimum_notice_minutes": 60}
+    slot = slot_with({"slot": settings}, start=NOW + 2 * HOUR)
+    too_long = slot_with({"slot": {**settings, "minimum_notice_minutes": 1440}}, start=NOW + DAY)
+
+    assert bookability.why_never_offered(slot, organisation=slot.organisation) == []
+    assert reasons(slot) == []
+    assert [
+        each.reason
+        for each in bookability.why_never_offered(too_long, organisation=too_long.organisation)
+    ] == [Reason.WINDOW_BELOW_NOTICE]
 
 
 @pytest.mark.req("AVAIL-043")

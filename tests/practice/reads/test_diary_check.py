@@ -404,7 +404,11 @@ def warnings():
             {"minimum_notice_minutes": 1441},
             "The minimum notice is longer than the booking window",
         ),
-        ({}, {"booking_window_days": 0}, "The booking window is 0 days"),
+        (
+            {"booking_window_days": 0},
+            {"minimum_notice_minutes": 1440},
+            "The minimum notice is longer than the booking window",
+        ),
     ],
 )
 @pytest.mark.django_db
@@ -432,7 +436,7 @@ def test_switched_off_nothing_can_be_offered(practice):
 @pytest.mark.django_db
 def test_a_session_is_not_remarked_on_when_a_slot_can_be_seen_or_none_is_meant_to(practice):
     schedule = make_schedule()
-    make_slot(schedule, booking_window_days=0)
+    make_slot(schedule, embargo_minutes=60, minimum_notice_minutes=90)
     make_slot(schedule)
     make_slot(gp_connect_bookable=False)
 

@@ -18,7 +18,10 @@ NEVER = {
     "no role": {"session": {"practitioner_role": ""}},
     "a role of an older list": {"session": {"practitioner_role": "R9999"}},
     "no address": {"place": {"postal_code": ""}},
-    "a window of no days": {"slot": {"booking_window_days": 0}},
+    "a notice longer than the day of a window of no days": {
+        "session": {"booking_window_days": 0},
+        "slot": {"minimum_notice_minutes": 1440},
+    },
     "a window shorter than the notice": {
         "session": {"booking_window_days": 1},
         "slot": {"minimum_notice_minutes": 1441},

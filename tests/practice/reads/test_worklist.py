@@ -61,11 +61,12 @@ def test_sessions_that_are_over_or_do_not_take_place_are_not_remarked_on(practic
 
 def test_a_session_that_can_never_be_offered_is_listed_with_its_reasons(practice, client):
     client.force_login(make_staff(practice.organisation, role=MANAGER))
-    slot = make_slot(make_schedule(practitioner_role=""), booking_window_days=0)
+    limits = {"embargo_minutes": 60, "minimum_notice_minutes": 90}
+    slot = make_slot(make_schedule(practitioner_role=""), **limits)
 
     response = client.get("/admin/worklist/")
 
     [listed] = response.context["never_offered"]
     assert listed.schedule == slot.schedule
     page = response.content.decode()
-    assert "The session has no role; The booking window is 0 days" in page
+    assert "The session has no role; The minimum notice is longer than the embargo" in page

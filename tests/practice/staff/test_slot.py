@@ -111,6 +111,13 @@ def test_a_slot_changed_by_hand_is_left_alone_by_the_generator(client, slot):
     assert event.detail["changes"] == {"slot_type": {"from": "Routine", "to": "Urgent"}}
 
 
+def test_the_form_of_a_slot_says_what_zero_means(client, slot):
+    page = client.get(f"{slot_address(slot)}?ask=change").content.decode()
+
+    for words in ("0: only on the day itself.", "0: not hidden, whatever", "0: until it starts,"):
+        assert words in page
+
+
 def test_a_note_alone_leaves_the_slot_to_the_generator_and_so_does_who_says_so(client, slot):
     change(client, slot, note="Ring first")
     slot.refresh_from_db()

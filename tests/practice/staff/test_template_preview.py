@@ -71,6 +71,18 @@ def test_it_says_what_others_see_of_each_block_and_why_one_never_can(practice, m
     assert views[2].seen == "Staff only: other organisations see nothing of it."
 
 
+def test_what_zero_means_is_said_by_the_form_and_shown_of_a_block(practice, manager):
+    block = {"booking_window_days": 0, "embargo_minutes": 0}
+
+    page = manager.post(NEW, sent(practice, block, do="show", embargo_minutes=90))
+
+    [view] = page.context["preview"].views
+    assert "on the day only" in view.seen
+    assert "hidden until" not in view.seen
+    for words in ("0: only on the day.", "0: not hidden.", "0: until it starts."):
+        assert words in page.content.decode()
+
+
 def test_the_calendar_shows_weeks_a_and_b_and_what_is_closed(practice, manager, monday):
     make_closure(start_date=monday, end_date=monday, name="Fire alarm works")
     template = make_template(

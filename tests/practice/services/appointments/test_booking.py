@@ -158,7 +158,7 @@ def test_staff_take_slots_that_are_offered_to_nobody(practice):
         practitioner_role="",
         access_profile=make_access_profile(ods_codes=["X"], slots_per_session=1),
         booking_window_days=1,
-        embargo_minutes=0,
+        embargo_minutes=60,
     )
     slots = make_slots(3, schedule, gp_connect_bookable=False, delivery_channel="")
 
