@@ -23,6 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from config import metrics, replicas
 from practice.db import availability
+from practice.db.row_security import across_practices
 from practice.reads import monitoring
 from practice.services.audit import sealing, spool
 
@@ -38,6 +39,7 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
+@across_practices()
 def ready(request: HttpRequest) -> HttpResponse:
     """Whether this process may be sent requests: 503 when it could not answer them.
 
@@ -129,6 +131,7 @@ def reads() -> dict[str, Any]:
 
 @require_safe
 @never_cache
+@across_practices()
 def prometheus(request: HttpRequest) -> HttpResponse:
     """The metrics, for whoever knows the token or asks from an allowed network."""
     if not may_read_metrics(request):

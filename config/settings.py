@@ -145,6 +145,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "practice.staff.sign_in.within_own_practices",
     "practice.staff.sign_in.guard",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -200,8 +201,8 @@ def database(url: str) -> dict[str, Any]:
     """Turn a database URL into Django's settings, with what this project relies on.
 
     SQLite: a queue for writers instead of "database is locked" (config.sqlite, IMMEDIATE, WAL).
-    PostgreSQL: a pool, because a new connection costs more than most requests
-    (docs/techniques.md, "The server").
+    PostgreSQL: a second wall between practices (config.postgresql), and a pool, because a new
+    connection costs more than most requests (docs/techniques.md, "The server").
     """
     settings: dict[str, Any] = dict(dj_database_url.parse(url))
     if settings["ENGINE"] == "django.db.backends.sqlite3":
@@ -212,6 +213,7 @@ def database(url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
     elif settings["ENGINE"] == "django.db.backends.postgresql":
+        settings["ENGINE"] = "config.postgresql"
         options = settings.setdefault("OPTIONS", {})
         options["prepare_threshold"] = 0  # keep what is sent again (practice/db/prepared.py)
         # While the database is away: say so soon. Looking for it is not the pool's, whose tries
@@ -234,7 +236,7 @@ def database(url: str) -> dict[str, Any]:
 def replica(url: str) -> dict[str, Any]:
     """The same for a streaming replica, which is given up sooner, as the primary can answer."""
     settings = database(url)
-    if {settings["ENGINE"], DATABASES["default"]["ENGINE"]} != {"django.db.backends.postgresql"}:
+    if {settings["ENGINE"], DATABASES["default"]["ENGINE"]} != {"config.postgresql"}:
         raise ImproperlyConfigured("DATABASE_REPLICA_URL and DATABASE_URL must name PostgreSQL.")
     settings["OPTIONS"] |= {"connect_timeout": 2, "tcp_user_timeout": 2000}  # s, ms
     settings["OPTIONS"]["pool"]["timeout"] = 1

@@ -1,6 +1,7 @@
 """One way in: GPConnectView guards, answers, audits. Below it, a short class for each URL."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -30,6 +31,7 @@ from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
 from practice.db.availability import database_within_reach, is_unreachable, note_failure
 from practice.db.replicas import from_replica
+from practice.db.row_security import bound_to
 from practice.db.transactions import single_transaction
 from practice.models import AuditEvent, Organisation
 from practice.reads.directory import practice_by_ods_code
@@ -76,11 +78,12 @@ class GPConnectView(APIView):
         self.concerns: dict[str, Any] = {}
         ods_code = kwargs.pop("ods_code")
         self.version_asked_for: str | None = kwargs.pop("version", None)
-        try:
-            self.initial(self.request, ods_code)
-            return self.answer(**kwargs)
-        except Exception as exc:
-            return self.refuse(exc)
+        with ExitStack() as self.binding:
+            try:
+                self.initial(self.request, ods_code)
+                return self.answer(**kwargs)
+            except Exception as exc:
+                return self.refuse(exc)
 
     # ------------------------------------------------------------ the guards
 
@@ -90,6 +93,7 @@ class GPConnectView(APIView):
         request.actor = actor(request, None)
         guards.check_client(request.headers)
         request.practice = find_practice(ods_code)
+        self.binding.enter_context(bound_to(request.practice.pk))
         offered = self.offered(request.method or "")
         request.interaction = ssp.check(
             request.headers, offered=offered, asid=request.practice.asid

@@ -14,7 +14,7 @@ from django.test import TransactionTestCase
 from fhirapi import rendered_directory
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
-from tests import append_only
+from tests import append_only, row_security_world
 from tests.national_record import NationalRecord
 from tests.outages import Away, InVain
 from tests.shared import GPCONNECT, MISSING
@@ -136,3 +136,15 @@ def national_record(settings, tmp_path) -> NationalRecord:
     path = tmp_path / "people.json"
     settings.DEMOGRAPHICS_FILE = str(path)
     return NationalRecord(path)
+
+
+# ---------------------------------------------------------------- the second wall
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """On PostgreSQL every request is served as in production: by a role that owns nothing."""
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            row_security_world.make_role(row_security_world.SERVING_ROLE)
+        row_security_world.serve_as(row_security_world.SERVING_ROLE)

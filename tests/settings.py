@@ -27,7 +27,7 @@ os.environ["GPCONNECT_REQUIRE_CLIENT_CERTIFICATE"] = "0"
 os.environ["GPCONNECT_QUERIES_PER_MINUTE"] = os.environ["GPCONNECT_COMMANDS_PER_MINUTE"] = "0"
 
 from config.settings import *  # noqa: E402, F403 - the environment above must come first
-from config.settings import DATABASES  # noqa: E402
+from config.settings import DATABASES, MIDDLEWARE  # noqa: E402
 
 AUDIT_SPOOL = os.environ["AUDIT_SPOOL"] = str(TEMPORARY_FOLDER / "audit")
 
@@ -40,3 +40,5 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Tests of signing in turn it on: others sign in without a request to judge.
 AXES_ENABLED = False
+# On PostgreSQL a request is served with the rights of production.
+MIDDLEWARE = ["tests.row_security_world.nothing_said_yet", *MIDDLEWARE]

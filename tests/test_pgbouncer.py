@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from tests.chaos.broken import Broken, assert_clean, wait_for
+from workbench import roles
 from workbench.bodies import cancelled
 from workbench.cluster import cluster
 from workbench.consumer import as_dict
@@ -45,7 +46,7 @@ class Pooled(Broken):
     home: Path
 
     def environment(self):
-        url = f"postgresql://postgres@{quote(str(self.home), safe='')}:{PORT}/{NAME}"
+        url = f"postgresql://{roles.SERVING}@{quote(str(self.home), safe='')}:{PORT}/{NAME}"
         return {**super().environment(), "DATABASE_URL": url, "DATABASE_PGBOUNCER": "1"}
 
     def connect(self, database):
@@ -71,7 +72,7 @@ def pgbouncer(server):
         os.chown(home, child["user"], child["group"])
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(ROOT / "deploy" / "pgbouncer" / "pgbouncer.ini", encoding="utf-8")
-    settings["databases"] = {NAME: f"host={server.home} dbname=postgres user=postgres"}
+    settings["databases"] = {NAME: f"host={server.home} dbname=postgres user={roles.SERVING}"}
     settings["pgbouncer"].update(
         {
             "unix_socket_dir": str(home),

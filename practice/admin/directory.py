@@ -1,6 +1,7 @@
 """Who and where: the practice, its places and its clinicians."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from django import forms
@@ -23,6 +24,7 @@ from practice.admin.base import (
     count_up,
     tones,
 )
+from practice.db.row_security import across_practices
 from practice.models import (
     Location,
     Organisation,
@@ -212,7 +214,8 @@ class PractitionerForm(PracticeForm):
     def clean_sds_user_id(self) -> str | None:
         number = self.cleaned_data["sds_user_id"]
         others = practitioners_with_sds_user_id(number).exclude(pk=self.instance.pk)
-        other = others.first() if number else None
+        with across_practices():
+            other = others.first() if number else None
         if other is None:
             return number
         if only_own(others, self.request).exists():
@@ -289,6 +292,11 @@ class PractitionerAdmin(PracticeAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Practitioner]:
         return super().get_queryset(request).prefetch_related(self._roles(request))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Whoever is new belongs to no practice before their first role is stored."""
+        with nullcontext() if change else across_practices():
+            super().save_model(request, obj, form, change)
 
     def _roles(self, request: HttpRequest) -> Prefetch:
         roles = only_own(roles_with_practices(), request)

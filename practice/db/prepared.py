@@ -23,6 +23,8 @@ from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
+from practice.db.row_security import BoundCursor
+
 Found = TypeVar("Found", bound=Model)
 
 Row: TypeAlias = tuple[Any, ...]  # as the driver gives it, its values in the order of the columns
@@ -241,11 +243,11 @@ class _Query:
         return found
 
 
-class _Cursor(ServerBindingCursor):
+class _Cursor(BoundCursor, ServerBindingCursor):
     """A cursor that can say what it has executed, also when the server knew the statement."""
 
     def _convert_query(self, query: Any, params: Any = None) -> Any:
-        self._query = super()._convert_query(query, params)  # type: ignore[misc]
+        self._query = super()._convert_query(query, params)
         return self._query
 
 
@@ -258,7 +260,7 @@ def _cursor(connection: Any) -> Any:
         return connection.cursor()
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        return connection._prepare_cursor(_Cursor(connection.connection))  # type: ignore[call-arg]
+        return connection._prepare_cursor(_Cursor(connection.connection))
 
 
 def _written(compiler: SQLCompiler) -> Statement:

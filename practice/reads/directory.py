@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet
 
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
+from practice.db.row_security import across_practices
 from practice.models import Location, Organisation, Practitioner, PractitionerRole, Schedule
 
 PRACTICE_BY_ODS_CODE = Prepared(
@@ -34,6 +35,7 @@ def practitioners_with_sds_user_id(sds_user_id: str) -> QuerySet[Practitioner]:
     return Practitioner.objects.filter(sds_user_id=sds_user_id)
 
 
+@across_practices()  # a person may work at several
 def practices_of_practitioner(practitioner: Practitioner) -> list[Organisation]:
     """Return every practice where this person works or once did."""
     here = Organisation.objects.filter(practitioner_roles__practitioner=practitioner)

@@ -15,8 +15,12 @@ from pathlib import Path
 from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
 
+from practice.db.row_security import ALL_PRACTICES
 from practice.exceptions import BackupRefused
 from practice.services.audit.recording import Actor, record_done
+
+# A backup holds all practices, also when the role that may see one at a time makes it.
+EVERYTHING = {"PGOPTIONS": f"-c appointments.practices={ALL_PRACTICES}"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def backup(path: Path, *, actor: Actor, now: datetime) -> Backup:
     try:
         if connection.vendor == "postgresql":
             _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--no-comments",
-                 f"--file={partial}")  # fmt: skip
+                 "--enable-row-security", f"--file={partial}")  # fmt: skip
             _run("pg_restore", "--list", str(partial), connect=False)
         else:
             _copy(_sqlite(), sqlite3.connect(partial))
@@ -109,7 +113,7 @@ def _run(program: str, *arguments: str, connect: bool = True) -> None:
     try:
         subprocess.run(
             [program, *arguments],
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **EVERYTHING, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from practice.db.row_security import across_practices
 from practice.exceptions import ChangeRefused, PractitionerNotFound
 from practice.models import CalendarFeed, Organisation, Practitioner, PractitionerRole
 from practice.services.audit.recording import Actor, record_done
@@ -58,6 +59,7 @@ def show_feed(*, feed: CalendarFeed, actor: Actor, now: datetime) -> str:
     return feed.secret
 
 
+@across_practices()  # the secret says whose it is
 def live_feed(secret: str) -> CalendarFeed | None:
     """Return the feed with this secret, while it is not revoked and its holder works here."""
     working = PractitionerRole.objects.filter(

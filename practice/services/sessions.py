@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from practice import clock, terminology
 from practice.clock import seconds
+from practice.db.row_security import across_practices
 from practice.exceptions import (
     DiaryRefused,
     HolderElsewhere,
@@ -213,6 +214,7 @@ def create_session(
     return schedule
 
 
+@across_practices()  # nobody is in two places at once
 def check_holder_is_free(
     holder: Practitioner | None,
     start: datetime,

@@ -4,6 +4,7 @@ A member of staff meets the records of their own practices only: in lists, forms
 suggestions and actions.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -12,6 +13,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from practice.db.row_security import across_practices, bound_to
 from practice.models import (
     AppointmentSlot,
     AuditEvent,
@@ -116,6 +118,13 @@ def person(request: HttpRequest) -> Person:
         kept["person"] = Person(request.user, session.get(CHOSEN_PRACTICE))
     found: Person = kept["person"]
     return found
+
+
+def bound_to_own(request: HttpRequest) -> AbstractContextManager[None]:
+    """Put the practices of the person who asks into reach, and no other."""
+    if person(request).sees_everything:
+        return across_practices()
+    return bound_to(*person(request).practice_ids)
 
 
 def own_practices(request: HttpRequest) -> QuerySet[Organisation]:

@@ -21,6 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
 from practice import clock
+from practice.db.row_security import bound_to
 from practice.models import Organisation
 from practice.services.audit.recording import Actor
 from practice.site.people import actor_of, own_practice_of, person, sole_practice
@@ -59,7 +60,8 @@ class StaffPage(AccessMixin, View):
             raise PermissionDenied("You work at no practice yet: ask for a membership.")
         self.practice, self.now = practice, timezone.now()
         self.actor = actor_of(request, practice)
-        return super().dispatch(request, *args, **kwargs)
+        with bound_to(practice.pk):
+            return super().dispatch(request, *args, **kwargs)
 
     def practice_asked_for(self, request: HttpRequest) -> Organisation | None:
         """Return the practice in which the page works.

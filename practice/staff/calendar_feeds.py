@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from practice.db.row_security import bound_to
 from practice.exceptions import PracticeError
 from practice.models import (
     Appointment,
@@ -48,6 +49,12 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
     found = calendar_feeds.live_feed(secret)
     if found is None:
         return HttpResponseNotFound("There is no such calendar.\n", content_type="text/plain")
+    with bound_to(found.organisation_id):
+        return feed_of(request, found)
+
+
+def feed_of(request: HttpRequest, found: CalendarFeed) -> HttpResponse:
+    """The calendar of a feed, once its secret has opened it."""
     now = timezone.now()
     appointments = list(appointments_in_feed(found, now=now))
     record_done(

@@ -25,7 +25,7 @@ from practice.models import AuditEvent
 from practice.reads.accounts import user_named
 from practice.services import second_factor
 from practice.services.audit.recording import Actor, record_done_to_user
-from practice.site.people import actor_of, client_address
+from practice.site.people import actor_of, bound_to_own, client_address
 
 ADMIN = "/admin/"
 
@@ -101,6 +101,18 @@ def guard(get_response: Handler) -> Handler:
         response.headers.pop("Cache-Control", None)
         patch_cache_control(response, no_store=True, private=True)
         return response
+
+    return middleware
+
+
+def within_own_practices(get_response: Handler) -> Handler:
+    """Middleware of the admin site: the database shows nothing but the reader's own practices."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith(ADMIN) or not request.user.is_authenticated:
+            return get_response(request)
+        with bound_to_own(request):
+            return get_response(request)
 
     return middleware
 

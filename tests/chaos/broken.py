@@ -19,7 +19,7 @@ from fhir.resources.STU3.operationoutcome import OperationOutcome
 
 from tests.chaos import world as worlds
 from tests.chaos.clock import Clock
-from workbench import servers
+from workbench import roles, servers
 from workbench.bodies import appointment_body
 from workbench.cluster import Cluster
 from workbench.consumer import Consumer
@@ -53,6 +53,9 @@ class Broken:
     def fill(self, **options: Any) -> None:
         arguments = [f"--{name}={value}" for name, value in options.items()]
         self.world = worlds.read(self.run("tests/chaos/world.py", *arguments).stdout)
+        # From here on everything runs with the rights of production.
+        self.database.tell(*roles.making())
+        self.stores["DATABASE_URL"] = self.database.url.replace("postgres@", f"{roles.SERVING}@")
 
     def environment(self) -> dict[str, str]:
         return {

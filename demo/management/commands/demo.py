@@ -11,12 +11,13 @@ from typing import Any
 import yaml
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from demo import bookings, consumer
 from fhirapi import ssp
 from practice import clock, terminology
+from practice.management.operator import OperatorCommand
 from practice.models import Appointment, Organisation, Slot
 
 FOLDER = settings.BASE_DIR / "demo"
@@ -29,7 +30,7 @@ INCLUDES = (
 )
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Load the demo practices, generate eight weeks, book a share, and say how to try it."
 
     def add_arguments(self, parser: CommandParser) -> None:

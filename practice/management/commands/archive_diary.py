@@ -9,13 +9,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from practice import clock
 from practice.exceptions import ArchiveRefused
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.models import Organisation
 from practice.services import archiving
 from practice.services.archiving import Archived, Progress
@@ -32,7 +32,7 @@ def iso_date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-04-01") from None
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Move slots of past days in which nobody ever had an appointment, and sessions that held "
         "none and are left without slots, into a compressed file for each practice and month. "

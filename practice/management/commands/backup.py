@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from practice.exceptions import BackupRefused
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.services import backup
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Write the whole database to a new file. It holds patients: keep it as safe."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,15 +4,16 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from practice.management.operator import OperatorCommand
 from practice.reads import diary_check
 from practice.reads.diary_check import Report
 from practice.reads.directory import practice_by_ods_code
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Check slots, appointments, sessions, versions and the trail against each other."
         " Exit code 0: no fault, warnings or not; 1: faults, or it could not be checked."

@@ -4,10 +4,10 @@ import json
 import logging
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.models import Organisation
 from practice.services.appointments import attendance
 
@@ -16,7 +16,7 @@ DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 logger = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Mark appointments of past days that nobody marked: did not attend, or seen, as each "
         "practice has set. Running it again changes nothing."

@@ -6,12 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from practice import nhs_number
 from practice.exceptions import PatientNotFound
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.reads.directory import practice_by_ods_code
 from practice.services.audit import exporting
 
@@ -24,7 +24,7 @@ def patient_number(text: str) -> str:
     return number
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Write a practice's audit events of a range of dates, or those that concern one patient."
         " The export itself is recorded in the trail."

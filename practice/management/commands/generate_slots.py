@@ -8,12 +8,12 @@ from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from practice import clock
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.models import Organisation
 from practice.services.generation.planner import week_plans
 from practice.services.generation.plans import COUNTED, Scope
@@ -39,7 +39,7 @@ def some_weeks(text: str) -> int:
     return int(text)
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Turn templates into sessions and slots. Running it again changes nothing."
 
     def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:

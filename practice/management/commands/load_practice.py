@@ -4,17 +4,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from practice.exceptions import FilesRefused
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.services.loading import load_practices
 
 DONE, FILES_REFUSED, BAD_ARGUMENTS = 0, 1, 2
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Load practices from YAML files, all or nothing. Loading again changes nothing."
 
     def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:

@@ -5,16 +5,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from practice.exceptions import BackupRefused
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.services import backup
 from practice.services.audit import heads, sealing, spool
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Restore a backup into the empty database of DATABASE_URL, bring it up to this version,"
         " and check trail and diary. Exit code 0: restored and whole."

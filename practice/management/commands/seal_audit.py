@@ -6,16 +6,17 @@ from threading import Event
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from practice.management.operator import OperatorCommand
 from practice.services.audit import heads, sealing, spool
 
 PUBLISH_SECONDS = 60  # while looping: often enough for a witness, and no flood
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Take in the audit events that this machine kept aside while the database was away, give"
         " those that wait their numbers and seals, and publish the ends of the trails in the log,"

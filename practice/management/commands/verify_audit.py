@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from practice.management.operator import OperatorCommand
 from practice.reads.directory import practice_by_ods_code
 from practice.services.audit import heads, verifying
 from practice.services.audit.heads import Head
@@ -18,7 +19,7 @@ from practice.services.audit.verifying import Trail
 SHOWN = 20  # faults of one trail
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Check numbers, seals and hashes of the audit trail, and name the first broken record."
         " Exit code 0: whole; 1: broken, or it could not be checked."

@@ -1,6 +1,7 @@
 """Writing the trail of who saw and did what. There is no way to switch it off (AUD-010)."""
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict, Unpack
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 from practice.db.prepared import PreparedInsert
+from practice.db.row_security import across_practices
 from practice.models import AuditEvent, Organisation, Patient
 from practice.reads.accounts import practices_of_user
 from practice.services.audit import spool
@@ -63,7 +65,8 @@ def record(*, organisation: Organisation | None, **facts: Unpack[Facts]) -> None
     """
     event = _event(facts)
     event.organisation = organisation
-    _store(event)
+    with nullcontext() if organisation else across_practices():
+        _store(event)
 
 
 def record_done(
@@ -95,7 +98,8 @@ def record_done(
         }
     )
     made.organisation_id = practice.pk if practice else practice_id_of(next(iter(records), None))
-    _store(made)
+    with nullcontext() if made.organisation_id else across_practices():
+        _store(made)
 
 
 def record_done_to_user(
@@ -113,10 +117,17 @@ def record_done_to_user(
     """
     people = [user] if user else []
     practices: list[Organisation | None] = [*practices_of_user(user)] if user else []
-    for practice in practices or [None]:
-        record_done(
-            event, *people, actor=actor, now=now, detail=detail, practice=practice, outcome=outcome
-        )
+    with across_practices():  # whoever signs in has no practice yet
+        for practice in practices or [None]:
+            record_done(
+                event,
+                *people,
+                actor=actor,
+                now=now,
+                detail=detail,
+                practice=practice,
+                outcome=outcome,
+            )
 
 
 def _store(event: AuditEvent) -> None:

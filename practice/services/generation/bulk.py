@@ -7,6 +7,7 @@ order, so that they cannot differ.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -45,7 +46,7 @@ def insert_slots(
 ) -> None:
     """Store new free slots, given as (schedule id, planned slot). Call under the practice's lock.
 
-    One statement, whatever their number. Raises IntegrityError on PostgreSQL for a slot that is
+    One statement for 10,000 of them. Raises IntegrityError on PostgreSQL for a slot that is
     there already; SQLite, where the whole database is locked and nobody can have put one there,
     passes over it.
     """
@@ -60,7 +61,9 @@ def insert_slots(
     table = connection.ops.quote_name(Slot._meta.db_table)
     columns = ", ".join(connection.ops.quote_name(name) for name in COLUMNS)
     if connection.vendor == "postgresql":
-        _copy(f"COPY {table} ({columns}) FROM STDIN", rows)
+        types = ", ".join(f"%s::{name}[]" for name in _types())
+        given = f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({types})"  # noqa: S608
+        _insert_columns(given, rows)
     else:
         values = ", ".join(["%s"] * len(COLUMNS))
         _insert(f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING", rows)
@@ -74,11 +77,18 @@ class Instants(dict[int, Any]):
         return stored
 
 
-def _copy(statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    errors = connection.wrap_database_errors
-    with connection.cursor() as cursor, errors, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+@cache
+def _types() -> list[str]:
+    """PostgreSQL's types of the columns, in their order."""
+    fields = {field.column: field for field in Slot._meta.concrete_fields}
+    return [str(fields[name].rel_db_type(connection)) for name in COLUMNS]
+
+
+def _insert_columns(statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Send the columns as arrays: COPY, a little faster, knows no row-level security."""
+    with connection.cursor() as cursor:
+        for batch in batches(rows):
+            cursor.execute(statement, [list(column) for column in zip(*batch, strict=True)])
 
 
 def _insert(statement: str, rows: Iterable[Sequence[Any]]) -> None:

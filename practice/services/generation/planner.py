@@ -24,6 +24,7 @@ from django.db.models import Prefetch, Q
 from practice import clock
 from practice.clock import moment, next_second, seconds
 from practice.db.expressions import Epoch
+from practice.db.row_security import across_practices
 from practice.models import (
     Closure,
     Location,
@@ -162,6 +163,7 @@ class WeekPlanner:
         ids = [schedule.pk for schedule in self.schedules.values()]
         self.slots, self.held = slots_and_bookings(ids, scope.now)
 
+    @across_practices()
     def _read_occupied(self) -> None:
         """Read when the holders of this week are elsewhere, at any practice."""
         holders = {wanted.values.session_holder_id for wanted in self.planned} - {None}

@@ -7,11 +7,14 @@ import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
+from practice.db import row_security
+from practice.db.row_security import across_practices
 from practice.models import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 from practice.services.audit import sealing, verifying
+from tests import row_security_world
 from tests.practice.services.audit.trails import check, record, seal, sealed_trail
+from workbench import roles
 from workbench.factories import make_organisation
-from workbench.paths import ROOT
 
 # ---------------------------------------------------------------- sealing
 
@@ -216,13 +219,15 @@ def test_the_end_of_a_trail_moves_to_its_last_seal_only(monkeypatch):
 @pytest.mark.req("AUD-010", "AUD-017")
 @pytest.mark.postgresql
 @pytest.mark.django_db
-def test_the_serving_role_can_do_its_work_without_a_right_to_change_the_trail():
+def test_the_serving_role_can_do_its_work_without_a_right_to_change_the_trail(monkeypatch):
     """As deploy/postgresql/rights.sql gives it; what it lacks is refused before any trigger."""
-    rights = (ROOT / "deploy" / "postgresql" / "rights.sql").read_text(encoding="utf-8")
+    monkeypatch.setattr(row_security, "BIND", row_security_world.PLAIN)  # the role is set here
     organisation = make_organisation()
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE ROLE appointments; {rights}")
-        cursor.execute("SET LOCAL ROLE appointments")
+        for statement in roles.making():
+            cursor.execute(statement)
+    with across_practices(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {roles.SERVING}")
 
         record(organisation, 2)
         assert seal() == {organisation.pk: 2}

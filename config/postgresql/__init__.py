@@ -1,0 +1,1 @@
+"""PostgreSQL, with what practice.db.row_security says to each transaction."""
