@@ -106,12 +106,14 @@ def audit(now: datetime) -> dict[str, Any]:
     lag, kept = sealing.lag(), spool.spool()
     seconds, aside, writable = lag.seconds(now), kept.seconds(now), kept.is_writable
     late = max(seconds, aside) > settings.AUDIT_LAG_WARNING_SECONDS
+    unreadable = kept.count_unreadable()
     return {
-        "status": OK if writable and not late else WARNING,
+        "status": OK if writable and not late and not unreadable else WARNING,
         "waiting": lag.waiting,
         "lag_seconds": round(seconds, 1),
         "kept_aside_seconds": round(aside, 1),
         "spool_writable": writable,
+        "spool_unreadable": unreadable,
     }
 
 

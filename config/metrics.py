@@ -81,7 +81,12 @@ class Condition(Collector):
             "For how long the oldest audit event that this machine kept aside has waited.",
             spool.spool().seconds(timezone.now()),
         )
-        yield from (up, kept_aside, *gauges)
+        unreadable = GaugeMetricFamily(
+            "gpconnect_audit_unreadable_lines",
+            "How many lines of what this machine kept aside are no events, and wait for somebody.",
+            spool.spool().count_unreadable(),
+        )
+        yield from (up, kept_aside, unreadable, *gauges)
 
     def gauges(self) -> Iterator[Metric]:
         """What the database knows: the audit trail, the diary, generation, locks."""

@@ -48,6 +48,7 @@ def test_ready_says_how_it_is_in_a_few_queries(client, well, django_assert_max_n
         "lag_seconds": 0.0,
         "kept_aside_seconds": 0.0,
         "spool_writable": True,
+        "spool_unreadable": 0,
     }
 
 
@@ -155,6 +156,17 @@ def test_a_spool_that_cannot_be_written_is_a_warning(client, well, settings, tmp
 
     assert (response.status_code, response.json()["status"]) == (200, "warning")
     assert response.json()["checks"]["audit"]["spool_writable"] is False
+
+
+@pytest.mark.django_db
+def test_lines_of_the_spool_that_nobody_could_read_are_a_warning(client, well, settings, tmp_path):
+    settings.AUDIT_SPOOL = str(tmp_path)
+    (tmp_path / "unreadable.jsonl").write_text("torn\ntorn too\n")
+
+    response = client.get("/health/ready")
+
+    assert (response.status_code, response.json()["status"]) == (200, "warning")
+    assert response.json()["checks"]["audit"]["spool_unreadable"] == 2
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])

@@ -41,11 +41,13 @@ class Command(OperatorCommand):
         if loop is not None:
             self.go_on(loop)
             return
-        self.import_spooled()
+        unreadable = self.import_spooled()
         sealed = sealing.seal_everything(now=timezone.now())
         heads.publish(heads.present(), now=timezone.now())
         events, trails = sum(sealed.values()), len(sealed)
         self.stdout.write(f"{events} events sealed in {trails} trails")
+        if unreadable:
+            raise CommandError(in_words(unreadable))  # the rest is done
 
     def go_on(self, seconds: float) -> None:
         """Seal until a signal says to stop; a database that is away is waited for."""
@@ -67,18 +69,29 @@ class Command(OperatorCommand):
             stop.wait(seconds)
         self.publish(published)
 
-    def import_spooled(self) -> None:
-        """Take in what was kept aside. If that fails it stays there, and sealing goes on."""
+    def import_spooled(self) -> int:
+        """Take in what was kept aside; how many lines of it were no events.
+
+        If that fails it stays there, and sealing goes on.
+        """
         try:
-            taken = spool.import_spooled(now=timezone.now())
+            done = spool.import_spooled(now=timezone.now())
         except (DatabaseError, OSError) as error:
             self.stderr.write(f"what was kept aside is not taken in yet: {error}")
-        else:
-            if taken:
-                self.stdout.write(f"{taken} events taken in that were kept aside")
+            return 0
+        if done.stored:
+            self.stdout.write(f"{done.stored} events taken in that were kept aside")
+        if done.unreadable:
+            self.stderr.write(in_words(done.unreadable))
+        return done.unreadable
 
     def publish(self, published: set[heads.Head]) -> set[heads.Head]:
         """Publish the heads that are new; return the present ones."""
         present = heads.present()
         heads.publish((head for head in present if head not in published), now=timezone.now())
         return set(present)
+
+
+def in_words(unreadable: int) -> str:
+    """What to say of lines that are no events."""
+    return f"{unreadable} lines of the audit spool cannot be read: {spool.spool().unreadable}"

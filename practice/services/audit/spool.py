@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 
 from practice.models import AuditEvent, Organisation
@@ -31,6 +32,7 @@ from practice.services.generation.bulk import batches
 logger = logging.getLogger("practice.audit")
 
 BATCH = 500  # events, stored at a time
+ENOUGH = 64 * 1024  # bytes: more than any event, the longest address and details included
 AS_IT_STANDS: Any = {"encoding": "ascii", "errors": "surrogateescape"}
 COLUMNS = [
     field.attname
@@ -82,10 +84,27 @@ class Spool:
 
     @property
     def is_writable(self) -> bool:
-        """Whether an event could be kept here, as far as can be told without trying."""
-        paths = (self.folder, *self.folder.parents)
-        there = next((path for path in paths if os.access(path, os.F_OK)), self.folder)
-        return os.access(there, os.W_OK | os.X_OK)
+        """Whether an event can be kept here: tried, with one that is thrown away."""
+        try:
+            self.make()
+            with TemporaryFile(dir=self.folder, buffering=0) as file:
+                _write(file, b" " * ENOUGH)
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
+
+    def make(self) -> None:
+        """Make the folder, for us only, if it is not there yet."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def count_unreadable(self) -> int:
+        """How many lines were set aside, for somebody to look at."""
+        try:
+            with self.unreadable.open("rb") as file:
+                return sum(1 for _ in file)
+        except OSError:
+            return 0
 
     def seconds(self, now: datetime) -> float:
         """For how long the oldest of the events that are kept here has waited; 0: none does."""
@@ -125,16 +144,23 @@ def keep(event: AuditEvent, *, ods_code: str) -> None:
     }
     text = json.dumps(line).encode() + b"\n"
     kept = spool()
-    kept.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept.make()
     with ExitStack() as opened:
         with kept.lock("writing"):
-            file = opened.enter_context(open(kept.lines, "ab", buffering=0, opener=_for_us_only))
-            _write(file, text)
+            file = opened.enter_context(open(kept.lines, "a+b", buffering=0, opener=_for_us_only))
+            # One that a machine did not finish when it stopped must not spoil this one too.
+            _write(file, text if _is_whole(file) else b"\n" + text)
         os.fsync(file.fileno())  # without the lock: a disk does several at a time
 
 
 def _for_us_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _is_whole(file: FileIO) -> bool:
+    """Whether a file ends with the end of a line, or is empty."""
+    length = file.seek(0, os.SEEK_END)
+    return not length or os.pread(file.fileno(), 1, length - 1) == b"\n"
 
 
 def _write(file: FileIO, text: bytes) -> None:
@@ -151,38 +177,73 @@ def _write(file: FileIO, text: bytes) -> None:
 # ---------------------------------------------------------------- importing
 
 
-def import_spooled(*, now: datetime) -> int:
-    """Move what is kept into the trail, all or nothing; return how many events that were.
+@dataclass(frozen=True)
+class Imported:
+    """How many events were moved into the trail, and how many lines were set aside."""
+
+    stored: int = 0
+    unreadable: int = 0
+
+
+def import_spooled(*, now: datetime) -> Imported:
+    """Move what is kept into the trail, all or nothing; what is no event is set aside.
 
     Nothing when another process of this machine is at it. Raises DatabaseError, having changed
     nothing: the next call begins again.
     """
     kept = spool()
     if not kept.has_events:
-        return 0
+        return Imported()
     with kept.lock("importing", wait=False) as mine:
         if not mine:
-            return 0
+            return Imported()
         _adopt(kept)
         # One that was killed may have stored all of it, and not have come to removing the file.
         again = kept.importing.exists()
         if not again:
             if not kept.lines.exists():  # another process has just ended
-                return 0
+                return Imported()
             with kept.lock("writing"):
                 kept.lines.rename(kept.importing)
         stored, unreadable = 0, list[str]()
         with transaction.atomic(), kept.importing.open(**AS_IT_STANDS) as lines:
             for batch in batches(lines, BATCH):
-                events, broken = _events(batch, now=now)
+                number, broken = _import(batch, now=now, again=again)
+                stored += number
                 unreadable += broken
-                if again:
-                    events = _without_known(events)
-                AuditEvent.objects.bulk_create(events)
-                stored += len(events)
         _set_aside(kept, unreadable)
         kept.importing.unlink()
-    return stored
+    return Imported(stored, len(unreadable))
+
+
+# What the database, or Django on the way there, says of a value that it cannot store. Whatever else
+# it says is not the fault of a line.
+NOT_STORABLE = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
+
+
+def _import(lines: list[str], *, now: datetime, again: bool) -> tuple[int, list[str]]:
+    """Store the events of these lines; how many, and the lines that are none.
+
+    All at once, and if that fails one by one, to find those that cannot be stored.
+    """
+    events, broken = _events(lines, now=now)
+    if again:
+        events = _without_known(events)
+    try:
+        with transaction.atomic():
+            AuditEvent.objects.bulk_create(event for event, _ in events)
+        return len(events), broken
+    except NOT_STORABLE:
+        stored = 0
+    for event, line in events:
+        try:
+            with transaction.atomic():
+                event.pk = None
+                AuditEvent.objects.bulk_create([event])
+            stored += 1
+        except NOT_STORABLE:
+            broken.append(line)
+    return stored, broken
 
 
 def _adopt(kept: Spool) -> None:
@@ -194,33 +255,40 @@ def _adopt(kept: Spool) -> None:
             kept.importing_before.rename(kept.importing)
 
 
-def _events(lines: list[str], *, now: datetime) -> tuple[list[AuditEvent], list[str]]:
+Line = tuple[AuditEvent, str]  # an event, and the line that it stood in
+
+
+def _events(lines: list[str], *, now: datetime) -> tuple[list[Line], list[str]]:
     """The events of these lines, and the lines that are none."""
-    found, broken = [], []
+    found, broken = list[tuple[str, Line]](), list[str]()
     for line in lines:
         try:
             told = json.loads(line)
-            event = AuditEvent(
-                recorded_at=datetime.fromisoformat(told["recorded_at"]),
-                **{name: told[name] for name in COLUMNS},
-            )
-            event.detail |= {KEPT: {"name": told["name"], "stored_at": now.isoformat()}}
-            found.append((told["ods_code"], event))
-        except (ValueError, KeyError, TypeError):
+            code, name = told["ods_code"], told["name"]
+            at = datetime.fromisoformat(told["recorded_at"])
+            if not isinstance(code, str) or not isinstance(name, str) or at.tzinfo is None:
+                raise TypeError
+            columns = {column: told[column] for column in COLUMNS}
+            event = AuditEvent(recorded_at=at.astimezone(UTC), **columns)
+            event.detail |= {KEPT: {"name": name, "stored_at": now.isoformat()}}
+            found.append((code, (event, line)))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             broken.append(line)
-    practices = Organisation.objects.in_bulk({code for code, _ in found}, field_name="ods_code")
-    for code, event in found:
+    codes = {code for code, _ in found if code.isascii() and code.isprintable()}
+    practices = Organisation.objects.in_bulk(codes, field_name="ods_code")
+    for code, (event, _) in found:
         event.organisation = practices.get(code)
-    return [event for _, event in found], broken
+    return [each for _, each in found], broken
 
 
 KEPT = "kept_aside"  # in the detail of an event: that it was stored later than it happened
 
 
-def _without_known(events: list[AuditEvent]) -> list[AuditEvent]:
+def _without_known(lines: list[Line]) -> list[Line]:
     """Those that the trail does not hold yet."""
-    if not events:
+    if not lines:
         return []
+    events = [event for event, _ in lines]
     times = [event.recorded_at for event in events]
     known = set(
         AuditEvent.objects.filter(
@@ -230,15 +298,17 @@ def _without_known(events: list[AuditEvent]) -> list[AuditEvent]:
             **{f"detail__{KEPT}__name__in": [event.detail[KEPT]["name"] for event in events]},
         ).values_list(f"detail__{KEPT}__name", flat=True)
     )
-    return [event for event in events if event.detail[KEPT]["name"] not in known]
+    return [each for each in lines if each[0].detail[KEPT]["name"] not in known]
 
 
 def _set_aside(kept: Spool, unreadable: list[str]) -> None:
     if not unreadable:
         return
     logger.error("%d lines of the audit spool cannot be read: %s", len(unreadable), kept.unreadable)
-    with kept.unreadable.open("a", **AS_IT_STANDS) as file:
-        file.writelines(unreadable)
+    with open(kept.unreadable, "a", opener=_for_us_only, **AS_IT_STANDS) as file:
+        file.writelines(line if line.endswith("\n") else f"{line}\n" for line in unreadable)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def was_kept_aside(detail: object) -> bool:
