@@ -195,7 +195,7 @@ SELECT json_build_object('resourceType', 'Bundle', 'type', 'searchset', 'entry',
             'meta', {META.format(t="p", profile="CareConnect-GPC-Practitioner-1")},
             'identifier', json_build_array(json_build_object(
                 'system', 'https://fhir.nhs.uk/Id/sds-user-id', 'value', p.sds_user_id)),
-            'active', p.active,
+            'active', true,
             'name', json_build_array(json_build_object('family', p.family_name,
                 'given', json_build_array(p.given_names), 'prefix', json_build_array(p.prefix))),
             'gender', p.gender)

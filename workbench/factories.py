@@ -106,9 +106,17 @@ def the_location(organisation: Organisation) -> Location:
 
 
 def make_practitioner(
-    organisation: Organisation | None = None, *, role: str | None = "R0260", **overrides: Any
+    organisation: Organisation | None = None,
+    *,
+    role: str | None = "R0260",
+    works_here: bool = True,
+    also_at: Iterable[Organisation] = (),
+    **overrides: Any,
 ) -> Practitioner:
-    """Make a clinician with a role at the practice; ``role=None`` makes one without."""
+    """Make a clinician with a role at the practice; ``role=None`` makes one without.
+
+    ``works_here=False``: the role has ended. ``also_at``: practices where they work too.
+    """
     n = number()
     fields = {
         "sds_user_id": f"G{n:08}",
@@ -123,6 +131,11 @@ def make_practitioner(
             organisation=organisation or the_organisation(),
             role=role,
             sds_role_profile_id=f"PT{n:06}",
+            active=works_here,
+        )
+    for other in also_at:
+        practitioner.roles.create(
+            organisation=other, role="R6300", sds_role_profile_id=f"PT{number():06}"
         )
     return practitioner
 

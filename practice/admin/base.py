@@ -25,6 +25,7 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSingleTimeWidget
 
+from practice.db.row_security import across_practices
 from practice.exceptions import PracticeError
 from practice.models import (
     Organisation,
@@ -116,8 +117,14 @@ class PracticeForm(forms.ModelForm):
             self.instance.organisation = sole_practice(self.request)
         if isinstance(self.instance, Versioned) and self.instance.pk:
             self.fields["seen_version"] = forms.IntegerField(
-                required=False, widget=forms.HiddenInput, initial=self.instance.version
+                required=False, widget=forms.HiddenInput, initial=self.stored_version
             )
+
+    @property
+    def stored_version(self) -> int:
+        """The version of all that the form shows."""
+        version: int = self.instance.version
+        return version
 
     def _has_practice(self) -> bool:
         return any(field.name == "organisation" for field in self._meta.model._meta.fields)
@@ -136,8 +143,8 @@ class PracticeForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        seen, instance = self.cleaned_data.get("seen_version"), self.instance
-        if seen is not None and seen != instance.version:
+        seen = self.cleaned_data.get("seen_version")
+        if seen is not None and seen != self.stored_version:
             raise forms.ValidationError(
                 "Somebody else has changed this since you opened it. Nothing was saved: "
                 "open it again, and make your changes to what it says now."
@@ -360,9 +367,14 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
             detail["records"] = records
         if change and not detail:
             return
-        if change and isinstance(form.instance, Versioned):
-            count_up(form.instance)
+        if change:
+            for record in self.records_of_new_version(form, formsets):
+                count_up(record)
         self.audit(request, form.instance, "change" if change else "add", detail)
+
+    def records_of_new_version(self, form: Any, formsets: Any) -> Iterable[Versioned]:
+        """Return whose version a change counts up."""
+        return [form.instance] if isinstance(form.instance, Versioned) else []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.audit(request, obj, "delete", {"removed": stored_values(obj)})
@@ -377,10 +389,23 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
     def audit(self, request: HttpRequest, obj: Any, verb: str, detail: dict[str, Any]) -> None:
         """Write the event into the trail of every practice that the record concerns."""
         for practice in self.practices_concerned(request, obj):
+            self.audit_at(request, obj, verb, detail, practice)
+
+    def audit_at(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        verb: str,
+        detail: dict[str, Any],
+        practice: Organisation | None,
+    ) -> None:
+        """Write the event into the trail of one practice, which need not be the one chosen now."""
+        actor = actor_of(request, practice)
+        with across_practices():
             record_done(
                 f"{self.opts.model_name}.{verb}",
                 obj,
-                actor=actor_of(request, practice),
+                actor=actor,
                 now=timezone.now(),
                 practice=practice,
                 detail=detail,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
+    DropdownFilter,
 )
 from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
@@ -40,7 +41,7 @@ from practice.reads.directory import (
 )
 from practice.services import enablement
 from practice.site.fields import ManyCodesField
-from practice.site.people import actor_of, only_own, sole_practice
+from practice.site.people import actor_of, only_own, person, sole_practice
 
 ADDRESS: list[Any] = [
     "address_line_1",
@@ -211,6 +212,11 @@ class PractitionerForm(PracticeForm):
         help_text="Languages in which this person can consult.",
     )
 
+    @property
+    def stored_version(self) -> int:
+        roles = only_own(roles_with_practices().filter(practitioner=self.instance.pk), self.request)
+        return super().stored_version + sum(role.version for role in roles)
+
     def clean_sds_user_id(self) -> str | None:
         number = self.cleaned_data["sds_user_id"]
         others = practitioners_with_sds_user_id(number).exclude(pk=self.instance.pk)
@@ -244,7 +250,9 @@ class PractitionerRoleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         practice = sole_practice(self.request)
-        if practice and not self.instance.pk:
+        if self.instance.pk:
+            self.fields["organisation"].disabled = True
+        elif practice:
             self.fields["organisation"].initial = practice.pk
 
 
@@ -256,7 +264,8 @@ class PractitionerRoleInline(OwnTabularInline):
     can_delete = False
     hide_title = True
     verbose_name = "role"
-    verbose_name_plural = "roles: untick a role that has ended, as old sessions name it"
+    verbose_name_plural = "roles: untick a role that has ended, as old sessions name it. Whoever "
+    verbose_name_plural += "has none left here gets no more sessions"
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
         return 0 if obj else 1
@@ -267,12 +276,40 @@ class PractitionerRoleInline(OwnTabularInline):
         return formset
 
 
+class WorksHereFilter(DropdownFilter):
+    title = "works here"
+    parameter_name = "works_here"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in {"yes", "no"}:
+            return queryset
+        here = only_own(roles_with_practices().current(), request).values("practitioner")
+        return (
+            queryset.filter(pk__in=here) if self.value() == "yes" else queryset.exclude(pk__in=here)
+        )
+
+
+PERSON = ["prefix", "given_names", "family_name", "sds_user_id", "gender", "languages"]
+SHARED = (
+    "This person is at another practice too, so the name and the other details can be changed only "
+    "by somebody who manages all of those practices. The roles below are yours."
+)
+
+
 @admin.register(Practitioner)
 class PractitionerAdmin(PracticeAdmin):
+    """A person is shared by the practices where they work; a role belongs to one.
+
+    Whoever manages only some of those practices sees the person, and changes the roles there.
+    """
+
     form = PractitionerForm
     keeps_history = True
     list_display = ["full_name", "roles_here", "sds_user_id", "works"]
-    list_filter = [("active", BooleanRadioFilter), ("gender", ChoicesDropdownFilter)]
+    list_filter = [WorksHereFilter, ("gender", ChoicesDropdownFilter)]
     search_fields = ["family_name", "given_names", "sds_user_id"]
     search_help_text = "Name or SDS user ID"
     inlines = [PractitionerRoleInline]
@@ -284,11 +321,28 @@ class PractitionerAdmin(PracticeAdmin):
                     ("prefix", "given_names", "family_name"),
                     ("sds_user_id", "gender"),
                     "languages",
-                    "active",
                 ]
             },
         ),
     ]
+    readonly_fields = ["languages_in_words"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if self._may_change_person(request, obj):
+            return super().get_fieldsets(request, obj)
+        fields = [*self.fieldsets[0][1]["fields"][:-1], "languages_in_words"]
+        return [(None, {"fields": fields, "description": SHARED})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fixed = list(super().get_readonly_fields(request, obj))
+        return fixed if self._may_change_person(request, obj) else [*fixed, *PERSON]
+
+    def _may_change_person(self, request: HttpRequest, obj: Practitioner | None) -> bool:
+        """Whether every practice that shows this person is one of the reader's."""
+        if obj is None or request.user.is_superuser:
+            return True
+        here = {practice.pk for practice in practices_of_practitioner(obj)}
+        return here <= set(person(request).member_ids)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Practitioner]:
         return super().get_queryset(request).prefetch_related(self._roles(request))
@@ -303,8 +357,26 @@ class PractitionerAdmin(PracticeAdmin):
         return Prefetch("roles", queryset=roles, to_attr="own_roles")
 
     def practices_concerned(self, request: HttpRequest, obj: Practitioner) -> Iterable[Any]:
-        """Return every practice where this person works: all of them see the change."""
+        """Return every practice that shows this person: all of them see the change."""
         return practices_of_practitioner(obj) or [None]
+
+    def audit(self, request: HttpRequest, obj: Any, verb: str, detail: dict[str, Any]) -> None:
+        """Write what is new of the person into every trail, and of a role into its practice's."""
+        records = detail.get("records", [])
+        of_person = {name: value for name, value in detail.items() if name != "records"}
+        at = dict(obj.roles.values_list("pk", "organisation"))
+        for practice in self.practices_concerned(request, obj):
+            own = [each for each in records if practice and at.get(each.get("id")) == practice.pk]
+            said = {**of_person, "records": own} if own else of_person
+            if said:
+                self.audit_at(request, obj, verb, said, practice)
+
+    def records_of_new_version(self, form: Any, formsets: Any) -> Iterable[Any]:
+        if form.changes:
+            yield form.instance
+        for formset in formsets:
+            yield from formset.new_objects
+            yield from (role for role, _ in formset.changed_objects)
 
     def autocomplete_label(self, practitioner: Any) -> str:
         roles = ", ".join(role.get_role_display() for role in practitioner.own_roles)
@@ -321,6 +393,11 @@ class PractitionerAdmin(PracticeAdmin):
             for role in practitioner.own_roles
         )
 
-    @display(description="Works here", ordering="active", label={"Yes": "success", "No": "danger"})
-    def works(self, practitioner: Practitioner) -> str:
-        return "Yes" if practitioner.active else "No"
+    @display(description="Works here", label={"Yes": "success", "No": "danger"})
+    def works(self, practitioner: Any) -> str:
+        return "Yes" if any(role.active for role in practitioner.own_roles) else "No"
+
+    @display(description="Languages")
+    def languages_in_words(self, practitioner: Practitioner) -> str:
+        known = terminology.value_set("human_language")
+        return ", ".join(known.display(code) for code in practitioner.languages) or "-"

@@ -1,9 +1,11 @@
 """Who and where: the practice, its places, its people and its patients."""
 
+from typing import Any, Self
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from practice import nhs_number, terminology
 from practice.models.common import OfferLimits, PostalAddress, Versioned, validate_ods_code
@@ -147,8 +149,21 @@ class Location(Versioned, PostalAddress):
         return self.name
 
 
+class PractitionerQuerySet(models.QuerySet["Practitioner"]):
+    """What practitioners are called when they are asked for."""
+
+    def working_at(self, organisation: Any) -> Self:
+        """Whoever has a role at the practice that has not ended: the one meaning of works here."""
+        here = PractitionerRole.objects.current().filter(organisation=organisation)
+        return self.filter(Exists(here.filter(practitioner=OuterRef("pk"))))
+
+
 class Practitioner(Versioned):
-    """A clinician, the same person at every practice where they work (see PractitionerRole)."""
+    """A clinician, the same person at every practice where they work.
+
+    The person is shared between those practices; where somebody works, and as what, each practice
+    says for itself (see PractitionerRole). ``version`` counts changes of the person alone.
+    """
 
     sds_user_id = models.CharField(
         "SDS user ID",
@@ -166,7 +181,8 @@ class Practitioner(Versioned):
     languages = models.JSONField(
         default=list, blank=True, help_text="Codes of the national list of human languages."
     )
-    active = models.BooleanField(default=True)
+
+    objects = PractitionerQuerySet.as_manager()
 
     class Meta:
         ordering = ["family_name", "given_names"]
@@ -180,8 +196,21 @@ class Practitioner(Versioned):
         return " ".join(filter(None, [self.prefix, self.given_names, self.family_name]))
 
 
-class PractitionerRole(models.Model):
-    """What a practitioner does at one practice. An ended role is kept, as old sessions name it."""
+class PractitionerRoleQuerySet(models.QuerySet["PractitionerRole"]):
+    """What roles are called when they are asked for."""
+
+    def current(self) -> Self:
+        """Roles that have not ended."""
+        return self.filter(active=True)
+
+
+class PractitionerRole(Versioned):
+    """What a practitioner does at one practice, and whether they (still) do: ``active``.
+
+    An ended role is kept, as old sessions name it. A practice shows the person with their roles
+    there, so that its versionId is the person's ``version`` and those of these roles together:
+    what one practice says of a role is no change at another (GEN-032).
+    """
 
     practitioner = models.ForeignKey(Practitioner, on_delete=models.PROTECT, related_name="roles")
     organisation = models.ForeignKey(
@@ -194,7 +223,10 @@ class PractitionerRole(models.Model):
     sds_role_profile_id = models.CharField(
         "SDS role profile ID", max_length=20, blank=True, validators=[validate_sds_id]
     )
-    active = models.BooleanField(default=True)
+    active = models.BooleanField("works here", default=True)
+    version = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = PractitionerRoleQuerySet.as_manager()
 
     class Meta:
         ordering = ["practitioner__family_name", "role"]

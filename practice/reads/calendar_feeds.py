@@ -2,14 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from practice.models import (
     Appointment,
     CalendarFeed,
     Organisation,
-    Practitioner,
-    PractitionerRole,
     Schedule,
 )
 
@@ -46,11 +44,3 @@ def live_feeds(*, organisation: Organisation) -> QuerySet[CalendarFeed]:
     """The practice's feeds that have not been revoked, each with its holder."""
     live = CalendarFeed.objects.filter(organisation=organisation, revoked_at__isnull=True)
     return live.select_related("organisation", "practitioner")
-
-
-def people_who_may_have_a_feed(*, organisation: Organisation) -> QuerySet[Practitioner]:
-    """Everybody who works at the practice now."""
-    working = PractitionerRole.objects.filter(
-        organisation=organisation, practitioner=OuterRef("pk"), active=True
-    )
-    return Practitioner.objects.filter(Exists(working), active=True)

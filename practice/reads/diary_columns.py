@@ -21,6 +21,7 @@ from practice.models import (
     Slot,
 )
 from practice.reads.bookability import embargo_ends
+from practice.reads.directory import possible_holders
 
 # How each state is called, and the class that colours it.
 STATES = {
@@ -294,8 +295,8 @@ def role_names(organisation: Organisation, holders: Iterable[int | None]) -> dic
 
 def people_and_places(organisation: Organisation) -> tuple[list[Practitioner], list[Location]]:
     """Return whom and where the diary can be narrowed to; two queries."""
-    people = Practitioner.objects.filter(roles__organisation=organisation, roles__active=True)
-    return list(people.distinct()), list(organisation.locations.filter(status="active"))
+    people = possible_holders(organisation=organisation)
+    return list(people), list(organisation.locations.filter(status="active"))
 
 
 def age(born: date, now: datetime) -> int:

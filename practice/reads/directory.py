@@ -9,6 +9,7 @@ from django.db.models import CharField, Exists, FilteredRelation, OuterRef, Q, Q
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.db.row_security import across_practices
 from practice.models import Location, Organisation, Practitioner, PractitionerRole, Schedule
+from practice.models.directory import PractitionerRoleQuerySet
 
 PRACTICE_BY_ODS_CODE = Prepared(
     lambda: Organisation.objects.filter(ods_code=QueryParameter("ods_code", CharField()))
@@ -30,6 +31,19 @@ def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
     )
 
 
+def possible_holders(
+    *, organisation: Organisation, also: int | None = None
+) -> QuerySet[Practitioner]:
+    """Whoever works at the practice, and so may hold its sessions; and the person ``also``.
+
+    Every form, search and feed asks this, so that nobody works here on one page and not on another.
+    """
+    here = Practitioner.objects.working_at(organisation)
+    if also is None:
+        return here
+    return Practitioner.objects.filter(Q(pk__in=here.values("pk")) | Q(pk=also))
+
+
 def practitioners_with_sds_user_id(sds_user_id: str) -> QuerySet[Practitioner]:
     """Everybody, at whichever practice, who is recorded under this SDS user ID."""
     return Practitioner.objects.filter(sds_user_id=sds_user_id)
@@ -37,12 +51,17 @@ def practitioners_with_sds_user_id(sds_user_id: str) -> QuerySet[Practitioner]:
 
 @across_practices()  # a person may work at several
 def practices_of_practitioner(practitioner: Practitioner) -> list[Organisation]:
-    """Return every practice where this person works or once did."""
-    here = Organisation.objects.filter(practitioner_roles__practitioner=practitioner)
-    return list(here.distinct())
+    """Return every practice that shows this person: a role there, once or now, or a session."""
+    theirs = {"organisation": OuterRef("pk")}
+    return list(
+        Organisation.objects.filter(
+            Exists(PractitionerRole.objects.filter(practitioner=practitioner, **theirs))
+            | Exists(Schedule.objects.filter(session_holder=practitioner, **theirs))
+        )
+    )
 
 
-def roles_with_practices() -> QuerySet[PractitionerRole]:
+def roles_with_practices() -> PractitionerRoleQuerySet:
     """Everybody's roles, each with its practice."""
     return PractitionerRole.objects.select_related("organisation")
 
@@ -120,35 +139,39 @@ class LocationRow(NamedTuple):
 
 
 class PractitionerRow(NamedTuple):
-    """A practitioner; ``sds_role_profile_ids`` are those of their roles at the practice asked."""
+    """A practitioner as one practice has them.
+
+    ``active`` (they work there), ``sds_role_profile_ids`` (of the roles that have not ended) and
+    what ``version`` counts beyond the person come from their roles at that practice alone.
+    """
 
     pk: int
     version: int
     languages: list[str]
     sds_user_id: str
-    active: bool
     prefix: str
     given_names: str
     family_name: str
     gender: str
+    active: bool
     sds_role_profile_ids: tuple[str, ...]
 
 
-PERSON_COLUMNS = PractitionerRow._fields[:-1]
+PERSON_COLUMNS = PractitionerRow._fields[:-2]
+ROLE_COLUMNS = ("role_here__version", "role_here__active", "role_here__sds_role_profile_id")
 OF_PRACTICE: dict[str, Any] = {"organisation": Number("organisation")}
 WITH_IDS = {"pk__among": Numbers("ids")}
 
 
 def _practitioner_rows(found: QuerySet[Practitioner]) -> QuerySet[Any, Any]:
-    """One row for each active role that they have here, or one without a role."""
+    """One row for each role that they have or had here, or one without a role."""
     role_here = FilteredRelation(
-        "roles",
-        condition=Q(roles__organisation=OF_PRACTICE["organisation"], roles__active=True),
+        "roles", condition=Q(roles__organisation=OF_PRACTICE["organisation"])
     )
     return (
         found.annotate(role_here=role_here)
         .order_by("pk", "role_here__pk")
-        .values_list(*PERSON_COLUMNS, "role_here__sds_role_profile_id")
+        .values_list(*PERSON_COLUMNS, *ROLE_COLUMNS)
     )
 
 
@@ -190,22 +213,25 @@ def location_rows(*, organisation: Organisation, ids: Collection[int]) -> list[L
 
 def practitioner_rows(*, organisation: Organisation, ids: Collection[int]) -> list[PractitionerRow]:
     """Return those of the practice's practitioners who have these ids, by id."""
-    return _with_role_profiles(PRACTITIONERS.rows(organisation=organisation.pk, ids=ids))
+    return _with_roles(PRACTITIONERS.rows(organisation=organisation.pk, ids=ids))
 
 
 def practitioner_rows_by_sds_user_id(
     *, organisation: Organisation, sds_user_id: str
 ) -> list[PractitionerRow]:
     """Return the practice's practitioners with this SDS user id, by id."""
-    return _with_role_profiles(
+    return _with_roles(
         PRACTITIONERS_BY_SDS_USER_ID.rows(organisation=organisation.pk, sds_user_id=sds_user_id)
     )
 
 
-def _with_role_profiles(rows: Iterable[tuple[Any, ...]]) -> list[PractitionerRow]:
-    """Each practitioner once, with the role profiles that were found."""
+def _with_roles(rows: Iterable[tuple[Any, ...]]) -> list[PractitionerRow]:
+    """Each practitioner once, with what their roles here say."""
     found = []
-    for person, roles in groupby(rows, key=lambda row: row[:-1]):
-        profiles = tuple(dict.fromkeys(profile for *_, profile in roles if profile))
-        found.append(PractitionerRow._make((*person, profiles)))
+    for (pk, version, *person), same in groupby(rows, key=lambda row: row[: len(PERSON_COLUMNS)]):
+        roles = [row[len(PERSON_COLUMNS) :] for row in same]
+        version += sum(changes or 0 for changes, _, _ in roles)
+        active = [profile for _, works, profile in roles if works]
+        profiles = tuple(dict.fromkeys(filter(None, active)))
+        found.append(PractitionerRow._make((pk, version, *person, bool(active), profiles)))
     return found

@@ -85,10 +85,3 @@ def free_times(
     for slot in slots:
         slot.kept = kept_for_others(slot, organisation=organisation, now=now)  # type: ignore[attr-defined]
     return slots
-
-
-def holders_now(*, organisation: Organisation) -> QuerySet[Practitioner]:
-    """Whoever has an active role at the practice."""
-    return Practitioner.objects.filter(
-        roles__organisation=organisation, roles__active=True
-    ).distinct()

@@ -8,7 +8,6 @@ from practice.models import (
     Appointment,
     Location,
     Organisation,
-    Practitioner,
     Schedule,
 )
 
@@ -43,12 +42,6 @@ def number_booked(session: Schedule) -> int:
 
 
 # ---------------------------------------------------------------- what a session can be given
-
-
-def possible_holders(*, organisation: Organisation) -> QuerySet[Practitioner]:
-    """Whoever works at the practice now and can hold a session there."""
-    here = Practitioner.objects.filter(roles__organisation=organisation, active=True)
-    return here.distinct()
 
 
 def possible_places(*, organisation: Organisation, now_at: int | None = None) -> QuerySet[Location]:

@@ -5,9 +5,10 @@ sessions that they belong to. fhirapi.slot_search turns their rows into an answe
 """
 
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from django.db.models import CharField, DateTimeField, QuerySet
+from django.db.models import CharField, DateTimeField, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Cast
 
 from practice.db.expressions import Epoch
@@ -58,7 +59,7 @@ class Version(NamedTuple):
 
 
 class FoundSession(NamedTuple):
-    """A session's row, and today's versions of its holder and its place."""
+    """A session's row, and today's versions of its holder (roles here included) and its place."""
 
     row: SessionRow
     holder: Version | None
@@ -79,19 +80,28 @@ OFFERED = OfferedRows(
     end=QueryParameter("end", DateTimeField()),
 )
 
+PLACE_AND_PERSON = (
+    *("location__version", "location_changed"),
+    *("session_holder__version", "holder_changed"),
+)
+# One row for each role that the holder has or had here, or one without a role.
 SESSIONS = Prepared(
     lambda: (
         Schedule.objects.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
         .annotate(
+            role_here=FilteredRelation(
+                "session_holder__roles",
+                condition=Q(session_holder__roles__organisation=Number("organisation")),
+            )
+        )
+        .annotate(
             **EPOCHS,
             holder_changed=Cast("session_holder__updated_at", CharField()),
             location_changed=Cast("location__updated_at", CharField()),
+            role_changed=Cast("role_here__updated_at", CharField()),
         )
-        .order_by("pk")
-        .values_list(
-            *SessionRow._fields,
-            *("session_holder__version", "holder_changed", "location__version", "location_changed"),
-        )
+        .order_by("pk", "role_here__pk")
+        .values_list(*SessionRow._fields, *PLACE_AND_PERSON, "role_here__version", "role_changed")
     )
 )
 
@@ -116,17 +126,18 @@ def sessions_of(slots: list[SlotRow], *, organisation: Organisation) -> list[Fou
         return []
     # Unpacked by name, and without a star: that would make a list for each of thousands.
     ids = {schedule for pk, version, channel, kind, schedule, status, start, end in slots}
+    rows = SESSIONS.rows(organisation=organisation.pk, ids=ids)
     found = []
-    for *own, holder_version, holder_changed, version, changed in SESSIONS.rows(
-        organisation=organisation.pk, ids=ids
-    ):
+    for once, same in groupby(rows, key=lambda each: each[:-2]):
+        *own, version, changed, holder_version, holder_changed = once
         row = SessionRow(*own)
-        holder = row.session_holder_id
-        found.append(
-            FoundSession(
-                row,
-                None if holder is None else Version(holder, holder_version, holder_changed),
-                Version(row.location_id, version, changed),
+        holder = None
+        if row.session_holder_id is not None:
+            roles = [each[-2:] for each in same if each[-1]]
+            holder = Version(
+                row.session_holder_id,
+                holder_version + sum(count for count, _ in roles),
+                " ".join([holder_changed, *(at for _, at in roles)]),
             )
-        )
+        found.append(FoundSession(row, holder, Version(row.location_id, version, changed)))
     return found

@@ -6,7 +6,6 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from practice.models import (
     Organisation,
-    Practitioner,
     Schedule,
     SessionTemplate,
     TemplateBlock,
@@ -43,15 +42,3 @@ def going_on(today: date) -> Q:
 def sessions_made_from(template: SessionTemplate) -> QuerySet[Schedule]:
     """Return the sessions that were ever generated from a template."""
     return Schedule.objects.filter(organisation=template.organisation_id, template=template)
-
-
-# ---------------------------------------------------------------- what a template can name
-
-
-def possible_holders(*, organisation: Organisation) -> QuerySet[Practitioner]:
-    """Return who has a role at the practice."""
-    return (
-        Practitioner.objects.filter(roles__organisation=organisation)
-        .distinct()
-        .order_by("family_name", "given_names")
-    )

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from practice.db.row_security import across_practices
 from practice.exceptions import ChangeRefused, PractitionerNotFound
-from practice.models import CalendarFeed, Organisation, Practitioner, PractitionerRole
+from practice.models import CalendarFeed, Organisation, Practitioner
 from practice.services.audit.recording import Actor, record_done
 
 
@@ -20,14 +20,8 @@ def make_feed(
 
     Raises PractitionerNotFound, and ChangeRefused when there is one already.
     """
-    working = PractitionerRole.objects.filter(
-        organisation=organisation, practitioner=OuterRef("pk"), active=True
-    )
-    holder = (
-        Practitioner.objects.filter(Exists(working), pk=practitioner_id, active=True)
-        .select_for_update(no_key=True)
-        .first()
-    )
+    working = Practitioner.objects.working_at(organisation).filter(pk=practitioner_id)
+    holder = working.select_for_update(no_key=True).first()
     if holder is None:
         raise PractitionerNotFound
     live = CalendarFeed.objects.filter(
@@ -61,20 +55,11 @@ def show_feed(*, feed: CalendarFeed, actor: Actor, now: datetime) -> str:
 
 @across_practices()  # the secret says whose it is
 def live_feed(secret: str) -> CalendarFeed | None:
-    """Return the feed with this secret, while it is not revoked and its holder works here."""
-    working = PractitionerRole.objects.filter(
-        organisation=OuterRef("organisation"), practitioner=OuterRef("practitioner"), active=True
-    )
-    return (
-        CalendarFeed.objects.filter(
-            Exists(working),
-            secret=secret,
-            revoked_at__isnull=True,
-            practitioner__active=True,
-        )
-        .select_related("organisation", "practitioner")
-        .first()
-    )
+    """Return the feed with this secret, while it is not revoked and its holder works there."""
+    of_feed = OuterRef(OuterRef("organisation"))
+    holder = Practitioner.objects.working_at(of_feed).filter(pk=OuterRef("practitioner"))
+    live = CalendarFeed.objects.filter(Exists(holder), secret=secret, revoked_at__isnull=True)
+    return live.select_related("organisation", "practitioner").first()
 
 
 def _record(feed: CalendarFeed, event: str, *, actor: Actor, now: datetime) -> None:

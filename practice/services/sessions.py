@@ -60,7 +60,13 @@ def change_session_holder(
     if holder == before:
         return schedule
     if not schedule.withdrawn:
-        check_holder_is_free(holder, schedule.start, schedule.end, schedule_id=schedule.pk)
+        check_holder_is_free(
+            holder,
+            schedule.start,
+            schedule.end,
+            organisation=organisation,
+            schedule_id=schedule.pk,
+        )
     booked = Appointment.objects.filter(schedule=schedule)
     # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
     list(booked.select_for_update(no_key=True).order_by("pk").values_list("pk"))
@@ -185,7 +191,7 @@ def create_session(
         one = Slot(schedule=schedule, slot_type=slot_type, delivery_channel=delivery_channel)
         if why := bookability.never_offered_in_words(one, organisation=organisation):
             raise DiaryRefused(f"It could never be offered to other organisations. {why}")
-    check_holder_is_free(schedule.session_holder, start, end)
+    check_holder_is_free(schedule.session_holder, start, end, organisation=organisation)
     _save_unless_elsewhere(schedule)
     kind = SlotKind(slot_type, delivery_channel, gp_connect_bookable, None, None, None, None)
     starts = range(first, last - length + 1, length)
@@ -220,25 +226,29 @@ def check_holder_is_free(
     start: datetime,
     end: datetime,
     *,
+    organisation: Organisation,
     schedule_id: int | None = None,
 ) -> None:
-    """Raise HolderElsewhere when somebody has another session at that time, at any practice."""
+    """Raise HolderElsewhere when somebody has another session at that time, at any practice.
+
+    A session of this practice is told in full. Of another's, only that there is one.
+    """
     if holder is None:
         return
-    elsewhere = (
+    others = (
         Schedule.objects.taking_place()
         .filter(session_holder=holder)
         .filter(Q(start__lt=end) & Q(end__gt=start))
         .exclude(pk__in=[schedule_id] if schedule_id else [])
-        .order_by("start")
-        .first()
     )
-    if elsewhere:
-        first, last = clock.local(elsewhere.start), clock.local(elsewhere.end)
+    if own := others.filter(organisation=organisation).order_by("start").first():
+        first, last = clock.local(own.start), clock.local(own.end)
         raise HolderElsewhere(
             f"{holder} already has a session from {first:%H:%M} to {last:%H:%M} "
             f"on {first:%A %d %B %Y}."
         )
+    if others.exists():
+        raise HolderElsewhere(f"{holder} is at another practice at that time.")
 
 
 def _save_unless_elsewhere(schedule: Schedule) -> None:
@@ -257,7 +267,7 @@ def _practitioner(organisation: Organisation, practitioner_id: int | None) -> Pr
     found = working.filter(pk=practitioner_id).first()
     if found is None:
         raise PractitionerNotFound
-    if not found.active:
+    if not Practitioner.objects.working_at(organisation).filter(pk=found.pk).exists():
         raise DiaryRefused(f"{found} no longer works here.")
     return found
 

@@ -30,9 +30,9 @@ from practice.models import (
 from practice.reads.calendar_feeds import (
     appointments_in_feed,
     live_feeds,
-    people_who_may_have_a_feed,
     sessions_in_feed,
 )
+from practice.reads.directory import possible_holders
 from practice.services import calendar_feeds
 from practice.services.audit.recording import Actor, record_done
 from practice.site.addresses import number
@@ -201,7 +201,7 @@ class Calendars(StaffPage):
         return live_feeds(organisation=self.practice)
 
     def holders(self) -> QuerySet[Practitioner]:
-        return people_who_may_have_a_feed(organisation=self.practice)
+        return possible_holders(organisation=self.practice)
 
     def may_change(self, holder: int) -> bool:
         if self.request.user.has_perm("practice.change_practitioner"):

@@ -14,7 +14,7 @@ from django.urls import reverse
 from practice import clock
 from practice.exceptions import NotFound, PlanChanged, PracticeError
 from practice.models import Appointment, Closure
-from practice.reads import call_list, closures, directory, templates
+from practice.reads import call_list, closures, directory
 from practice.reads.other_times import DAYS_AFTER_A_CLOSURE, OtherTimes, other_times
 from practice.services.closures import closing, follow_up, reopening
 from practice.services.closures.changing import change_closure, check_kind
@@ -63,7 +63,9 @@ class ClosureForm(forms.ModelForm):
         self.instance.organisation = organisation
         fields: dict[str, Any] = self.fields
         fields["kind"].help_text = "England's bank holidays are there already."
-        fields["practitioner"].queryset = templates.possible_holders(organisation=organisation)
+        fields["practitioner"].queryset = directory.possible_holders(
+            organisation=organisation, also=self.instance.practitioner_id
+        )
         fields["practitioner"].empty_label = "Everybody"
         fields["practitioner"].help_text = fields["location"].help_text = ""
         fields["location"].queryset = directory.locations(organisation=organisation)

@@ -9,7 +9,8 @@ from django import forms
 
 from practice import clock, nhs_number, terminology
 from practice.models import Organisation, Patient, Slot
-from practice.reads.free_times import Wanted, coming_slot_types, free_times, holders_now
+from practice.reads.directory import possible_holders
+from practice.reads.free_times import Wanted, coming_slot_types, free_times
 from practice.reads.patient_search import find_patients
 from practice.site.fields import record_choice
 from practice.site.widgets import date_input
@@ -80,7 +81,7 @@ class SlotSearch(forms.Form):
         super().__init__(*args, **kwargs)
         self.organisation, self.now = organisation, now
         fields: dict[str, Any] = self.fields
-        fields["holder"].queryset = holders_now(organisation=organisation)
+        fields["holder"].queryset = possible_holders(organisation=organisation)
         fields["location"].queryset = organisation.locations.all()
         types = coming_slot_types(organisation=organisation, now=now)
         fields["slot_type"].choices = _any((text, text) for text in types)

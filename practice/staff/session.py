@@ -13,6 +13,7 @@ from practice.models import Organisation, Schedule
 from practice.models.common import OFFER_LIMITS
 from practice.reads import sessions
 from practice.reads.access_profiles import profiles
+from practice.reads.directory import possible_holders
 from practice.reads.slots import slots_of_session
 from practice.services.audit.recording import record_done
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
@@ -89,7 +90,9 @@ class HolderForm(forms.Form):
     def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
         super().__init__(sent, initial={"holder": session.session_holder_id})
         field: Any = self.fields["holder"]
-        field.queryset = sessions.possible_holders(organisation=session.organisation)
+        field.queryset = possible_holders(
+            organisation=session.organisation, also=session.session_holder_id
+        )
 
 
 class SessionPage(Detail):
@@ -205,7 +208,7 @@ class NewSessionForm(WhereAndWhoForm):
         super().__init__(*args, **kwargs)
         self.offer(practice)
         fields: dict[str, Any] = self.fields
-        fields["session_holder"].queryset = sessions.possible_holders(organisation=practice)
+        fields["session_holder"].queryset = possible_holders(organisation=practice)
         fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
 
     def clean(self) -> dict[str, Any]:

@@ -95,7 +95,9 @@ class TemplateEditForm(forms.ModelForm):
     def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
-        fields["session_holder"].queryset = templates.possible_holders(organisation=organisation)
+        fields["session_holder"].queryset = directory.possible_holders(
+            organisation=organisation, also=self.instance.session_holder_id
+        )
         fields["session_holder"].empty_label = "Nobody in particular"
         fields["location"].queryset = directory.locations(organisation=organisation)
         fields["access_profile"].queryset = access_profiles.profiles(organisation=organisation)

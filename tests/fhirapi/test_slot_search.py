@@ -34,7 +34,7 @@ from workbench.factories import (
     make_slots,
 )
 from workbench.paths import ROOT
-from workbench.staff import superuser
+from workbench.staff import signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -646,7 +646,7 @@ def test_nothing_is_sent_twice_and_nothing_that_no_slot_leads_to(practice, consu
 @pytest.mark.req("SLOT-072", "SLOT-094", "SLOT-114", "SLOT-115", "GEN-023", "GEN-025")
 def test_every_reference_leads_to_an_entry(practice, consumer):
     """A locum without a role here and a surgery that is closed by now are there all the same."""
-    locum = make_practitioner(role=None, active=False)
+    locum = make_practitioner(role=None)
     closed = make_location(status="inactive")
     slot_on(session={"session_holder": locum, "location": closed})
     slot_on(hour=13, session={"session_holder": practice.practitioner})
@@ -941,6 +941,27 @@ def test_what_staff_change_is_shown_by_the_next_search(practice, consumer):
         ("Location", [consumer.read_location(practice.location.pk)]),
     ):
         assert as_dict(direct) == shown(consumer, kind)[0]
+
+
+@pytest.mark.django_db
+@pytest.mark.req("GEN-032", "PRAC-029", "SEC-027")
+def test_who_leaves_one_practice_is_shown_as_before_by_the_other(practice, consumer):
+    other = make_organisation(gp_connect_enabled=True, appointment_management_enabled=True)
+    both = make_practitioner(practice.organisation, also_at=[other])
+    slot_on(session={"session_holder": both})
+    there = {"session_holder": both, "organisation": other, "location": make_location(other)}
+    slot_on(hour=14, session=there)
+    [before], [theirs] = shown(consumer, "Practitioner"), shown(Consumer(other), "Practitioner")
+    manager = signed_in(practice.organisation, role="Practice manager")
+
+    save(manager, both, **{"roles-0-active": None})
+
+    [after] = shown(consumer, "Practitioner")
+    assert (before["active"], after["active"]) == (True, False)
+    assert int(after["meta"]["versionId"]) > int(before["meta"]["versionId"])
+    assert shown(Consumer(other), "Practitioner") == [theirs]
+    for each, sent in ((consumer, after), (Consumer(other), theirs)):
+        assert as_dict(each.read_practitioner(both.pk)) == sent
 
 
 PROFILE_HERE, PROFILE_THERE = "100000000001", "200000000002"

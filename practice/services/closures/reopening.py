@@ -184,7 +184,12 @@ def _plan_session(
     fits_again = tuple(h for h in held if h.orphaned and (by_hand or h.extra) and reopened.has(h))
     action = Action.LEAVE
     if schedule.withdrawn and by_hand and returning:
-        check_holder_is_free(schedule.session_holder, schedule.start, schedule.end)
+        check_holder_is_free(
+            schedule.session_holder,
+            schedule.start,
+            schedule.end,
+            organisation=schedule.organisation,
+        )
         action = Action.RESTORE
     return SessionPlan(
         title(schedule),

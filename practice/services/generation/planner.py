@@ -29,6 +29,7 @@ from practice.models import (
     Closure,
     Location,
     Organisation,
+    Practitioner,
     Schedule,
     SessionTemplate,
     TemplateBlock,
@@ -76,7 +77,7 @@ def week_plans(scope: Scope) -> Iterator[WeekPlan]:
 
 
 class Occupied(NamedTuple):
-    """A time at which a session holder has a session."""
+    """A time at which a session holder has a session; ``what``: empty at another practice."""
 
     start: int
     end: int
@@ -119,11 +120,14 @@ class WeekPlanner:
         self._forget()
         return week
 
-    # ------------------------------------------------------------ reading: six queries
+    # ------------------------------------------------------------ reading: seven queries
 
     def _read(self) -> None:
         scope = self.scope
         organisation = Organisation.objects.get(pk=scope.organisation.pk)
+        self.working = set(
+            Practitioner.objects.working_at(organisation).values_list("pk", flat=True)
+        )
         of_templates = {} if scope.template_ids is None else {"pk__in": scope.template_ids}
         self.templates = (
             SessionTemplate.objects.filter(
@@ -187,7 +191,7 @@ class WeekPlanner:
             )
         ):
             own = practice == self.scope.organisation.pk
-            what = f"has {name or 'a session'}" if own else "is at another practice"
+            what = f"has {name or 'a session'}" if own else ""
             self.occupied[holder].append(Occupied(start, end, what))
 
     def _forget(self) -> None:
@@ -227,7 +231,7 @@ class WeekPlanner:
             return None
         of = schedule if schedule and schedule.changed_by_hand else template
         name = title(of)
-        if of.session_holder and not of.session_holder.active:
+        if of.session_holder_id and of.session_holder_id not in self.working:
             self._skip(day, name, f"{of.session_holder} no longer works here.")
             return None
         if of.location.status != Location.Status.ACTIVE:
@@ -361,9 +365,12 @@ class WeekPlanner:
             self.decided.append(self._as_it_is(refused))
 
     def _refuse(self, wanted: "WantedSession", other: Occupied) -> None:
+        """Say why a session is left out; of another practice's, only that there is one."""
         start, end = (clock.local(moment(at)) for at in (other.start, other.end))
         who = wanted.name.removeprefix(f"{wanted.values.session_name}, ")
-        reason = f"{who} already {other.what} from {start:%H:%M} to {end:%H:%M}."
+        reason = f"{who} is at another practice at that time."
+        if other.what:
+            reason = f"{who} already {other.what} from {start:%H:%M} to {end:%H:%M}."
         self._skip(wanted.day, wanted.name, reason)
 
     def _as_it_is(self, wanted: "WantedSession") -> SessionPlan:

@@ -99,7 +99,9 @@ def test_what_is_not_to_be_sent_of_a_practitioner_is_not_sent(clinician, consume
 @needs_shared
 @pytest.mark.req("PRAC-020")
 def test_a_practitioner_keeps_to_the_profile(clinician, consumer):
-    bare = make_practitioner(sds_user_id=None, prefix="", given_names="", gender="", active=False)
+    bare = make_practitioner(
+        sds_user_id=None, prefix="", given_names="", gender="", works_here=False
+    )
     bare.roles.update(sds_role_profile_id="")
 
     sent = [as_dict(consumer.read_practitioner(each.pk)) for each in (clinician, bare)]
@@ -110,8 +112,7 @@ def test_a_practitioner_keeps_to_the_profile(clinician, consumer):
 
 @pytest.mark.req("PRAC-011")
 def test_a_practitioner_who_left_stays_readable(practice, consumer):
-    gone = make_practitioner(active=False)
-    gone.roles.update(active=False)
+    gone = make_practitioner(works_here=False)
     make_schedule(session_holder=gone)
 
     sent = as_dict(consumer.read_practitioner(gone.pk))

@@ -1,5 +1,6 @@
 """Practice, places, people and access profiles in the admin site: what is checked and recorded."""
 
+import re
 from datetime import date
 
 import pytest
@@ -361,6 +362,110 @@ def test_an_sds_user_id_of_another_practice_is_refused_without_naming_its_owner(
 
     assert "Somebody at another practice has this SDS user ID" in words(answer)
     assert "Elsewhere" not in words(answer)
+
+
+@pytest.fixture
+def neighbour():
+    return factories.make_organisation()
+
+
+@pytest.fixture
+def shared(practice, neighbour):
+    """A locum of two practices."""
+    return factories.make_practitioner(
+        practice.organisation, also_at=[neighbour], family_name="Both", languages=["cy"]
+    )
+
+
+@pytest.mark.req("SEC-027")
+def test_a_person_of_another_practice_too_can_be_read_here_but_not_changed(
+    practice, neighbour, shared
+):
+    client = signed_in(practice.organisation, role="Practice manager")
+    before = Practitioner.objects.filter(pk=shared.pk).values().get()
+
+    shown = client.get(change_url(shared))
+    save(client, shared, family_name="Renamed", sds_user_id="G0", languages=["fr"], gender="male")
+
+    assert "This person is at another practice too" in words(shown)
+    assert {"Both", "Welsh"} <= set(re.findall(r"[A-Z][a-z]+", words(shown)))
+    assert neighbour.name not in words(shown)
+    assert Practitioner.objects.filter(pk=shared.pk).values().get() == before
+
+
+@pytest.mark.parametrize("why", ["the role there has ended", "they held a session there"])
+def test_a_person_whom_another_practice_still_shows_cannot_be_changed_here(practice, why):
+    neighbour = factories.make_organisation()
+    if why == "the role there has ended":
+        practice.practitioner.roles.create(organisation=neighbour, role="R0260", active=False)
+    else:
+        factories.make_schedule(neighbour, session_holder=practice.practitioner)
+    client = signed_in(practice.organisation, role="Practice manager")
+
+    save(client, practice.practitioner, family_name="Renamed")
+
+    practice.practitioner.refresh_from_db()
+    assert practice.practitioner.family_name != "Renamed"
+
+
+def test_the_own_role_of_a_shared_person_is_ended_and_nobody_elses(practice, neighbour, shared):
+    """The other practice's role, its versions and its trail stay as they are."""
+    client = signed_in(practice.organisation, role="Practice manager")
+    theirs = shared.roles.filter(organisation=neighbour).values().get()
+    before = last_event()
+
+    save(client, shared, **{"roles-0-active": None})
+
+    ours = shared.roles.get(organisation=practice.organisation)
+    assert (ours.active, ours.version) == (False, 1)
+    assert shared.roles.filter(organisation=neighbour).values().get() == theirs
+    shared.refresh_from_db()
+    assert shared.version == 1
+    [event] = new_events(before)
+    assert (event.organisation, event.event) == (practice.organisation, "practitioner.change")
+    [changed] = event.detail["records"]
+    assert changed["changes"] == {"active": {"from": True, "to": False}}
+    listed = client.get(reverse("admin:practice_practitioner_changelist"), {"works_here": "no"})
+    assert [each.pk for each in listed.context["cl"].result_list] == [shared.pk]
+    listed = client.get(reverse("admin:practice_practitioner_changelist"), {"works_here": "yes"})
+    assert shared.pk not in {each.pk for each in listed.context["cl"].result_list}
+
+
+def test_the_other_practices_role_cannot_be_changed_by_its_number(practice, neighbour, shared):
+    client = signed_in(practice.organisation, role="Practice manager")
+    theirs = shared.roles.get(organisation=neighbour)
+
+    save(client, shared, **{"roles-0-id": theirs.pk, "roles-0-active": None})
+
+    theirs.refresh_from_db()
+    assert theirs.active
+
+
+def test_whoever_manages_all_of_their_practices_changes_a_person(practice, neighbour, shared):
+    client = signed_in(practice.organisation, neighbour, role="Practice manager")
+    before = last_event()
+
+    save(client, shared, family_name="Renamed", **{"roles-1-sds_role_profile_id": "PT9"})
+
+    shared.refresh_from_db()
+    assert (shared.family_name, shared.version) == ("Renamed", 2)
+    events = {event.organisation: event.detail for event in new_events(before)}
+    changed = [practice for practice, detail in events.items() if "records" in detail]
+    assert set(events) == {practice.organisation, neighbour}
+    assert all("family_name" in detail["changes"] for detail in events.values())
+    assert changed == [shared.roles.get(sds_role_profile_id="PT9").organisation]
+
+
+def test_two_who_change_the_roles_of_one_person_at_once_do_not_overwrite_each_other(practice):
+    client = signed_in(practice.organisation, role="Practice manager")
+    address = change_url(practice.practitioner)
+    opened = form_data(client.get(address))
+    save(client, practice.practitioner, **{"roles-0-sds_role_profile_id": "PT7"})
+
+    answer = client.post(address, {**opened, "roles-0-role": "R0270"})
+
+    assert "Somebody else has changed this" in words(answer)
+    assert practice.practitioner.roles.get().role == "R0260"
 
 
 def test_a_role_outside_the_national_list_cannot_be_chosen(practice):

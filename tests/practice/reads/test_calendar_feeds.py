@@ -8,14 +8,12 @@ from practice.models import Appointment
 from practice.reads.calendar_feeds import (
     appointments_in_feed,
     live_feeds,
-    people_who_may_have_a_feed,
     sessions_in_feed,
 )
 from practice.services import calendar_feeds
 from workbench.factories import (
     make_actor,
     make_appointment,
-    make_organisation,
     make_practitioner,
     make_schedule,
     make_slots,
@@ -62,13 +60,3 @@ def test_a_revoked_feed_is_live_no_more(practice, feed, session):
     calendar_feeds.revoke_feed(feed=feed, actor=make_actor(), now=session.start)
 
     assert not live_feeds(organisation=practice.organisation)
-
-
-def test_whoever_works_here_may_have_one(practice):
-    left = make_practitioner(practice.organisation)
-    left.roles.update(active=False)
-    make_practitioner(make_organisation())
-
-    assert list(people_who_may_have_a_feed(organisation=practice.organisation)) == [
-        practice.practitioner
-    ]

@@ -1,9 +1,11 @@
 """Who and what a practice has, as rows that other organisations may see."""
 
 import pytest
+from django.db.models import F
 
 from practice.models import Organisation, Practitioner, PractitionerRole
 from practice.reads import directory
+from practice.reads.directory import PractitionerRow
 from workbench.factories import (
     make_location,
     make_organisation,
@@ -52,9 +54,8 @@ def give_role(person: Practitioner, practice: Organisation, profile: str, **fiel
     PractitionerRole.objects.create(
         organisation=practice,
         practitioner=person,
-        role="R0260",
         sds_role_profile_id=profile,
-        **fields,
+        **{"role": "R0260", **fields},
     )
 
 
@@ -72,6 +73,49 @@ def test_a_practitioner_is_one_row_with_the_active_role_profiles_held_here():
     PractitionerRole.objects.filter(organisation=practice).update(active=False)
     (row,) = directory.practitioner_rows(organisation=practice, ids=[person.pk])
     assert row.sds_role_profile_ids == ()
+
+
+@pytest.mark.req("PRAC-029", "GEN-032")
+def test_whether_somebody_works_here_is_said_by_their_roles_here():
+    """What another practice says of its own role changes neither the row nor its version."""
+    practice, other = make_organisation(), make_organisation()
+    person = make_practitioner(practice, also_at=[other])
+
+    def row(organisation: Organisation) -> PractitionerRow:
+        return directory.practitioner_rows(organisation=organisation, ids=[person.pk])[0]
+
+    before, theirs = row(practice), row(other)
+    person.roles.filter(organisation=practice).update(active=False, version=F("version") + 1)
+
+    after = row(practice)
+    assert (before.active, after.active) == (True, False)
+    assert after.version == before.version + 1
+    assert row(other) == theirs
+
+
+def test_possible_holders_work_here_now_and_no_practice_decides_for_another():
+    practice, other = make_organisation(), make_organisation()
+    here, both = make_practitioner(practice), make_practitioner(practice, also_at=[other])
+    left = make_practitioner(practice, works_here=False, also_at=[other])
+    returned = make_practitioner(practice, works_here=False)
+    give_role(returned, practice, "PT1", role="R0270")
+    make_practitioner(other)
+
+    holders = directory.possible_holders(organisation=practice)
+
+    assert list(holders) == [here, both, returned]
+    assert set(directory.possible_holders(organisation=practice, also=left.pk)) == {*holders, left}
+    assert {both, left} < set(directory.possible_holders(organisation=other))
+
+
+def test_a_person_is_of_every_practice_that_ever_shows_them():
+    practice, once, session, stranger = (make_organisation() for _ in range(4))
+    person = make_practitioner(practice)
+    give_role(person, once, "PT1", active=False)
+    make_schedule(organisation=session, session_holder=person)
+    make_practitioner(stranger)
+
+    assert set(directory.practices_of_practitioner(person)) == {practice, once, session}
 
 
 @pytest.mark.req("PRAC-011", "GEN-025")

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from practice.models import Slot
-from practice.reads.free_times import Wanted, coming_slot_types, free_times, holders_now
+from practice.reads.free_times import Wanted, coming_slot_types, free_times
 from workbench.factories import (
     make_appointment,
     make_location,
@@ -70,10 +70,9 @@ def test_the_earliest_come_first_and_no_more_than_wanted(practice):
     assert found(practice, most=2) == slots[:2]
 
 
-def test_types_and_holders_to_choose_from_are_those_there_are(practice):
+def test_types_to_choose_from_are_those_there_are(practice):
     make_slot(slot_type="Urgent")
     make_slot(make_schedule(make_organisation()), slot_type="Theirs")
     here = {"organisation": practice.organisation}
 
     assert coming_slot_types(now=timezone.now(), **here) == ["Urgent"]
-    assert practice.practitioner in holders_now(**here)

@@ -5,14 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from practice.models import Schedule
 from practice.reads import access_profiles, sessions
 from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_location,
     make_organisation,
-    make_practitioner,
     make_schedule,
     make_slots,
     tomorrow,
@@ -56,15 +54,11 @@ def test_cancelled_appointments_are_not_counted_as_booked(practice):
 
 def test_what_a_session_can_be_given_is_of_the_practice_and_in_use(practice):
     here, other = practice.organisation, make_organisation()
-    left = make_practitioner(here, active=False)
     closed = make_location(here, status="inactive")
-    make_practitioner(other)
     make_location(other)
     make_access_profile(other)
     profile = make_access_profile(here)
 
-    assert set(sessions.possible_holders(organisation=here)) == {practice.practitioner}
     assert set(sessions.possible_places(organisation=here)) == {practice.location}
     assert closed in sessions.possible_places(organisation=here, now_at=closed.pk)
     assert set(access_profiles.profiles(organisation=here)) == {profile}
-    assert not Schedule.objects.filter(session_holder=left).exists()

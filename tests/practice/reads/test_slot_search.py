@@ -8,7 +8,7 @@ from django.utils import timezone
 from practice.models import Location, Slot
 from practice.reads import slot_search
 from practice.reads.profile_limits import ANYBODY
-from workbench.factories import make_organisation, make_schedule, make_slots
+from workbench.factories import make_organisation, make_practitioner, make_schedule, make_slots
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,27 @@ def test_each_session_is_found_once_with_todays_versions_of_its_holder_and_place
     assert first.holder[:2] == (practice.practitioner.pk, practice.practitioner.version)
     assert first.location[:2] == (session.location_id, 7)
     assert (second.row.session_holder_id, second.holder) == (None, None)
+
+
+@pytest.mark.req("GEN-032")
+def test_the_version_of_a_holder_counts_their_roles_here_and_nowhere_else(practice):
+    other = make_organisation()
+    holder = make_practitioner(practice.organisation, also_at=[other], version=3)
+    make_slots(1, make_schedule(start=START, session_holder=holder))
+    holder.roles.create(organisation=practice.organisation, role="R0270", version=4)
+    slots = found(practice)
+
+    def version():
+        (session,) = slot_search.sessions_of(slots, organisation=practice.organisation)
+        return session.holder
+
+    before = version()
+    holder.roles.filter(organisation=other).update(version=9)
+
+    assert before[:2] == (holder.pk, 7)
+    assert version() == before
+    holder.roles.filter(organisation=practice.organisation, role="R0270").update(version=5)
+    assert version()[:2] == (holder.pk, 8)
 
 
 def test_without_a_slot_nothing_is_asked(practice, django_assert_num_queries):

@@ -57,7 +57,7 @@ def test_only_what_is_the_practices_can_be_named(practice):
     there = make_organisation()
     ours = make_practitioner(), make_location(), make_access_profile()
     theirs = make_practitioner(there), make_location(there), make_access_profile(there)
-    asked = (templates.possible_holders, directory.locations, access_profiles.profiles)
+    asked = (directory.possible_holders, directory.locations, access_profiles.profiles)
 
     for ask, mine, other in zip(asked, ours, theirs, strict=True):
         found = ask(organisation=practice.organisation)

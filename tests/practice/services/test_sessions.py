@@ -88,9 +88,20 @@ def test_a_locum_who_is_elsewhere_is_refused():
     with pytest.raises(HolderElsewhere) as refusal:
         change_holder(schedule, other.session_holder)
 
-    assert "already has a session from 09:00 to 12:00" in str(refusal.value)
+    assert str(refusal.value) == f"{other.session_holder} is at another practice at that time."
     schedule.refresh_from_db()
     assert schedule.session_holder != other.session_holder
+
+
+def test_a_session_here_at_that_time_is_told_in_full_though_another_practice_has_one_too():
+    schedule = make_schedule()
+    locum = make_practitioner(also_at=[make_organisation()])
+    elsewhere = locum.roles.order_by("-pk").first().organisation
+    make_schedule(elsewhere, session_holder=locum, start=schedule.start - timedelta(hours=2))
+    make_schedule(session_holder=locum, start=schedule.start + timedelta(hours=1))
+
+    with pytest.raises(HolderElsewhere, match="already has a session from 10:00 to 13:00"):
+        change_holder(schedule, locum)
 
 
 def test_holders_and_sessions_of_other_practices_are_not_found():
@@ -104,7 +115,7 @@ def test_holders_and_sessions_of_other_practices_are_not_found():
 
 def test_who_no_longer_works_here_takes_no_session():
     with pytest.raises(DiaryRefused, match="no longer works here"):
-        change_holder(make_schedule(), make_practitioner(active=False))
+        change_holder(make_schedule(), make_practitioner(works_here=False))
 
 
 # ---------------------------------------------------------------- sessions by hand

@@ -327,7 +327,7 @@ def test_a_holder_at_another_practice_is_not_here_and_that_practice_is_not_named
     run = generate(practice.organisation)
 
     assert not Schedule.objects.filter(template=template).exists()
-    assert "already is at another practice from 09:30 to 12:30." in reasons(run)[0]
+    assert reasons(run)[0] == f"{practice.practitioner} is at another practice at that time."
 
 
 def test_two_sessions_may_swap_their_holders(practice, template):

@@ -98,8 +98,8 @@ def test_three_runs_at_once_make_one_diary():
 
 def test_two_practices_at_once_do_not_have_one_holder_at_one_time():
     """Each locks its own practice only; the database's own constraint decides between them."""
-    holder = make_practitioner(make_organisation())
     practices = [make_organisation(), make_organisation()]
+    holder = make_practitioner(practices[0], also_at=practices[1:])
     for organisation in practices:
         make_template(
             organisation, session_holder=holder, effective_from=MONDAY, runs_on_bank_holidays=True

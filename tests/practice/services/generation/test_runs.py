@@ -3,19 +3,20 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.urls import reverse
 
 from practice.exceptions import DiaryRefused, PlanChanged
 from practice.models import (
     AuditEvent,
     GenerationRun,
     Location,
-    Practitioner,
     Schedule,
     SessionTemplate,
     Slot,
     TemplateBlock,
 )
 from practice.services.generation import runs
+from tests.practice.admin_world import form_data
 from tests.practice.services.generation.weeks import (
     FRIDAY,
     MONDAY,
@@ -30,11 +31,14 @@ from tests.practice.services.generation.weeks import (
 )
 from workbench.factories import (
     make_access_profile,
+    make_appointment,
     make_closure,
     make_location,
     make_organisation,
+    make_practitioner,
     make_template,
 )
+from workbench.staff import signed_in
 
 # ---------------------------------------------------------------- what is made
 
@@ -144,13 +148,43 @@ def test_dates_in_the_wrong_order_are_refused(practice):
 
 def test_who_no_longer_works_here_and_what_is_closed_for_good_get_no_sessions(practice, template):
     make_template(weekdays=[1], effective_from=MONDAY, location=make_location(status="inactive"))
-    Practitioner.objects.filter(pk=template.session_holder_id).update(active=False)
+    template.session_holder.roles.update(active=False)
 
     run = generate(practice.organisation)
 
     assert not Schedule.objects.exists()
     holder, place = template.session_holder, Location.objects.get(status="inactive")
     assert reasons(run) == [f"{holder} no longer works here.", f"{place} is closed."]
+
+
+@pytest.mark.req("STAFF-004")
+def test_who_leaves_one_practice_keeps_their_clinics_at_the_other(practice):
+    """A locum who leaves A: B's sessions stand, and whoever is booked in them stays booked."""
+    here, there = practice.organisation, make_organisation()
+    locum = make_practitioner(here, also_at=[there])
+    for organisation, weekday in ((here, 0), (there, 1)):
+        make_template(organisation, session_holder=locum, weekdays=[weekday], effective_from=MONDAY)
+        generate(organisation)
+    slot = Slot.objects.filter(organisation=there).first()
+    booked = make_appointment(slots=[slot], now=NOW)
+
+    leave(here, locum)
+    generate(here)
+    generate(there)
+
+    ours, theirs = (Schedule.objects.get(organisation=each) for each in (here, there))
+    booked.refresh_from_db()
+    assert (ours.withdrawn, theirs.withdrawn) == (True, False)
+    assert not booked.orphaned
+
+
+def leave(organisation, locum):
+    """Let somebody who manages the practice untick what says that a person works there."""
+    client = signed_in(organisation, role="Practice manager")
+    address = reverse("admin:practice_practitioner_change", args=[locum.pk])
+    data = form_data(client.get(address))
+    unticked = {name: value for name, value in data.items() if not name.endswith("active")}
+    client.post(address, unticked)
 
 
 # ---------------------------------------------------------------- plan, then apply
