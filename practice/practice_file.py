@@ -139,7 +139,6 @@ PRACTITIONER: Fields = {
     "family_name": Required(text),
     "gender": text,
     "languages": ListOf(text),
-    "active": truth,
     "roles": Required(ListOf(ROLE)),
 }
 ACCESS_PROFILE: Fields = {

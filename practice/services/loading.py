@@ -30,9 +30,12 @@ from practice.models import (
 )
 from practice.models.common import Versioned
 from practice.practice_file import Entry, read
+from practice.reads.accounts import practices_of_user
+from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
 from practice.services.enablement import switch
 
+ASK_THE_SITE = "Somebody who manages all of these practices can change it in the admin site."
 SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
 
 
@@ -147,7 +150,16 @@ class _Loader:
         for code in entry.get("languages") or ():
             if code not in languages:
                 self._problem(entry, "languages", f"{code} is not a code of the published list.")
-        saved = self._save(practitioner, _plain(entry, without=["sds_user_id", "roles"]), entry)
+        if not entry["roles"]:
+            self._problem(entry, "roles", "without one this person would not work here.")
+            return
+        values = _plain(entry, without=["sds_user_id", "roles"])
+        is_new = practitioner.pk is None
+        if not is_new and self._is_of_others_too(practices_of_practitioner(practitioner)):
+            self._refuse_changes(practitioner, values, entry)
+            saved: Practitioner | None = practitioner
+        else:
+            saved = self._save(practitioner, values, entry)
         self.practitioners[sds_user_id] = saved
         if saved is None:
             return
@@ -157,7 +169,9 @@ class _Loader:
                 continue
             mine = {"organisation": self.organisation, "practitioner": saved, "role": role["role"]}
             found = PractitionerRole.objects.filter(**mine).first()
-            self._save(found or PractitionerRole(**mine), _plain(role, without=["role"]), role)
+            # A further role of somebody who was there is a change of how they are shown (GEN-032).
+            found = found or PractitionerRole(**mine, version=0 if is_new else 1)
+            self._save(found, _plain(role, without=["role"]), role)
 
     def _profile(self, entry: Entry, seen: set[object]) -> None:
         name: Any = entry.get("name")
@@ -257,7 +271,16 @@ class _Loader:
                 user.set_password(entry["password"])
             else:
                 user.set_unusable_password()
-        saved = self._save(user, _plain(entry, without=("username", "roles", "password")), entry)
+        values = _plain(entry, without=("username", "roles", "password"))
+        if not is_new and (user.is_superuser or self._is_of_others_too(practices_of_user(user))):
+            self._refuse_changes(user, values, entry)
+            held = set(user.groups.values_list("name", flat=True))
+            if more := sorted({group.name for group in groups} - held):
+                words = f"{', '.join(more)}: {user} works at another practice too, and roles hold"
+                self._problem(entry, "roles", f"{words} at every practice. {ASK_THE_SITE}")
+            saved: User | None = user
+        else:
+            saved = self._save(user, values, entry)
         if saved is None:
             return
         saved.groups.add(*groups)
@@ -283,6 +306,17 @@ class _Loader:
             return True
         seen.add(key)
         return False
+
+    def _is_of_others_too(self, practices: Iterable[Organisation]) -> bool:
+        """Whether a person belongs to other practices, which this file does not speak for."""
+        return any(practice != self.organisation for practice in practices)
+
+    def _refuse_changes(self, record: Any, values: Mapping[str, Any], entry: Entry) -> None:
+        """Note where a file would change somebody whom other practices share."""
+        for name, value in _without_none(record, values).items():
+            if getattr(record, name) != value:
+                words = f"{record} works at another practice too, and would change there."
+                self._problem(entry, name, f"{words} {ASK_THE_SITE}")
 
     def _refer(self, entry: Entry, values: dict[str, Any]) -> bool:
         """Put records in place of the names that an entry refers to them by."""

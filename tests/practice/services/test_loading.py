@@ -334,6 +334,67 @@ def test_a_broken_record_does_not_make_those_that_name_it_wrong():
     assert problems(content) == ["13: status: Value 'gone' is not a valid choice."]
 
 
+OTHER = """\
+practice: {ods_code: A00002, name: Neighbour}
+practitioners:
+  - sds_user_id: G1
+    family_name: Specimen
+    roles: [{role: R6300, sds_role_profile_id: PT2}]
+staff:
+  - {username: rita, roles: [Receptionist]}
+"""
+
+
+def test_people_of_two_practices_are_in_both_files():
+    load(one=WHOLE, two=OTHER)
+
+    holder, user = Practitioner.objects.get(), User.objects.get()
+    assert {role.organisation.ods_code for role in holder.roles.all()} == {"A00001", "A00002"}
+    assert user.memberships.count() == 2
+    load(one=WHOLE)
+    load(two=OTHER.replace("PT2}", "PT2, active: false}"))
+    assert [role.active for role in holder.roles.order_by("pk")] == [True, False]
+
+
+@pytest.mark.req("SEC-027")
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("family_name: Specimen", "family_name: Renamed", "4: family_name: Dr Specimen works at"),
+        ("family_name: Sp", "languages: [fr]\n    family_name: Sp", "4: languages: Dr Specimen"),
+        ("[Receptionist]", "[Practice administrator]", "7: roles: Practice administrator: rita"),
+        ("rita,", "rita, last_name: Renamed,", "7: last_name: rita works at another practice too"),
+    ],
+    ids=["name", "languages", "more rights", "name of staff"],
+)
+def test_the_file_of_one_practice_changes_nobody_of_another(old, new, expected):
+    load(one=WHOLE)
+    load(two=OTHER)
+    before = [list(Practitioner.objects.values()), list(User.objects.values())]
+
+    with pytest.raises(FilesRefused) as refusal:
+        load(two=OTHER.replace(old, new))
+
+    [problem] = refusal.value.problems
+    assert f"{problem.line}: {problem.reason}".startswith(expected)
+    assert [list(Practitioner.objects.values()), list(User.objects.values())] == before
+    assert User.objects.get().groups.get().name == "Receptionist"
+
+
+def test_the_file_of_a_practice_changes_no_superuser():
+    User.objects.create_superuser("rita", password="x")
+
+    with pytest.raises(FilesRefused, match="last_name"):
+        load(two=OTHER.replace("rita,", "rita, last_name: Renamed,"))
+
+
+def test_somebody_without_a_role_would_not_work_here():
+    roles = "roles: [{role: R6300, sds_role_profile_id: PT2}]"
+    assert problems(OTHER.replace(roles, "roles: []")) == [
+        "5: roles: without one this person would not work here."
+    ]
+
+
 def test_a_main_surgery_is_not_taken_over_by_another():
     load(whole=WHOLE)
 
