@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -163,7 +164,7 @@ def requests(world: World) -> Iterator[tuple[str, Asked]]:
     browser.raise_request_exception = False
     addresses = [reverse(f"admin:{name}_changelist") for _, name in test_tenancy.lists()]
     addresses += test_tenancy.forms(world)
-    theirs = World(own=world.theirs, theirs=world.own, before={})
+    theirs = replace(world, own=world.theirs, theirs=world.own)
     for entry in staff_pages:
         view: Any = entry.callback
         if hasattr(view.view_class, "get"):

@@ -3,6 +3,9 @@
 Two practices with a record of each kind; the neighbour's ids are like no others. Every address of
 the API and of the site is found by walking the URLs, so that new ones are held to this as well, and
 is asked with every id of the neighbour. The answer must be the one for an id that nothing has.
+
+They are as entangled as practices can be: a clinician works at both, and holds the neighbour's
+session and template; a surgery of each has the same name; a member of staff works at both.
 """
 
 import copy
@@ -12,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,19 +25,32 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.forms import BaseForm, ModelChoiceField
+from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from fhirapi import ssp, urls
 from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_USER_ID
-from practice.models import Organisation
+from practice.models import CalendarFeed, Organisation, Practitioner, PractitionerRole
+from practice.services.calendar_feeds import make_feed
+from practice.services.generation.planner import plan
 from practice.site.people import PATHS, only_own
 from practice.staff.urls import urlpatterns as staff_pages
-from tests.practice.admin_world import form_data, make_one_of_each
+from tests.practice.admin_world import STAFF, form_data, make_one_of_each
 from workbench.bodies import appointment_body, cancelled, registration_body
 from workbench.consumer import Consumer, as_dict
-from workbench.factories import make_organisation, make_slot, new_nhs_number
+from workbench.factories import (
+    make_location,
+    make_organisation,
+    make_practitioner,
+    make_schedule,
+    make_slot,
+    make_template,
+    new_nhs_number,
+    tomorrow,
+)
 from workbench.paths import ROOT
-from workbench.staff import signed_in
+from workbench.staff import StaffClient, make_staff, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("SEC-027", "GEN-008", "SEC-024")]
 
@@ -61,10 +78,15 @@ REFERENCES = {
 
 @dataclass
 class World:
-    """Our practice and the neighbour's, a record of each kind in each, by the names of LISTS."""
+    """Our practice and the neighbour's, a record of each kind in each, by the names of LISTS.
+
+    ``shared``: the clinician of both. ``both``: the member of staff of both.
+    """
 
     own: dict[str, Any]
     theirs: dict[str, Any]
+    shared: Practitioner
+    both: Any
     before: dict[str, list[Any]]
 
     @property
@@ -105,6 +127,8 @@ def stored(organisation: Organisation) -> dict[str, list[Any]]:
             continue
         rows = model._base_manager.filter(**{path: organisation.pk}).order_by("pk").distinct()
         found[model.__name__] = list(rows.values())
+        for row in found[model.__name__]:
+            row.pop("last_login", None)  # whoever is of two practices may sign in
     return found
 
 
@@ -116,7 +140,24 @@ def world(db) -> World:
     number_from(THEIR_FIRST)
     neighbour = make_organisation(name="Neighbouring Surgery")
     theirs = make_one_of_each(neighbour)
-    return World(own=own, theirs=theirs, before=stored(neighbour))
+    shared, both = entangle(own_practice, neighbour, theirs)
+    return World(own=own, theirs=theirs, shared=shared, both=both, before=stored(neighbour))
+
+
+def entangle(own: Organisation, neighbour: Organisation, theirs: dict[str, Any]) -> tuple[Any, Any]:
+    """Let the practices have in common what practices can: return a clinician, and one of staff."""
+    shared = make_practitioner(own, also_at=[neighbour], family_name="Bothering")
+    for place in (own, neighbour):
+        make_location(place, name="Health Centre")
+    for record in (theirs["practice_schedule"], theirs["practice_sessiontemplate"]):
+        type(record).objects.filter(pk=record.pk).update(session_holder=shared)
+        record.refresh_from_db()
+    make_slot(make_schedule(own, session_holder=shared, date=tomorrow() + timedelta(days=1)))
+    make_template(own, session_holder=shared, effective_from=tomorrow() + timedelta(days=60))
+    for place in (own, neighbour):
+        make_feed(organisation=place, practitioner_id=shared.pk, actor=STAFF, now=timezone.now())
+    both = make_staff(own, neighbour, role="Practice administrator", last_name="Everywhere")
+    return shared, both
 
 
 @pytest.fixture(autouse=True)
@@ -447,6 +488,8 @@ def forms(world: World) -> Iterator[str]:
         yield reverse(f"admin:{name}_add")
         if name in world.own:
             yield reverse(f"admin:{name}_change", args=[world.own[name].pk])
+    yield reverse("admin:practice_practitioner_change", args=[world.shared.pk])
+    yield reverse("admin:auth_user_change", args=[world.both.pk])
     for name, step in (("slot", "change"), ("schedule", "change"), ("schedule", "holder")):
         pk = world.own[f"practice_{name}"].pk
         yield f"{reverse(f'admin:practice_{name}_change', args=[pk])}?ask={step}"
@@ -606,6 +649,112 @@ def test_working_in_the_neighbours_practice_is_refused(world, browser):
 
     assert answer.status_code == 404
     assert browser.get("/admin/clinic-list/").status_code == 200
+
+
+# ---------------------------------------------------------------- whom both practices have
+
+
+def answers_of(practice: Organisation, world: World) -> list[Any]:
+    """What a practice tells of the shared clinician: other organisations, a calendar program."""
+    consumer = Consumer(practice)
+    day = world.theirs["practice_slot"].start.date()
+    query = {
+        "status": "free",
+        "start": f"ge{day}",
+        "end": f"le{day + timedelta(days=3)}",
+        "_include": ["Slot:schedule"],
+        "_include:recurse": ["Schedule:actor:Practitioner"],
+    }
+    feed = CalendarFeed.objects.get(organisation=practice, practitioner=world.shared)
+    answers: list[Any] = [
+        consumer.read_practitioner(world.shared.pk),
+        consumer.find_practitioner(world.shared.sds_user_id or ""),
+        consumer.search_slots(query),
+        Client().get(reverse("calendar_feed", args=[feed.secret])),
+    ]
+    return [(answer.status_code, answer.content) for answer in answers]
+
+
+def plan_of(practice: Organisation) -> Any:
+    """What generating would do in the next month."""
+    first, now = tomorrow(), timezone.now()
+    last = first + timedelta(days=30)
+    return plan(organisation=practice, from_date=first, to_date=last, now=now).weeks
+
+
+def test_whatever_we_do_to_a_shared_clinician_the_neighbour_has_them_as_before(world, browser):
+    """Renamed, given another number and another role, and told to work here no longer."""
+    own, neighbour = (side["practice_organisation"] for side in (world.own, world.theirs))
+    told, planned = answers_of(neighbour, world), plan_of(neighbour)
+    world.before = stored(neighbour)  # with what its trail says of these questions
+    address = reverse("admin:practice_practitioner_change", args=[world.shared.pk])
+    data = form_data(browser.get(address))
+
+    browser.post(address, {**data, "family_name": "Renamed", "sds_user_id": "G0", "gender": "male"})
+    data = form_data(browser.get(address))
+    ended = {name: value for name, value in data.items() if not name.endswith("-active")}
+    browser.post(address, {**ended, "roles-0-role": "R0600"})
+
+    assert stored(neighbour) == world.before
+    ours = PractitionerRole.objects.get(organisation=own, practitioner=world.shared)
+    assert (ours.active, ours.role) == (False, "R0600")
+    assert [status for status, _ in answers_of(own, world)] == [200, 200, 200, 404]
+    assert [status for status, _ in told] == [200, 200, 200, 200]
+    assert answers_of(neighbour, world) == told
+    assert plan_of(neighbour) == planned
+    world.before = stored(neighbour)
+
+
+def test_a_refusal_tells_of_a_shared_clinician_only_that_they_are_elsewhere(world, browser):
+    """Neither the hand-made session nor the plan says when the neighbour's session is, or what."""
+    theirs = world.theirs["practice_schedule"]
+    form = {
+        "session_holder": world.shared.pk,
+        "location": world.own["practice_location"].pk,
+        "date": theirs.date.isoformat(),
+        "start": "10:20",
+        "end": "10:40",
+        "slot_minutes": "10",
+        "slot_type": "Routine",
+    }
+
+    answer = browser.post(reverse("admin:practice_schedule_add"), form)
+
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert f"{world.shared} is at another practice at that time." in text
+    assert not re.search(r"09:00|12:00", text)
+    shows_nothing(world, answer, "refusal")
+
+
+def test_a_member_of_staff_of_both_meets_one_practice_at_a_time_once_it_is_chosen(world):
+    client = StaffClient(world.both)
+    own = world.own["practice_organisation"]
+
+    client.post(reverse("admin:choose_practice"), {"practice": own.pk})
+
+    for _, name in lists():
+        answer = client.get(reverse(f"admin:{name}_changelist"))
+        assert answer.status_code in {200, 403}, name
+        text = answer.content.decode()
+        listed = [pk for pk in world.ids.values() if f"/{pk}/" in text]
+        assert listed == [], name
+
+
+def test_the_account_of_somebody_of_both_cannot_be_changed_by_one(world, browser):
+    address = reverse("admin:auth_user_change", args=[world.both.pk])
+    shown = browser.get(address)
+
+    browser.post(address, {**form_data(shown), "last_name": "Renamed", "is_active": ""})
+    browser.post(
+        reverse("admin:auth_user_password_change", args=[world.both.pk]),
+        {"password1": "a-long-enough-secret", "password2": "a-long-enough-secret"},
+    )
+
+    assert world.theirs["practice_organisation"].name not in shown.content.decode()
+    before = {name: getattr(world.both, name) for name in ("last_name", "is_active", "password")}
+    world.both.refresh_from_db()
+    assert {name: getattr(world.both, name) for name in before} == before
 
 
 def test_nobody_meets_a_practice_without_a_membership(world):

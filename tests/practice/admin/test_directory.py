@@ -456,6 +456,22 @@ def test_whoever_manages_all_of_their_practices_changes_a_person(practice, neigh
     assert changed == [shared.roles.get(sds_role_profile_id="PT9").organisation]
 
 
+def test_the_trail_of_each_practice_has_a_change_whichever_was_chosen(practice, neighbour, shared):
+    """Of a clinician and of a member of staff, by somebody who works in one of both just now."""
+    user = make_staff(practice.organisation, neighbour, role="")
+    client = signed_in(practice.organisation, neighbour, role="Practice administrator")
+    client.post(reverse("admin:choose_practice"), {"practice": practice.organisation.pk})
+    before = last_event()
+
+    save(client, shared, family_name="Renamed")
+    save(client, user, last_name="Renamed")
+
+    told = [(event.event, event.organisation) for event in new_events(before)]
+    both = {practice.organisation, neighbour}
+    for kind in ("practitioner.change", "user.change"):
+        assert {organisation for event, organisation in told if event == kind} == both
+
+
 def test_two_who_change_the_roles_of_one_person_at_once_do_not_overwrite_each_other(practice):
     client = signed_in(practice.organisation, role="Practice manager")
     address = change_url(practice.practitioner)
