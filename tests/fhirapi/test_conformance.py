@@ -1,6 +1,8 @@
 """Nothing is stored and sent back that a strict reader of the next answer would refuse."""
 
 import json
+import os
+import random
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -8,9 +10,13 @@ from typing import Any
 import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 
+from fhirapi import validation
+from fhirapi.errors import FHIRError
+from fhirapi.resources import appointment
 from fhirapi.resources.common import ODS_CODE
 from fhirapi.validation import definitions_of, resource_class
 from practice import terminology
+from tests import profiles
 from tests.fhirapi.answers import violations
 from tests.fhirapi.appointments import (
     FULL_ORGANISATION,
@@ -239,6 +245,86 @@ def test_a_copy_sent_back_is_held_to_the_same(consumer, received, change, format
 
         assert answer(response) == INVALID
         assert spelled(path) in diagnostics(response)
+
+
+# ---------------------------------------------------------------- whatever is accepted may be sent
+
+INPUTS = min(2000, int(os.environ.get("FUZZ_INPUTS", "150")))
+SEED = int(os.environ.get("FUZZ_SEED", "20261128"))
+VALUES: tuple[Any, ...] = (
+    *("no-such-code", "home", "work", "temp", "phone", "Phone", "official", "#1", "#2", "#", "en"),
+    *("Organization/1", "Location/1", "Patient/1", "https://x.example/Organization/1", "x y", " "),
+    *("2020", "2021-01-01", "2019-12-31T23:59:59Z", MAIN_LOCATION, CHANNEL, True, 7, -1, 2.5),
+    *({"reference": "Endpoint/1"}, {"value": "1"}, {"start": "2021", "end": "2020-12"}, []),
+    *({"url": MAIN_LOCATION, "valueCode": "x"}, {"use": "home"}, {"state": "York"}, {}, None),
+)
+NAMES = (
+    "use",
+    "system",
+    "state",
+    "type",
+    "period",
+    "reference",
+    "implicitRules",
+    "modifierExtension",
+)
+
+
+def places(value: Any) -> Iterator[tuple[Any, str | int]]:
+    """Every member and item, as what holds it and where in it."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, inner in list(pairs):
+        yield value, step
+        if isinstance(inner, (dict, list)):
+            yield from places(inner)
+
+
+def spoilt(body: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """One to three things in the contained organisation taken out, exchanged or added."""
+    found = deepcopy(body)
+    for _ in range(chance.randint(1, 3)):
+        holder, step = chance.choice(list(places(found["contained"][0])))
+        way = chance.random()
+        if way < 0.2:
+            del holder[step]
+        elif way < 0.4 and isinstance(holder, dict):
+            holder[chance.choice(NAMES)] = deepcopy(chance.choice(VALUES))
+        else:
+            holder[step] = deepcopy(chance.choice(VALUES))
+    return found
+
+
+def kept(body: dict[str, Any]) -> Any:
+    """The organisation that is stored of a body, or None where the body is refused."""
+    try:
+        if validation.problems_of(body, "Appointment"):
+            return None
+        return json.loads(appointment.parse(body)["booking_organisation"].json)
+    except FHIRError:
+        return None
+
+
+@needs_shared
+@pytest.mark.req("BOOK-031", "GEN-035")
+def test_whatever_is_accepted_of_an_organisation_keeps_to_the_published_profile(world):
+    """Held to a second reader, which knows the published profile and nothing of our rules."""
+    body, chance, accepted = full_body(world), random.Random(SEED), 0
+
+    for _ in range(INPUTS):
+        attempt = spoilt(body, chance)
+        if found := kept(attempt):
+            accepted += 1
+            # A code that is no organisation type is allowed (BOOK-036), as are further extensions.
+            wrong = [
+                each
+                for each in profiles.check(found, ordered=True)
+                if ".type.coding" not in each
+                and "GPConnect-OrganisationType-1" not in each
+                and "is not an extension of this element" not in each
+            ]
+            assert wrong == [], found
+
+    assert 0.05 < accepted / INPUTS < 0.75, "some pass, some do not"
 
 
 # ---------------------------------------------------------------- references
