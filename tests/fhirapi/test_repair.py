@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from fhirapi.repair import problems, repaired
 from fhirapi.resources.common import ODS_CODE
 from practice.models import Appointment, AuditEvent
+from practice.services.appointments.changing import replace_booking_organisation
 from tests.fhirapi.answers import violations
 from tests.fhirapi.appointments import FULL_ORGANISATION, appointment_in
 from tests.shared import needs_shared
-from workbench.bodies import booking_organisation, cancelled
-from workbench.factories import make_appointment, make_organisation, make_slots
+from workbench.bodies import appointment_body, booking_organisation, cancelled
+from workbench.factories import make_actor, make_appointment, make_organisation, make_slots
 
 pytestmark = pytest.mark.django_db
 
@@ -166,6 +168,32 @@ def test_again_changes_nothing(practice):
     assert "1 looked at" in said
     assert "repair" not in said
     assert (list(Appointment.objects.values()), AuditEvent.objects.count()) == (rows, events)
+
+
+def test_the_diary_agrees_with_the_trail_afterwards(practice, consumer):
+    """A repair is a step like any other to ``check_diary``, which fails for what is not told."""
+    consumer.book(appointment_body(slots=make_slots(1), patient=practice.patient))
+    Appointment.objects.update(booking_organisation_json=json.dumps(booking_organisation(**BAD)))
+
+    assert "1 repaired" in run()
+
+    call_command("check_diary", stdout=StringIO())
+
+
+def test_what_was_changed_meanwhile_is_left_alone(practice):
+    appointment = stored(**BAD)
+
+    done = replace_booking_organisation(
+        organisation=practice.organisation,
+        appointment_id=appointment.pk,
+        stored="{}",
+        json="[]",
+        actor=make_actor(),
+        now=timezone.now(),
+    )
+
+    assert not done
+    assert Appointment.objects.get().version == appointment.version
 
 
 def test_a_dry_run_counts_and_changes_nothing(practice):
