@@ -12,6 +12,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.forms import (
@@ -21,7 +23,7 @@ from unfold.forms import (
     UserCreationForm,
 )
 
-from practice.admin.base import OwnTabularInline, PracticeAdmin
+from practice.admin.base import OwnTabularInline, PracticeAdmin, as_one_change
 from practice.admin.second_factor import RemovesSecondFactor
 from practice.models import Membership
 from practice.reads.accounts import practices_of_user
@@ -176,6 +178,12 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
         if not change:
             obj.is_staff = True  # What an account here is for.
         super().save_model(request, obj, form, change)
+
+    @method_decorator(sensitive_post_parameters())
+    @as_one_change
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """A password that somebody else sets, and its event, are one change."""
+        return super().user_change_password(request, id, form_url)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """A new password is audited too, though not what it is."""

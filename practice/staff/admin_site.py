@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 
@@ -81,6 +81,21 @@ class StaffSite(UnfoldAdminSite):
         if request.method == "POST" and request.user.is_authenticated:
             sign_in.signed_out(request)
         return super().logout(request, extra_context)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Change one's own password, which is audited."""
+        from unfold.forms import AdminOwnPasswordChangeForm
+
+        from practice.staff.own_password import OwnPassword
+
+        request.current_app = self.name  # type: ignore[attr-defined]
+        return OwnPassword.as_view(
+            form_class=AdminOwnPasswordChangeForm,
+            success_url=reverse("admin:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )(request)
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocompleteView.as_view(admin_site=self)(request)

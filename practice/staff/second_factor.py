@@ -45,7 +45,8 @@ class SecondFactor(View):
         try:
             return self.act(request.POST.get("do", ""), form.cleaned_data["code"])
         except CodeNotAccepted as refusal:
-            if request.session.get(sign_in.PENDING):
+            # Perhaps of somebody who found an open browser. While an app is set up it says nothing.
+            if request.session.get(sign_in.PENDING) or second_factor.is_on(request.user):  # type: ignore[arg-type]
                 actor = actor_of(request)
                 sign_in.record(request.user, "second-factor.check", "refused", actor)
             form.add_error("code", str(refusal))

@@ -622,3 +622,27 @@ def test_a_new_password_is_audited_but_not_what_it_is(practice):
     [event] = new_events(before)
     assert event.event == "user.change-password"
     assert "a-long-enough-secret" not in str(event.detail)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_password_that_cannot_be_audited_is_not_set(practice, monkeypatch):
+    somebody = make_staff(practice.organisation, role="")
+    client = signed_in(practice.organisation, role="Practice administrator")
+
+    def fail(*_, **__):
+        raise RuntimeError("the trail is away")
+
+    monkeypatch.setattr("practice.admin.base.record_done", fail)
+    with pytest.raises(RuntimeError):
+        client.post(
+            reverse("admin:auth_user_password_change", args=[somebody.pk]),
+            {
+                "usable_password": "true",
+                "password1": "a-long-enough-secret",
+                "password2": "a-long-enough-secret",
+            },
+        )
+
+    password = somebody.password
+    somebody.refresh_from_db()
+    assert somebody.password == password

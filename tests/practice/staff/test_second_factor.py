@@ -141,6 +141,8 @@ def test_turning_it_off_needs_a_code(with_app, jo):
     assert still_on
     assert not second_factor.is_on(jo)
     assert AuditEvent.objects.filter(event="second-factor.off").count() == 1
+    refused = AuditEvent.objects.get(event="second-factor.check", outcome="refused")
+    assert refused.user_id == "jo", "somebody may have found an open browser"
 
 
 def test_new_recovery_codes_replace_the_old_ones(with_app, jo):

@@ -1,0 +1,18 @@
+"""What a member of staff does to their own account."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from practice.services.audit.recording import Actor, record_done_to_user
+
+
+@transaction.atomic
+def change_own_password(
+    *, user: AbstractBaseUser, password: str, actor: Actor, now: datetime
+) -> None:
+    """Set a password that its owner chose, and was allowed to choose; what it is nobody is told."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record_done_to_user("user.change-password", user, actor=actor, now=now)
