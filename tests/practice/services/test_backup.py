@@ -133,7 +133,7 @@ def test_a_restore_leaves_what_this_machine_keeps_aside_to_the_book_it_belongs_t
     assert restored.returncode == 0, restored.stderr
     assert spool.spool().lines.read_text() == kept
     assert f"keeps aside in {settings.AUDIT_SPOOL} were left there" in restored.stdout
-    assert spool.import_spooled(now=timezone.now()) == 1
+    assert spool.import_spooled(now=timezone.now()).stored == 1
 
 
 def test_a_backup_overwrites_nothing(practice, tmp_path):
