@@ -198,7 +198,7 @@ def test_a_request_waits_once_for_a_database_that_is_away_and_is_in_the_trail_af
     assert "9476719931" not in str(kept.fields)
 
     monkeypatch.undo()
-    assert spool.import_spooled(now=timezone.now()) == 1
+    assert spool.import_spooled(now=timezone.now()).stored == 1
     event = AuditEvent.objects.get()
     assert event.organisation.ods_code == consumer.organisation.ods_code
     assert (event.event, event.outcome, event.trace_id) == (ssp.FIND_PATIENT.id, "503", "4fd1")
