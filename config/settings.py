@@ -140,6 +140,7 @@ MIDDLEWARE = [
     "config.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "practice.staff.error_pages.fail_fast_middleware",  # before anything that asks the database
+    "practice.staff.error_pages.refuse_nul_middleware",  # the same
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

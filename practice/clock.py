@@ -9,6 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
+# From before anybody alive was born, to when nobody plans yet; far from where the calendar ends,
+# so that there always are a day before and a day after.
+FIRST_DATE, LAST_DATE = date(1850, 1, 1), date(2199, 12, 31)
 
 
 def instant(day: date, wall: time) -> datetime:
@@ -36,6 +39,14 @@ def _change_between(before: datetime, after: datetime) -> datetime:
         else:
             after = middle
     return (after + timedelta(seconds=30)).replace(second=0, microsecond=0)
+
+
+def read_date(text: str) -> date:
+    """Read a date that is written as 2026-11-30. ValueError: it is none, or beyond all use."""
+    day = date.fromisoformat(text)
+    if not FIRST_DATE <= day <= LAST_DATE:
+        raise ValueError(f"the year must be from {FIRST_DATE.year} to {LAST_DATE.year}")
+    return day
 
 
 def day_start(day: date) -> datetime:

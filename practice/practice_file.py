@@ -14,6 +14,7 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
+from practice import clock
 from practice.exceptions import Problem
 
 # What an escape such as "\\0" may write, and no database keeps.
@@ -76,9 +77,10 @@ def nth(value: str) -> int:
 
 def day(value: str) -> date:
     try:
-        return date.fromisoformat(value)
+        date.fromisoformat(value)
     except ValueError:
         raise ValueError("a date such as 2026-11-30 is expected") from None
+    return clock.read_date(value)
 
 
 class ListOf(NamedTuple):

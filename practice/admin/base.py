@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
 from django.db.models import F, Model, QuerySet
@@ -23,6 +23,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSingleTimeWidget
 
 from practice.db.row_security import across_practices
@@ -35,6 +36,7 @@ from practice.models.common import Versioned
 from practice.reads.directory import practices_by_id
 from practice.services.audit.changes import plain, stored_values
 from practice.services.audit.recording import patient_id_of, record_done
+from practice.site.fields import DayField, ManyRecordsField
 from practice.site.people import actor_of, only_own, practice_of, sole_practice
 from practice.site.shown import record_shown
 
@@ -54,6 +56,25 @@ class OwnRelatedFilter(RelatedDropdownFilter):
     ) -> list[tuple[Any, str]]:
         records = only_own(field.related_model._default_manager.all(), request)
         return [(record.pk, str(record)) for record in records]
+
+
+class OwnChangeList(ChangeList):
+    """A list that is narrowed by its own filters and no others, whatever its address says.
+
+    Django by itself takes any lookup on any column, and leaves it to the database to fail.
+    """
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            found = super().get_filters(request)
+        except (ValueError, OverflowError) as error:  # a year that no calendar has
+            raise IncorrectLookupParameters(error) from error
+        left = set(found[2])
+        if f"{self.date_hierarchy}__year" in self.filter_params:
+            left -= {f"{self.date_hierarchy}__gte", f"{self.date_hierarchy}__lt"}
+        if left:
+            raise IncorrectLookupParameters(f"No filter of this list: {', '.join(sorted(left))}")
+        return found
 
 
 def tones(**by_key: str) -> dict[str, str | None]:
@@ -179,6 +200,7 @@ class OwnChoicesMixin(BaseModelAdmin):
     empty_choices: dict[str, str] = {}
     formfield_overrides = {
         models.TimeField: {"widget": UnfoldAdminSingleTimeWidget(format="%H:%M")},
+        models.DateField: {"form_class": DayField},
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -193,6 +215,10 @@ class OwnChoicesMixin(BaseModelAdmin):
         if field is not None and db_field.name in self.empty_choices:
             field.empty_label = self.empty_choices[db_field.name]
         return field
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        kwargs.setdefault("form_class", ManyRecordsField)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 class OwnStackedInline(OwnChoicesMixin, StackedInline):
@@ -269,6 +295,16 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         return rows.filter(pk=found.pk).first()
 
     # What a service refuses is said in words; by then nothing has been saved.
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return OwnChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters:  # Django shows the list as it is without any filter
+            messages.warning(request, "The address asked for something that this list cannot show.")
+            raise
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self._in_words(super().changeform_view, request, *args, **kwargs)

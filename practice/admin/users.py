@@ -156,7 +156,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
             return self.add_fieldsets
         return [*self.fieldsets, *(self.superuser_fieldsets if request.user.is_superuser else [])]
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "groups":
             kwargs["widget"] = Checkboxes()
             kwargs["label"] = "Roles"

@@ -2,11 +2,13 @@
 
 from datetime import date
 
+from practice import clock
+
 
 def read_date(text: str) -> date | None:
     """A date of an address (yyyy-mm-dd), or None for anything else."""
     try:
-        return date.fromisoformat(text)
+        return clock.read_date(text)
     except ValueError:
         return None
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.options import HORIZONTAL
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelect2MultipleWidget,
@@ -14,10 +15,21 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from practice import nhs_number
+from practice import clock, nhs_number
 from practice.models.common import validate_ods_code
+from practice.site.widgets import DayInput
 
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+class DayField(forms.DateField):
+    """A date that somebody may mean, and that can be reckoned with (practice.clock)."""
+
+    widget = DayInput
+    default_validators = [
+        MinValueValidator(clock.FIRST_DATE, f"The year must be {clock.FIRST_DATE.year} or later."),
+        MaxValueValidator(clock.LAST_DATE, f"The year must be {clock.LAST_DATE.year} or earlier."),
+    ]
 
 
 class NHSNumberField(forms.CharField):
@@ -105,6 +117,16 @@ def weekdays_in_words(days: list[int]) -> str:
     if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
         return f"{names[0]} to {names[-1]}"
     return ", ".join(names)
+
+
+class ManyRecordsField(forms.ModelMultipleChoiceField):
+    """Some records of ours. An id that is too large for SQLite is one that nothing has."""
+
+    def _check_values(self, value: Any) -> Any:
+        try:
+            return super()._check_values(value)  # type: ignore[misc]
+        except OverflowError:
+            raise ValidationError("There is no such choice.") from None
 
 
 def record_choice(**kwargs: Any) -> forms.ModelChoiceField:

@@ -1,10 +1,13 @@
 """The browser's own fields for days and times: they want ISO's form whatever the site's is."""
 
+from typing import Any
+
 from django import forms
 
 
-def date_input() -> forms.DateInput:
-    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+class DayInput(forms.DateInput):
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(format="%Y-%m-%d", attrs={"type": "date", **(attrs or {})})
 
 
 def time_input() -> forms.TimeInput:

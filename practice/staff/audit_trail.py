@@ -18,7 +18,7 @@ from practice.reads.audit_trail import event_with_id, older_than, patients_named
 from practice.services.audit import exporting
 from practice.services.audit.exporting import Search
 from practice.site.addresses import number
-from practice.site.widgets import date_input
+from practice.site.fields import DayField
 from practice.staff.base import StaffPage, found_or_404
 
 USUAL = timedelta(days=27)
@@ -28,8 +28,8 @@ PAGE = 50
 class SearchForm(forms.Form):
     """What a privacy officer asks for; nothing is required, and all that is said must hold."""
 
-    from_date = forms.DateField(label="From", required=False, widget=date_input())
-    to_date = forms.DateField(label="To", required=False, widget=date_input())
+    from_date = DayField(label="From", required=False)
+    to_date = DayField(label="To", required=False)
     nhs_number = forms.CharField(
         label="Patient's NHS number",
         required=False,

@@ -21,8 +21,9 @@ from practice.services.closures.changing import change_closure, check_kind
 from practice.services.closures.follow_up import Decision
 from practice.services.generation.plans import Plan
 from practice.site.addresses import number
+from practice.site.fields import DayField
 from practice.site.plan_words import closure_in_words, run_in_words
-from practice.site.widgets import date_input, time_input
+from practice.site.widgets import time_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.call_list import CallPage
 
@@ -50,12 +51,8 @@ class ClosureForm(forms.ModelForm):
             "end_date",
             "end_time",
         )
-        widgets = {
-            "start_date": date_input(),
-            "end_date": date_input(),
-            "start_time": time_input(),
-            "end_time": time_input(),
-        }
+        field_classes = {"start_date": DayField, "end_date": DayField}
+        widgets = {"start_time": time_input(), "end_time": time_input()}
         labels = {"name": "Reason, shown to patients and other organisations"}
 
     def __init__(self, *args: Any, organisation: Any, **kwargs: Any) -> None:

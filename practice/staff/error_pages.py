@@ -1,6 +1,6 @@
 """Pages for when something is wrong. They ask neither the database nor the session for anything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -105,3 +105,29 @@ def fail_fast_middleware(
         return get_response(request)
 
     return middleware
+
+
+def refuse_nul_middleware(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: a text with a NUL is refused, wherever staff's door receives it.
+
+    PostgreSQL stores none and compares with none, and no keyboard types one. Searches, choices and
+    cookies would each fail in a way of its own.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if is_for_staff(request) and any("\0" in text for text in _texts_of(request)):
+            return page(request, 400)
+        return get_response(request)
+
+    return middleware
+
+
+def _texts_of(request: HttpRequest) -> Iterator[str]:
+    yield request.path
+    yield from request.COOKIES.values()
+    for sent in (request.GET, request.POST):
+        for name, values in sent.lists():
+            yield name
+            yield from values

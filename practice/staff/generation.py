@@ -24,9 +24,9 @@ from practice.reads.runs import run_of
 from practice.reads.templates import templates
 from practice.services.generation import runs
 from practice.services.generation.plans import COUNTED, Plan
-from practice.site.addresses import number
+from practice.site.addresses import number, read_date
+from practice.site.fields import DayField, ManyRecordsField
 from practice.site.plan_words import run_in_words, skipped_in_words
-from practice.site.widgets import date_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.plan_rows import (
     VERBS,
@@ -36,7 +36,6 @@ from practice.staff.plan_rows import (
     from_text,
     in_words,
     parse_moment,
-    parsed,
     row_of,
     whole_in_words,
 )
@@ -50,7 +49,7 @@ CHANGED = "The diary has changed since you looked. Nothing was applied: this is 
 class RangeForm(forms.Form):
     """Which templates (none ticked: all of them), and from which day to which."""
 
-    template: Any = forms.ModelMultipleChoiceField(
+    template: Any = ManyRecordsField(
         queryset=None,
         required=False,
         label="Templates",
@@ -59,11 +58,9 @@ class RangeForm(forms.Form):
 
     def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["from"] = forms.DateField(label="From", widget=date_input())
-        self.fields["to"] = forms.DateField(
-            label="To",
-            help_text=f"The last day. At most {MOST_WEEKS} weeks at a time.",
-            widget=date_input(),
+        self.fields["from"] = DayField(label="From")
+        self.fields["to"] = DayField(
+            label="To", help_text=f"The last day. At most {MOST_WEEKS} weeks at a time."
         )
         chosen: Any = self.fields["template"]
         chosen.queryset = templates(organisation=organisation)
@@ -107,7 +104,7 @@ class Apply(StaffPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         self.check_templates(request.GET.getlist("template"))
         asked = request.GET.copy()
-        first = parsed(asked.get("from")) or self.today
+        first = read_date(asked.get("from", "")) or self.today
         asked.setdefault("from", str(first))
         asked.setdefault("to", str(first + timedelta(weeks=WEEKS, days=-1)))
         form = RangeForm(asked, organisation=self.practice)
@@ -215,7 +212,7 @@ class Apply(StaffPage):
                 row.news = f"Changed since you looked: it was {was or 'nothing'}."
             elif before[len(VERBS) :] != row.as_seen[len(VERBS) :]:
                 row.news = "Changed since you looked: whom it orphans, or what is skipped."
-        return [f"{parsed(key[:10]):%a %d %b}, {key[11:]}" for key in seen if parsed(key[:10])]
+        return [f"{day:%a %d %b}, {key[11:]}" for key in seen if (day := read_date(key[:10]))]
 
 
 class Run(RecordPage):

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 from practice import clock
 from practice.clock import moment
 from practice.models import Appointment
 from practice.services.generation.planned_sessions import SlotKind
 from practice.services.generation.plans import Action, Plan, SessionPlan, SlotChange
+from practice.site.addresses import read_date
 
 VERBS = ("create", "change", "restore", "withdraw", "orphan")
 
@@ -195,19 +196,14 @@ def whole_in_words(plan: Plan) -> str:
     return ", ".join(filter(None, [in_words(slots), *more]))
 
 
-def parsed(text: str | None) -> date | None:
-    try:
-        return parse_date(text or "")
-    except ValueError:
-        return None
-
-
 def parse_moment(text: str) -> datetime | None:
     try:
         found = parse_datetime(text)
     except ValueError:
         return None
-    return found if found and found.tzinfo else None
+    if found is None or found.tzinfo is None or read_date(text[:10]) is None:
+        return None
+    return found
 
 
 def as_text(rows: Iterable[Row]) -> str:

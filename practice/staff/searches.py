@@ -12,8 +12,7 @@ from practice.models import Organisation, Patient, Slot
 from practice.reads.directory import possible_holders
 from practice.reads.free_times import Wanted, coming_slot_types, free_times
 from practice.reads.patient_search import find_patients
-from practice.site.fields import record_choice
-from practice.site.widgets import date_input
+from practice.site.fields import DayField, record_choice
 
 MOST_PATIENTS = 50
 MOST_SLOTS = 200
@@ -33,7 +32,7 @@ class PatientSearch(forms.Form):
         help_text="999 012 3456, or family name and first letters: fauxley e",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    born = forms.DateField(label="Date of birth", required=False, widget=date_input())
+    born = DayField(label="Date of birth", required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -62,11 +61,10 @@ class PatientSearch(forms.Form):
 class SlotSearch(forms.Form):
     """Which free times somebody could have."""
 
-    first = forms.DateField(label="From", required=False, widget=date_input())
-    last = forms.DateField(
+    first = DayField(label="From", required=False)
+    last = DayField(
         label="To",
         required=False,
-        widget=date_input(),
         help_text="Empty: the next free ones.",
     )
     slot_type = forms.ChoiceField(label="Slot type", required=False)

@@ -23,9 +23,9 @@ from practice.services.sessions import (
     change_session_holder,
     create_session,
 )
-from practice.site.fields import record_choice
+from practice.site.fields import DayField, record_choice
 from practice.site.states import state_in_words, state_of
-from practice.site.widgets import date_input, time_input
+from practice.site.widgets import time_input
 from practice.site.words import day_and_time
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_details import Detail, when_words
@@ -190,7 +190,7 @@ class NewSessionForm(WhereAndWhoForm):
     """One session by hand, filled with slots of one kind."""
 
     session_holder = record_choice(required=False, empty_label="Nobody by name")
-    date = forms.DateField(widget=date_input())
+    date = DayField()
     start = forms.TimeField(label="From", widget=time_input())
     end = forms.TimeField(label="To", widget=time_input())
     slot_minutes = forms.IntegerField(

@@ -19,8 +19,7 @@ from practice.models import SessionTemplate
 from practice.reads import directory, templates
 from practice.services.templates import end_template, remove_template, save_template
 from practice.site.addresses import number
-from practice.site.fields import WEEKDAYS
-from practice.site.widgets import date_input
+from practice.site.fields import WEEKDAYS, DayField
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.block_edits import BlockEdits
 from practice.staff.template_forms import BLOCK_FIELDS, FIRST_BLOCK, template_forms
@@ -196,9 +195,8 @@ class EditTemplate(RecordPage, TemplateEditor):
 class EndForm(forms.Form):
     """The last day on which a template runs."""
 
-    last_date = forms.DateField(
+    last_date = DayField(
         label="Last date",
-        widget=date_input(),
         help_text="Sessions until then stay. Those after it are withdrawn when this is applied.",
     )
 

@@ -18,10 +18,10 @@ from practice.models import (
 from practice.models.common import OFFER_LIMITS
 from practice.reads import access_profiles, directory, templates
 from practice.site.addresses import number
-from practice.site.fields import WeekdaysField
+from practice.site.fields import DayField, WeekdaysField
 from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes
-from practice.site.widgets import date_input, time_input
+from practice.site.widgets import time_input
 
 MOST_BLOCKS = 60
 BLOCK_FIELDS = (
@@ -90,7 +90,7 @@ class TemplateEditForm(forms.ModelForm):
             "runs_on_bank_holidays",
             *OFFER_LIMITS,
         )
-        widgets = {"effective_from": date_input(), "effective_to": date_input()}
+        field_classes = {"effective_from": DayField, "effective_to": DayField}
 
     def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -11,8 +11,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.db.replicas import from_replica
 from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
-from practice.site.fields import WEEKDAYS
-from practice.site.widgets import date_input
+from practice.site.fields import WEEKDAYS, DayField
 from practice.staff.base import StaffPage
 
 USUAL, LONGEST = timedelta(days=27), timedelta(days=366)
@@ -23,8 +22,8 @@ STEPS = (50, 70, 85)
 class RangeForm(forms.Form):
     """For which days; the figures would be wrong before the practice's diary is complete."""
 
-    first = forms.DateField(label="From", widget=date_input())
-    last = forms.DateField(label="To", widget=date_input())
+    first = DayField(label="From")
+    last = DayField(label="To")
 
     def __init__(self, asked: QueryDict, *, complete_from: date | None) -> None:
         super().__init__(asked)

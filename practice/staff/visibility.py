@@ -11,8 +11,8 @@ from practice import terminology
 from practice.reads.bookability import Refusal
 from practice.reads.profile_limits import BookingParty
 from practice.reads.visibility import SlotReasons, explain
+from practice.site.fields import DayField
 from practice.site.mending import where_mended
-from practice.site.widgets import date_input
 from practice.staff.base import StaffPage
 
 LONGEST = timedelta(days=14)
@@ -26,8 +26,8 @@ class VisibilityForm(forms.Form):
         label="ODS code", required=False, max_length=20, help_text="Empty: none is sent."
     )
     organisation_type = forms.ChoiceField(label="Organisation type", required=False)
-    first = forms.DateField(label="From", widget=date_input())
-    last = forms.DateField(label="To", widget=date_input(), help_text="At most two weeks.")
+    first = DayField(label="From")
+    last = DayField(label="To", help_text="At most two weeks.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 def iso_date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return clock.read_date(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-04-01") from None
 

@@ -2,14 +2,13 @@
 
 import os
 from argparse import ArgumentTypeError
-from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from practice import nhs_number
+from practice import clock, nhs_number
 from practice.exceptions import PatientNotFound
 from practice.management.operator import OperatorCommand, operator
 from practice.reads.directory import practice_by_ods_code
@@ -32,8 +31,8 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--practice", metavar="ODS", required=True)
-        parser.add_argument("--from", dest="from_date", type=date.fromisoformat, metavar="DATE")
-        parser.add_argument("--to", dest="to_date", type=date.fromisoformat, metavar="DATE")
+        parser.add_argument("--from", dest="from_date", type=clock.read_date, metavar="DATE")
+        parser.add_argument("--to", dest="to_date", type=clock.read_date, metavar="DATE")
         parser.add_argument("--patient", type=patient_number, metavar="NHS_NUMBER")
         parser.add_argument("--format", choices=exporting.WRITERS, default="csv")
         parser.add_argument(

@@ -261,6 +261,7 @@ WRONG = {
     "not a time": ("end: 13:10", "end: 1310", "34: end: a time such as 09:30 is expected."),
     "no such time": ("end: 13:10", "end: 27:10", "34: end: there is no such time of day."),
     "not a date": ("2026-01-05", "5.1.2026", "31: effective_from: a date such as 2026-11-30 is"),
+    "beyond all use": ("2026-01-05", "9999-12-31", "31: effective_from: the year must be from"),
     "not a weekday": ("[tue, mon]", "[Tuesday]", "29: weekdays: one of mon, tue, wed, thu, fri"),
     "not an nth": ("last", "fifth", "30: nth_of_month: one of first, second, third, fourth, last"),
     "not today": ("today+7", "today+soon", "36: start_date: today, today+14 or today-14 is"),

@@ -163,3 +163,17 @@ def test_a_receptionist_may_not_end_a_template(practice, client):
 
     assert client.get(address).status_code == 403
     assert client.post(address, {"do": "remove"}).status_code == 403
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "99999-01-01"])
+@pytest.mark.parametrize("do", ["save", "show"])
+def test_a_template_begins_and_ends_in_a_year_that_somebody_may_plan(
+    practice, client, manager, day, do
+):
+    """The preview reckons with the week before and the weeks after."""
+    for name in ("effective_from", "effective_to"):
+        page = client.post(NEW, sent(practice, {}, do=do, **{name: day}))
+
+        assert page.status_code in {200, 422}
+        assert page.context["form"].errors[name]
+    assert not SessionTemplate.objects.exists()
