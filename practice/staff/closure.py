@@ -33,7 +33,7 @@ CHANGED = (
 CHANGED_REOPENING = (
     "The diary has changed since you looked. Nothing was opened: this is what would come back now."
 )
-GONE = "There is no such closure any more: perhaps somebody else has opened it again."
+GONE = "There was nothing left to do: somebody else has opened it again."
 
 
 class ClosureForm(forms.ModelForm):
@@ -299,9 +299,7 @@ class Reopen(RecordPage):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         everything = reverse("admin:practice_closure_changelist")
-        closure = closures.closure_of(organisation=self.practice, pk=pk)
-        if closure is None:
-            return self.refused(GONE, everything)
+        closure = self.record(pk)
         try:
             run = reopening.reopen(
                 organisation=self.practice,

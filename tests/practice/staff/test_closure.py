@@ -437,16 +437,3 @@ def test_of_two_managers_who_open_the_same_time_again_one_does_and_one_is_told(
     assert sum("somebody else has opened it again" in page for page in lists) == 1
     assert AuditEvent.objects.filter(event="closure.delete").count() == 1
     assert not Slot.objects.filter(pk__in=[slot.pk for slot in slots], withdrawn=True).exists()
-
-
-def test_who_opens_again_what_a_colleague_has_opened_is_told(practice, client, manager, sick):
-    """The page was open since before."""
-    closure = closed(client, sick[0])
-    address = reverse("admin:practice_closure_delete", args=[closure.pk])
-    digest = client.get(address).context_data["returning"].digest
-    client.post(address, {"digest": digest})
-
-    answer = client.post(address, {"digest": digest}, follow=True)
-
-    assert answer.status_code == 200
-    assert "somebody else has opened it again" in text(answer)
