@@ -67,11 +67,12 @@ class AppointmentView(AppointmentResponder):
     }
 
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
-        found = self.appointment_asked_for(appointment_id)
-        return self.appointment_response(appointments.check_may_be_read(found, now=request.now))
+        found, slots = self.appointment_asked_for(appointment_id)
+        readable = appointments.check_may_be_read(found, now=request.now)
+        return self.appointment_response(readable, slots)
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
-        self.appointment_asked_for(appointment_id)
+        _, slots = self.appointment_asked_for(appointment_id)
         body = self.resource_sent("Appointment")
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
@@ -82,7 +83,6 @@ class AppointmentView(AppointmentResponder):
             actor=request.actor,
             now=request.now,
         )
-        slots = appointments.slot_ids_of([found.pk])[found.pk]
         stored = appointment.render(appointments.appointment_row(found), slots)
         if request.interaction is ssp.CANCEL_APPOINTMENT:
             reason = appointment_changes.parse_cancellation(body, stored)
@@ -96,12 +96,17 @@ class AppointmentView(AppointmentResponder):
             )
         return self.appointment_response(found, slots)
 
-    def appointment_asked_for(self, appointment_id: str) -> Appointment | None:
-        """The one in the address; the trail is told of it and of its patient, so that a refusal is
-        recorded with them too (AUD-003, AUD-007). A patient whose number was never verified is
-        verified now, as by a find: their appointments are shown only then (visibility matrix)."""
+    def appointment_asked_for(self, appointment_id: str) -> tuple[Appointment | None, list[int]]:
+        """The one in the address and its slots.
+
+        The trail is told of it and of its patient, so that a refusal is recorded with them too
+        (AUD-003, AUD-007). A patient whose number was never verified is verified now, as by a find:
+        their appointments are shown only then (visibility matrix).
+        """
         request, pk = self.request, logical_id(appointment_id)
-        found = appointments.appointment_by_id(organisation=request.practice, appointment_id=pk)
+        found, slots = appointments.appointment_with_slots(
+            organisation=request.practice, appointment_id=pk
+        )
         if found:
             self.about(patient_id=found.patient_id, resource=f"Appointment/{pk}")
             if found.patient.nhs_number_verification != patients.VERIFIED:
@@ -112,7 +117,7 @@ class AppointmentView(AppointmentResponder):
                     now=request.now,
                 )
                 found.patient.refresh_from_db()
-        return found
+        return found, slots
 
 
 def expected_version(if_match: str | None) -> str | None:

@@ -32,7 +32,7 @@ from fhirapi.ssp import Interaction
 from practice.db.availability import database_within_reach, is_unreachable, note_failure
 from practice.db.replicas import from_replica
 from practice.db.row_security import bound_to
-from practice.db.transactions import single_transaction
+from practice.db.transactions import last_step, single_transaction
 from practice.models import AuditEvent, Organisation
 from practice.reads.directory import practice_by_ods_code
 from practice.services.audit import recording
@@ -157,7 +157,8 @@ class GPConnectView(APIView):
             try:
                 with single_transaction():
                     response = handler(request, **kwargs)
-                    self.audit(response)
+                    with last_step():
+                        self.audit(response)
                 break
             except OperationalError as error:
                 if is_last_try or not is_contention(error):

@@ -6,7 +6,6 @@ What that is for, and how it is said, stands in practice.db.row_security.
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg.pq import TransactionStatus
 
 from practice.db import row_security
 
@@ -22,10 +21,11 @@ class ServerSideCursor(django_base.ServerSideCursor):
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         connection = self.connection
-        if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
-            Cursor(connection).execute("SELECT 1")  # says what is in reach, if that is not yet said
+        if not self.withhold:
+            Cursor(connection).execute("SELECT 1")  # begins, and says what is in reach
             return super().execute(*args, **kwargs)
         with connection.transaction():  # the rows outlive it: the cursor is held
+            row_security.forget(connection)
             Cursor(connection).execute("SELECT 1")
             return super().execute(*args, **kwargs)
 
@@ -39,10 +39,35 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         if name is None:
             return super().create_cursor()
-        is_held = self.connection.autocommit
-        cursor = ServerSideCursor(self.connection, name=name, scrollable=False, withhold=is_held)
+        cursor = ServerSideCursor(
+            self.connection, name=name, scrollable=False, withhold=self.autocommit
+        )
         django_base.register_tzloader(self.timezone, cursor)
         return cursor
+
+    # The driver stays in autocommit mode, so that BEGIN can travel with the first statement.
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        with self.wrap_database_errors:
+            if not self.connection.autocommit:
+                self.connection.autocommit = True
+        if autocommit:
+            row_security.begun(self.connection)
+        else:
+            row_security.begin(self.connection)
+
+    def _commit(self) -> None:
+        if self.connection is not None and row_security.begun(self.connection):
+            super()._commit()
+
+    def _rollback(self) -> None:
+        if self.connection is not None and row_security.begun(self.connection):
+            super()._rollback()
+
+    def _close(self) -> None:
+        if self.connection is not None:
+            row_security.begun(self.connection)
+        super()._close()
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)

@@ -124,10 +124,36 @@ class Prepared(Generic[Found]):
         """The first of the instances, or None."""
         return next(iter(self.objects(using, **values)), None)
 
+    def later(self, using: str = "", /, **values: object) -> "Later[Found]":
+        """Ask, and read the answer when the journey has ended (practice.db.journeys)."""
+        using = using or router.db_for_read(self.model)
+        query = self._query(using)
+        return Later(self.model, using, query, query.ask(using, values))
+
     def _query(self, using: str) -> "_Query":
         if using not in self.made:
             self.made[using] = _Query.of(self.build(), using)
         return self.made[using]
+
+
+@dataclass(frozen=True)
+class Later(Generic[Found]):
+    """What a Prepared query has asked; each of these reads the answer, once."""
+
+    model: type[Found]
+    using: str
+    query: "_Query"
+    cursor: Any
+
+    def rows(self) -> list[Row]:
+        return self.query.answered(self.cursor)
+
+    def first(self) -> Found | None:
+        found = self.rows()
+        return self.query.instance(self.model, self.using, found[0]) if found else None
+
+    def objects(self) -> list[Found]:
+        return [self.query.instance(self.model, self.using, row) for row in self.rows()]
 
 
 class PreparedUpdate(Generic[Found]):
@@ -165,20 +191,28 @@ class PreparedInsert:
         """Store a new instance, which gets its id."""
         sql, returning = self._sql(using)
         with _cursor(connections[using]) as cursor:
-            cursor.execute(sql + returning, self._values(instance, connections[using]))
+            cursor.execute(sql + returning, self.values(instance, connections[using]))
             (instance.pk,) = cursor.fetchone()
         instance._state.adding, instance._state.db = False, using
 
+    def add(self, instance: Model, using: str = "default", /) -> None:
+        """Store a new instance that need not know its id: nothing has to be waited for."""
+        with _cursor(connections[using]) as cursor:
+            cursor.execute(self._sql(using)[0], self.values(instance, connections[using]))
+
     def all(self, instances: Iterable[Model], using: str = "default", /) -> None:
         """Store several in one go; they do not get to know their ids."""
-        rows = [self._values(instance, connections[using]) for instance in instances]
+        rows = [self.values(instance, connections[using]) for instance in instances]
         with _cursor(connections[using]) as cursor:
             cursor.executemany(self._sql(using)[0], rows)
 
-    def _values(self, instance: Model, connection: BaseDatabaseWrapper) -> list[object]:
+    def values(
+        self, instance: Model, connection: BaseDatabaseWrapper, *, is_new: bool = True
+    ) -> list[object]:
+        """What stands in the columns, as the database driver wants it."""
         return [
             _of_one_shape(
-                field.get_db_prep_save(field.pre_save(instance, True), connection), connection
+                field.get_db_prep_save(field.pre_save(instance, is_new), connection), connection
             )
             for field in self.fields
         ]
@@ -195,6 +229,33 @@ class PreparedInsert:
                 f" RETURNING {quote(options.pk.column)}",
             )
         return self.made[using]
+
+
+class PreparedChange:
+    """The SQL that stores all columns of a row of a model, as they stand in an instance of it.
+
+    The row must be there, and locked: whether it is, nobody waits to hear. No signal is sent.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self.columns = PreparedInsert(model)
+        self.made: dict[str, str] = {}
+
+    def one(self, instance: Model, using: str = "default", /) -> None:
+        """Store an instance that was changed."""
+        connection = connections[using]
+        if using not in self.made:
+            quote: Any = connection.ops.quote_name
+            options: Any = self.columns.model._meta
+            gaps = ", ".join(f"{quote(field.column)} = %s" for field in self.columns.fields)
+            self.made[using] = (
+                f"UPDATE {quote(options.db_table)} SET {gaps} "  # noqa: S608
+                f"WHERE {quote(options.pk.column)} = %s"
+            )
+        which = _of_one_shape(instance.pk, connection)
+        values = [*self.columns.values(instance, connection, is_new=False), which]
+        with _cursor(connection) as cursor:
+            cursor.execute(self.made[using], values)
 
 
 @dataclass(frozen=True)
@@ -222,9 +283,17 @@ class _Query:
             columns = [compiler.select[at][0].target.attname for at in own["select_fields"]]
         return cls(sql, parameters, converters, columns, populators)
 
+    def ask(self, using: str, values: dict[str, object]) -> Any:
+        """Send it; gives the cursor, which has the answer now or at the end of the journey."""
+        cursor = _cursor(connections[using])
+        cursor.execute(self.sql, _filled(self.parameters, values, connections[using]))
+        return cursor
+
     def rows(self, using: str, values: dict[str, object]) -> list[Row]:
-        with _cursor(connections[using]) as cursor:
-            cursor.execute(self.sql, _filled(self.parameters, values, connections[using]))
+        return self.answered(self.ask(using, values))
+
+    def answered(self, cursor: Any) -> list[Row]:
+        with cursor:
             rows: list[Row] = cursor.fetchall()
         if any(self.converters):
             return [

@@ -12,7 +12,7 @@ a superuser (deploy/postgresql). SQLite has no such thing: there the first wall 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -49,29 +49,58 @@ def across_practices() -> Iterator[None]:
         in_reach.reset(token)
 
 
+@contextmanager
+def nothing_said() -> Iterator[None]:
+    """For migrations, which the owner of the tables runs: leave out what binds others."""
+    token = in_reach.set(None)
+    try:
+        yield
+    finally:
+        in_reach.reset(token)
+
+
 class BoundCursor(psycopg.Cursor[Any]):
     """Mixed into the cursors of PostgreSQL: a transaction first hears what is in reach.
 
-    In autocommit mode both statements are one transaction, as nothing separates them.
+    Outside a transaction both statements are one, as nothing separates them. A transaction that
+    was announced (``begin``) begins on the same journey.
     """
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
-        statement = _to_say_first(self.connection)
-        if statement is None:
+        first = _to_say_first(self.connection)
+        if not first:
             return super().execute(*args, **kwargs)
-        with self.connection.pipeline():
-            _say(self.connection, *statement)
+        with _together(self.connection):
+            _say(self.connection, first)
             super().execute(*args, **kwargs)
         return self
 
     def executemany(self, *args: Any, **kwargs: Any) -> None:
-        statement = _to_say_first(self.connection)
-        if statement is None:
+        first = _to_say_first(self.connection)
+        if not first:
             super().executemany(*args, **kwargs)
             return
-        with self.connection.pipeline():
-            _say(self.connection, *statement)
+        with _together(self.connection):
+            _say(self.connection, first)
             super().executemany(*args, **kwargs)
+
+    def copy(self, *args: Any, **kwargs: Any) -> Any:
+        if first := _to_say_first(self.connection):
+            with self.connection.pipeline():
+                _say(self.connection, first)
+        return super().copy(*args, **kwargs)
+
+
+def begin(connection: Any) -> None:
+    """Let the next statement begin a transaction."""
+    connection.is_to_begin = True
+
+
+def begun(connection: Any) -> bool:
+    """Whether a transaction that was announced has begun; if not, it no longer will."""
+    is_still_to_begin = getattr(connection, "is_to_begin", False)
+    connection.is_to_begin = False
+    return not is_still_to_begin
 
 
 def forget(connection: Any) -> None:
@@ -79,21 +108,55 @@ def forget(connection: Any) -> None:
     connection.said_in_reach = None
 
 
-def _to_say_first(connection: Any) -> tuple[str, list[str]] | None:
+@contextmanager
+def journey(connection: Any) -> Iterator[None]:
+    """Send what is executed inside together; see practice.db.journeys."""
+    if is_on_journey(connection):
+        yield
+        return
+    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        forget(connection)
+    connection.is_on_journey = True
+    try:
+        with connection.pipeline():
+            yield
+    finally:
+        connection.is_on_journey = False
+
+
+def is_on_journey(connection: Any) -> bool:
+    """Whether a journey is being prepared: what is executed now is answered at its end."""
+    return bool(getattr(connection, "is_on_journey", False))
+
+
+def _together(connection: Any) -> AbstractContextManager[Any]:
+    return nullcontext() if is_on_journey(connection) else connection.pipeline()
+
+
+def _to_say_first(connection: Any) -> list[tuple[str, list[str]]]:
     """What a connection must hear before its next statement, if anything."""
     wanted = in_reach.get()
+    first: list[tuple[str, list[str]]] = []
     status = connection.pgconn.transaction_status
-    if status == TransactionStatus.IDLE:
+    if status == TransactionStatus.INERROR:  # it can be told nothing
+        return first
+    if getattr(connection, "is_to_begin", False):
+        connection.is_to_begin = False
         said = None
-    elif status == TransactionStatus.INTRANS:
+        if wanted is None and not is_on_journey(connection):
+            _say(connection, [("BEGIN", [])])  # a migration may send several statements as one
+        else:
+            first.append(("BEGIN", []))
+    elif status == TransactionStatus.IDLE and not is_on_journey(connection):
+        said = None
+    else:
         said = getattr(connection, "said_in_reach", None)
-    else:  # a transaction that failed can be told nothing
-        return None
-    if wanted == said:
-        return None
+    if wanted != said:
+        first.append((UNBIND, []) if wanted is None else (BIND, [wanted]))
     connection.said_in_reach = wanted
-    return (UNBIND, []) if wanted is None else (BIND, [wanted])
+    return first
 
 
-def _say(connection: Any, sql: str, values: list[str]) -> None:
-    psycopg.Cursor(connection).execute(sql, values)
+def _say(connection: Any, statements: list[tuple[str, list[str]]]) -> None:
+    for sql, values in statements:
+        psycopg.Cursor(connection).execute(sql, values)

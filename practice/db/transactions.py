@@ -6,7 +6,9 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
+
+from practice.db.journeys import one_journey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +29,21 @@ def single_transaction() -> Iterator[None]:
             yield
         finally:
             _ends_with_any_failure.reset(token)
+
+
+@contextmanager
+def last_step() -> Iterator[None]:
+    """The last step of a single transaction: PostgreSQL gets it on one journey with the COMMIT.
+
+    It needs no answer. In a transaction of somebody else's it is a step like any other.
+    """
+    if connection.vendor != "postgresql" or connection.savepoint_ids:
+        yield
+        return
+    with one_journey():
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("COMMIT")
 
 
 def atomic_service(function: Callable[P, R]) -> Callable[P, R]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from practice import clock
+from practice.db.journeys import one_journey
 from practice.db.prepared import Number, Numbers, Prepared
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import Appointment, AppointmentSlot, Organisation, Patient
@@ -48,6 +49,17 @@ def appointment_by_id(*, organisation: Organisation, appointment_id: int) -> App
         organisation=organisation.pk, appointment=appointment_id
     )
     return found
+
+
+def appointment_with_slots(
+    *, organisation: Organisation, appointment_id: int
+) -> tuple[Appointment | None, list[int]]:
+    """Return the same and the ids of its slots by start, which never change, on one journey."""
+    with one_journey():
+        asked = APPOINTMENT.later(organisation=organisation.pk, appointment=appointment_id)
+        held = SLOTS_OF_APPOINTMENTS.later(appointments=[appointment_id])
+    found: Appointment | None = asked.first()
+    return found, [slot for _, slot in held.rows()] if found else []
 
 
 def appointment_in_detail(*, organisation: Organisation, appointment_id: int) -> Appointment | None:

@@ -7,7 +7,7 @@ to that order queues and never deadlocks; nothing read before a lock decides any
 from collections.abc import Iterable
 from datetime import date
 
-from practice.db.prepared import Number, Numbers, Prepared
+from practice.db.prepared import Later, Number, Numbers, Prepared
 from practice.exceptions import VersionConflict
 from practice.models import Organisation, Slot
 from practice.models.common import Versioned
@@ -38,8 +38,17 @@ def lock_slots(organisation: Organisation, ids: Iterable[int]) -> list[Slot]:
     The one order, by id, lets two overlapping bookings queue instead of deadlocking. SQLite has no
     such lock; there the whole transaction holds the write lock (IMMEDIATE).
     """
-    rows = LOCKED_SLOTS.objects("default", organisation=organisation.pk, ids=ids)
-    return sorted(rows, key=lambda slot: (slot.start, slot.pk))
+    return by_start(LOCKED_SLOTS.objects("default", organisation=organisation.pk, ids=ids))
+
+
+def lock_slots_later(organisation: Organisation, ids: Iterable[int]) -> Later[Slot]:
+    """The same for a journey on which more is asked; ``by_start`` its objects."""
+    return LOCKED_SLOTS.later("default", organisation=organisation.pk, ids=ids)
+
+
+def by_start(slots: Iterable[Slot]) -> list[Slot]:
+    """Return slots in the order in which a booking reads them."""
+    return sorted(slots, key=lambda slot: (slot.start, slot.pk))
 
 
 def lock_slots_of_days(organisation: Organisation, first: date, last: date) -> None:

@@ -5,11 +5,11 @@ from collections import Counter
 from functools import cache, partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from fhirapi.repair import repaired
-from practice.management.operator import operator
+from practice.management.operator import OperatorCommand, operator
 from practice.models import Organisation
 from practice.reads.appointments import booking_organisations
 from practice.reads.directory import is_held
@@ -20,7 +20,7 @@ DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 logger = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Look at the organisation that booked each appointment from outside, as it described "
         "itself, and take out what would make another organisation's reader refuse the answer: "

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from practice.db.row_security import nothing_said
 from practice.exceptions import BackupRefused
 from practice.management.operator import OperatorCommand, operator
 from practice.services import backup
@@ -31,7 +32,8 @@ class Command(OperatorCommand):
             backup.restore(file)
         except BackupRefused as error:
             raise CommandError(str(error)) from error
-        call_command("migrate", verbosity=0, interactive=False)
+        with nothing_said():
+            call_command("migrate", verbosity=0, interactive=False)
         backup.record_restore(file, actor=operator("restore"), now=timezone.now())
         sealing.seal_everything(now=timezone.now())
         heads.publish(heads.present(), now=timezone.now())

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import DateTimeField, F, QuerySet
 
+from practice.db.journeys import one_journey
 from practice.db.prepared import Numbers, PreparedInsert, PreparedUpdate, QueryParameter
 from practice.db.transactions import atomic_service
 from practice.exceptions import (
@@ -46,7 +47,7 @@ from practice.models import (
 from practice.reads import bookability, profile_limits
 from practice.reads.bookability import Reason
 from practice.reads.directory import is_held, locations, practitioners
-from practice.reads.patients import VERIFIED, patient_by_id, why_nobody_books_for
+from practice.reads.patients import PATIENT, VERIFIED, why_nobody_books_for
 from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
 from practice.services.appointments.provenance import provenance, record_in_trail
@@ -123,9 +124,12 @@ def book_appointment(
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     undescribed = not through_gp_connect and not description.strip()
     check_texts(NO_DESCRIPTION if undescribed else description, comment)
-    slots = locks.lock_slots(organisation, slot_ids)
+    with one_journey():
+        locked = locks.lock_slots_later(organisation, slot_ids)
+        found = PATIENT.later("default", organisation=organisation.pk, patient=patient_id)
+    slots = locks.by_start(locked.objects())
     patient = check_patient(
-        patient_by_id(organisation=organisation, patient_id=patient_id),
+        found.first(),
         through_gp_connect=through_gp_connect,
         now=now,
     )
@@ -199,12 +203,15 @@ def _take(
         **fields,
     )
     APPOINTMENTS.one(appointment)
+    slot_ids = [slot.pk for slot in slots]
     try:
-        APPOINTMENT_SLOTS.all(AppointmentSlot(appointment=appointment, slot=slot) for slot in slots)
+        with one_journey():
+            APPOINTMENT_SLOTS.all(
+                AppointmentSlot(appointment=appointment, slot=slot) for slot in slots
+            )
+            MARK_BUSY(ids=slot_ids, now=now)
     except IntegrityError as error:
         raise SlotNotFree from error
-    slot_ids = [slot.pk for slot in slots]
-    MARK_BUSY(ids=slot_ids, now=now)
     record_in_trail("booked", appointment, actor=actor, now=now, slots=slot_ids)
     return appointment
 

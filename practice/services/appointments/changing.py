@@ -4,10 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import DateTimeField, F, QuerySet
 
 from practice import clock
-from practice.db.prepared import Number, Prepared
+from practice.db.journeys import one_journey
+from practice.db.prepared import (
+    Number,
+    Prepared,
+    PreparedChange,
+    PreparedUpdate,
+    QueryParameter,
+)
 from practice.db.transactions import atomic_service
 from practice.exceptions import (
     AppointmentCancelled,
@@ -50,6 +57,24 @@ APPOINTMENT_TO_LOCK = Prepared(
 )
 
 
+HELD = AppointmentSlot.objects.held().filter(appointment=ASKED_FOR["appointment"])
+
+
+def slots_held() -> QuerySet[Slot]:
+    return Slot.objects.filter(pk__in=HELD.values("slot"))
+
+
+FREED: dict[str, Any] = {
+    "status": Slot.Status.FREE,
+    "version": F("version") + 1,
+    "updated_at": QueryParameter("now", DateTimeField()),
+}
+SET_FREE = PreparedUpdate(slots_held, **FREED)
+WITHDRAW = PreparedUpdate(slots_held, **FREED, withdrawn=True, withdrawn_by_plan=True)
+RELEASE = PreparedUpdate(lambda: HELD.all(), released=True)
+APPOINTMENTS = PreparedChange(Appointment)
+
+
 def appointment_for_change(
     *,
     organisation: Organisation,
@@ -66,8 +91,10 @@ def appointment_for_change(
     GP Connect, AppointmentInPast.
     """
     which = {"organisation": organisation.pk, "appointment": appointment_id}
-    SLOTS_TO_LOCK.rows("default", **which)
-    appointment: Appointment | None = APPOINTMENT_TO_LOCK.first("default", **which)
+    with one_journey():
+        SLOTS_TO_LOCK.later("default", **which)
+        locked = APPOINTMENT_TO_LOCK.later("default", **which)
+    appointment: Appointment | None = locked.first()
     if appointment is None:
         raise AppointmentNotFound
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
@@ -151,19 +178,7 @@ def cancel_appointment(
     check_can_be_given_up(appointment, now=now)
     if not reason.strip():
         raise ReasonMissing
-    held = AppointmentSlot.objects.held().filter(appointment=appointment)
-    slots = Slot.objects.filter(pk__in=held.values("slot"))
-    if appointment.orphaned:
-        slots.update(
-            status=Slot.Status.FREE,
-            withdrawn=True,
-            withdrawn_by_plan=True,
-            version=F("version") + 1,
-            updated_at=now,
-        )
-    else:
-        slots.update(status=Slot.Status.FREE, version=F("version") + 1, updated_at=now)
-    held.update(released=True)
+    free = WITHDRAW if appointment.orphaned else SET_FREE
     changes = {
         "status": {"from": appointment.status, "to": Appointment.Status.CANCELLED.value},
         "cancellation_reason": {"from": "", "to": reason},
@@ -171,7 +186,10 @@ def cancel_appointment(
     appointment.status = Appointment.Status.CANCELLED
     appointment.cancellation_reason = reason
     appointment.orphaned = False
-    record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
+    with one_journey():
+        free(appointment=appointment.pk, now=now)
+        RELEASE(appointment=appointment.pk)
+        record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
     return appointment
 
 
@@ -272,5 +290,5 @@ def record_change(
         *appointment.provenance,
         {**provenance(action, actor, now), "changes": changes},
     ]
-    appointment.save()
+    APPOINTMENTS.one(appointment)
     record_in_trail(action, appointment, actor=actor, now=now, changes=changes)

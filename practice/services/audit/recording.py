@@ -133,9 +133,9 @@ def record_done_to_user(
 def _store(event: AuditEvent) -> None:
     if connection.vendor == "sqlite":
         with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
-            EVENTS.one(event)
+            EVENTS.add(event)
     else:
-        EVENTS.one(event)
+        EVENTS.add(event)
 
 
 EVENTS = PreparedInsert(AuditEvent)
