@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from threading import Barrier, BrokenBarrierError
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -307,17 +308,21 @@ def without_the_lock(monkeypatch) -> None:
     """All rivals of a round of four have seen the slot free before the first of them books."""
     seen = Barrier(4)
 
-    def not_locked(organisation: Organisation, ids: Any) -> list[Slot]:
-        related = ("schedule", "access_profile", "schedule__access_profile")
-        slots = Slot.objects.filter(organisation=organisation, pk__in=list(ids))
-        found = list(slots.select_related(*related).order_by("start"))
+    def not_locked(slots: Any) -> list[Slot]:
+        found = list(slots)
         try:
             seen.wait(timeout=10)
         except BrokenBarrierError as broken:
             raise AssertionError("not everybody came") from broken
         return found
 
-    monkeypatch.setattr(locks, "lock_slots", not_locked)
+    def later(organisation: Organisation, ids: Any) -> Any:
+        related = ("schedule", "access_profile", "schedule__access_profile")
+        slots = Slot.objects.filter(organisation=organisation, pk__in=list(ids))
+        asked = slots.select_related(*related).order_by("start")
+        return SimpleNamespace(objects=lambda: not_locked(asked))
+
+    monkeypatch.setattr(locks, "lock_slots_later", later)
 
 
 def four_at_once(practice, live_server) -> tuple[dict[int, int], Slot]:

@@ -360,6 +360,7 @@ def test_the_reader_may_read_what_it_is_asked_and_nothing_of_people(pair):
     organisation = pair.world.organisation
     code = (
         "from django.test import Client;from practice.models import Location, Organisation;"
+        "from practice.db.row_security import ALL_PRACTICES, in_reach;in_reach.set(ALL_PRACTICES);"
         "from workbench.factories import make_practitioner;from workbench.staff import make_staff;"
         "here = Organisation.objects.get(); client = Client();"
         "client.force_login(make_staff(here));"
