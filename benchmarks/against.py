@@ -3,7 +3,8 @@
 ``python -m benchmarks.against REVISION [PART ...] [--rounds N] [--only KIND ...]``, on PostgreSQL
 only, a server of its own. The revision is laid out beside this tree for as long as it takes. Its
 own code makes the diary; a copy of that database is brought forward by this tree's migrations, so
-that both have the same. Each tree's server runs as its own gunicorn.conf.py has it, in this Python.
+that both have the same. Each tree's server runs as its own gunicorn.conf.py has it, in this Python,
+with the rights that its own rights.sql gives the serving role.
 Requests and clients are this tree's: each round sends the same to one and to the other, in an order
 of chance, over new connections that are kept for the round.
 
@@ -38,6 +39,7 @@ from benchmarks import booking, consumers, dates, driving, results, stack
 from benchmarks.booking import Free
 from benchmarks.consumers import IDS, JSON, XML, Systems, service_root
 from benchmarks.driving import Address, Taken
+from workbench import roles
 from workbench.postgresql import clean_up_when_ended
 
 CLIENTS = 4
@@ -116,6 +118,8 @@ def filled(database: Any, old_root: Path, job: str, day: date) -> tuple[Tree, Tr
     for tree in (old, new):
         with psycopg.connect(tree.url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
+            for statement in roles.making(root=tree.root):
+                connection.execute(statement)  # type: ignore[arg-type]
     database.tell("CHECKPOINT")
     return old, new
 
@@ -433,7 +437,7 @@ def served(old_root: Path, job: str, day: date) -> Iterator[tuple[Side, Side]]:
         trees = filled(database, old_root, job, day)
         sides = []
         for tree in trees:
-            address, pid = running.enter_context(stack.web(tree.url, root=tree.root))
+            address, pid = running.enter_context(stack.web(roles.served(tree.url), root=tree.root))
             sides.append(Side(tree, address, pid, database.process.pid))
         yield sides[0], sides[1]
 

@@ -55,7 +55,7 @@ class Broken:
         self.world = worlds.read(self.run("tests/chaos/world.py", *arguments).stdout)
         # From here on everything runs with the rights of production.
         self.database.tell(*roles.making())
-        self.stores["DATABASE_URL"] = self.database.url.replace("postgres@", f"{roles.SERVING}@")
+        self.stores["DATABASE_URL"] = roles.served(self.database.url)
 
     def environment(self) -> dict[str, str]:
         return {
