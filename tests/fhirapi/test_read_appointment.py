@@ -118,11 +118,17 @@ def test_an_appointment_of_a_sensitive_patient_is_not_shown(consumer, booked):
 
 
 @pytest.mark.req("READ-008", "GEN-095")
-def test_versions_are_not_kept(consumer, booked):
-    """Although the Location of a booking has the form of one."""
-    response = consumer.send(ssp.READ_APPOINTMENT, f"/Appointment/{booked.pk}/_history/1")
+def test_earlier_versions_are_not_kept(consumer, booked):
+    """The Location of a booking leads somewhere while it is current (DEC-068)."""
+    current = consumer.send(ssp.READ_APPOINTMENT, f"/Appointment/{booked.pk}/_history/1")
+    history = consumer.send(ssp.READ_APPOINTMENT, f"/Appointment/{booked.pk}/_history")
+    body = as_dict(current)
+    consumer.amend(body["id"], {**body, "description": "Another reason"})
+    earlier = consumer.send(ssp.READ_APPOINTMENT, f"/Appointment/{booked.pk}/_history/1")
 
-    assert answer(response) == (501, "NOT_IMPLEMENTED")
+    assert current.status_code == 200
+    assert answer(history) == (501, "NOT_IMPLEMENTED")
+    assert earlier.status_code == 404
 
 
 @pytest.mark.req("READ-005", "GEN-037", "RETR-054")
