@@ -25,7 +25,7 @@ UNKNOWN = "UNK"  # what stands for the smartcard ids of a user without a smartca
 
 LIFE_SECONDS = 300
 # A consumer's clock may be wrong by hours, as one is that took another time zone for UTC (JWT-030);
-# by more than a day none is, and its token would stay valid for as long (DEC-061).
+# by more than a day none is, and its token would be valid for as long (DEC-061, docs/security.md).
 MOST_FAST_SECONDS = 24 * 3600
 TEXT_CLAIMS = ("iss", "sub", "aud", "reason_for_request", "requested_scope")
 TIME_CLAIMS = ("exp", "iat")

@@ -104,20 +104,25 @@ def test_the_day_is_worked_by_keyboard_alone(page_for, world):
     has_focus(page, first)
     expect(page.locator("#diary-panel")).to_be_hidden()
 
-    # A: arrived, announced; the focus stays where the next patient is one key away.
-    page.keyboard.press("a")
-    expect(page.locator("#diary-said")).to_contain_text("Max Faux marked arrived.")
-    expect(page.locator(f"li:has(> {first})")).to_have_class(re.compile("arrived"))
-    assert world.status() == "arrived"
-
     # C asks for a reason in the details, where letters are letters.
-    page.locator(first).focus()
     page.keyboard.press("c")
     has_focus(page, "#cancel-reason")
     page.keyboard.type("a cold, better")
     assert page.locator("#cancel-reason").input_value() == "a cold, better"
     page.keyboard.press("Escape")
     has_focus(page, first)
+    assert world.status() == "booked"
+
+    # A: arrived, announced; the focus stays where the next patient is one key away.
+    page.keyboard.press("a")
+    expect(page.locator("#diary-said")).to_contain_text("Max Faux marked arrived.")
+    expect(page.locator(f"li:has(> {first})")).to_have_class(re.compile("arrived"))
+    assert world.status() == "arrived"
+
+    # Who has arrived is no longer cancelled; the key says so.
+    page.locator(first).focus()
+    page.keyboard.press("c")
+    expect(page.locator("#diary-said")).to_contain_text("That cannot be done here.")
     assert world.status() == "arrived"
 
 
