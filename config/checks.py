@@ -9,6 +9,6 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 @register(Tags.security, deploy=True)
 def production_is_postgresql(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """SQLite is for a trial: it has one writer at a time, and no roles to protect the trail."""
-    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    if settings.DATABASES["default"]["ENGINE"] == "config.postgresql":
         return []
     return [Warning("DATABASE_URL names no PostgreSQL server.", id="config.W001")]

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from config.checks import production_is_postgresql
+from config.settings import database
 from workbench.paths import ROOT
 
 
@@ -47,7 +48,6 @@ def test_without_a_database_production_does_not_start(url):
 
 
 def test_sqlite_in_production_is_a_warning_of_the_deployment_check(monkeypatch):
-    vendors = {"config.sqlite": 1, "django.db.backends.postgresql": 0}
-    for engine, warnings in vendors.items():
-        monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", engine)
+    for url, warnings in (("sqlite:///a.sqlite3", 1), ("postgresql://host/name", 0)):
+        monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", database(url)["ENGINE"])
         assert len(production_is_postgresql(None)) == warnings
