@@ -18,14 +18,13 @@ PASSWORD = "correct horse battery staple"
 
 
 def make_roles() -> None:
-    """Make the four roles as the migration did, where they are missing."""
+    """Make the four roles as the migration did, each with all that it may, whatever is there."""
     roles = import_module("practice.migrations.0004_roles_of_staff").ROLES
-    there = set(Group.objects.values_list("name", flat=True))
-    for name in roles.keys() - there:
+    for name, codenames in roles.items():
         allowed = Permission.objects.filter(
-            content_type__app_label__in=["practice", "auth"], codename__in=roles[name]
+            content_type__app_label__in=["practice", "auth"], codename__in=codenames
         )
-        Group.objects.create(name=name).permissions.set(allowed)
+        Group.objects.get_or_create(name=name)[0].permissions.set(allowed)
 
 
 def make_staff(*practices: Organisation, role: str = RECEPTIONIST, **overrides: Any) -> User:
