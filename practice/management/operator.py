@@ -1,13 +1,17 @@
 """What commands have in common: who runs them, and that all practices are in their reach."""
 
 import getpass
-from typing import Any
+from collections.abc import Collection
+from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from practice.db.row_security import across_practices
-from practice.models import AuditEvent
+from practice.models import AuditEvent, Organisation
 from practice.services.audit.recording import Actor
+
+# What most commands end with.
+DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 
 
 def operator(command: str) -> Actor:
@@ -21,8 +25,34 @@ def operator(command: str) -> Actor:
 
 
 class OperatorCommand(BaseCommand):
-    """A command of ours: whoever may run it has the server, and so every practice."""
+    """A command of ours: whoever may run it has the server, and so every practice.
+
+    ``epilog`` is what its help says at the end: what its exit codes mean.
+    """
+
+    epilog: ClassVar[str] = ""
+
+    def create_parser(self, *args: Any, **options: Any) -> CommandParser:
+        return super().create_parser(*args, **{"epilog": self.epilog or None, **options})
 
     def execute(self, *args: Any, **options: Any) -> Any:
         with across_practices():
             return super().execute(*args, **options)
+
+
+def practices_with(ods_codes: Collection[str] | None) -> list[Organisation]:
+    """The practices with these ODS codes, or all of them; by code.
+
+    Raises CommandError, with the exit code BAD_ARGUMENTS, for codes that no practice has.
+    """
+    found = Organisation.objects.order_by("ods_code")
+    if ods_codes is None:
+        return list(found)
+    wanted = {code.strip().upper() for code in ods_codes}
+    found = found.filter(ods_code__in=wanted)
+    if missing := wanted - {practice.ods_code for practice in found}:
+        raise CommandError(
+            f"There is no practice with the ODS code {', '.join(sorted(missing))}.",
+            returncode=BAD_ARGUMENTS,
+        )
+    return list(found)

@@ -9,13 +9,18 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from fhirapi.repair import repaired
-from practice.management.operator import OperatorCommand, operator
+from practice.management.operator import (
+    BAD_ARGUMENTS,
+    DONE,
+    SOME_FAILED,
+    OperatorCommand,
+    operator,
+    practices_with,
+)
 from practice.models import Organisation
 from practice.reads.appointments import booking_organisations
 from practice.reads.directory import is_held
 from practice.services.appointments.changing import replace_booking_organisation
-
-DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +32,11 @@ class Command(OperatorCommand):
         "codes outside their lists, references to nothing here, what changes the meaning. Each "
         "appointment that is changed is its next version, and audited. Again changes nothing."
     )
-
-    def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:
-        return super().create_parser(
-            *arguments,
-            epilog=f"Exit codes: {DONE} done (or, with --dry-run, counted); {SOME_FAILED} some "
-            f"practice failed, the others are done; {BAD_ARGUMENTS} the arguments are wrong and "
-            "nothing was done.",
-            **options,
-        )
+    epilog = (
+        f"Exit codes: {DONE} done (or, with --dry-run, counted); {SOME_FAILED} some "
+        f"practice failed, the others are done; {BAD_ARGUMENTS} the arguments are wrong and "
+        "nothing was done."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -45,7 +46,7 @@ class Command(OperatorCommand):
 
     def handle(self, **options: Any) -> None:
         failed = []
-        for practice in self._practices(options["practice"]):
+        for practice in practices_with(options["practice"]):
             try:
                 self._tell(practice, self._repair(practice, dry_run=options["dry_run"]))
             except Exception as error:
@@ -78,19 +79,6 @@ class Command(OperatorCommand):
                 counts["to repair" if dry_run else "repaired"] += 1
                 counts.update(wrong)
         return counts
-
-    def _practices(self, ods_codes: list[str] | None) -> list[Organisation]:
-        practices = Organisation.objects.order_by("ods_code")
-        if ods_codes is None:
-            return list(practices)
-        wanted = {code.strip().upper() for code in ods_codes}
-        found = list(practices.filter(ods_code__in=wanted))
-        if missing := wanted - {practice.ods_code for practice in found}:
-            raise CommandError(
-                f"There is no practice with the ODS code {', '.join(sorted(missing))}.",
-                returncode=BAD_ARGUMENTS,
-            )
-        return found
 
     def _tell(self, practice: Organisation, counts: Counter[str]) -> None:
         said = ("looked at", "to repair", "repaired")

@@ -15,12 +15,17 @@ from tqdm import tqdm
 
 from practice import clock
 from practice.exceptions import ArchiveRefused
-from practice.management.operator import OperatorCommand, operator
+from practice.management.operator import (
+    BAD_ARGUMENTS,
+    DONE,
+    SOME_FAILED,
+    OperatorCommand,
+    operator,
+    practices_with,
+)
 from practice.models import Organisation
 from practice.services import archiving
 from practice.services.archiving import Archived, Progress
-
-DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +44,11 @@ class Command(OperatorCommand):
         "Appointments, their slots and sessions, and the audit trail stay. A run that was stopped "
         "goes on when it is started again with the same folder."
     )
-
-    def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:
-        return super().create_parser(
-            *arguments,
-            epilog=f"Exit codes: {DONE} done (or, with --dry-run, counted); {SOME_FAILED} some "
-            f"practice failed, the others are done; {BAD_ARGUMENTS} the arguments are wrong and "
-            "nothing was done.",
-            **options,
-        )
+    epilog = (
+        f"Exit codes: {DONE} done (or, with --dry-run, counted); {SOME_FAILED} some "
+        f"practice failed, the others are done; {BAD_ARGUMENTS} the arguments are wrong and "
+        "nothing was done."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         until = parser.add_mutually_exclusive_group(required=True)
@@ -77,7 +78,7 @@ class Command(OperatorCommand):
         folder = None if options["dry_run"] else options["to"]
         if folder is None and not options["dry_run"]:
             raise CommandError("Say where the files go: --to FOLDER.", returncode=BAD_ARGUMENTS)
-        practices = self._practices(options["practice"])
+        practices = practices_with(options["practice"])
         hidden = options["json"] or not options["verbosity"] or not sys.stderr.isatty()
         reports = []
         with tqdm(total=len(practices), unit="practice", disable=hidden, leave=False) as bar:
@@ -126,19 +127,6 @@ class Command(OperatorCommand):
             now=now,
             progress=progress,
         )
-
-    def _practices(self, ods_codes: list[str] | None) -> list[Organisation]:
-        practices = Organisation.objects.order_by("ods_code")
-        if ods_codes is None:
-            return list(practices)
-        wanted = {code.strip().upper() for code in ods_codes}
-        found = list(practices.filter(ods_code__in=wanted))
-        if missing := wanted - {practice.ods_code for practice in found}:
-            raise CommandError(
-                f"There is no practice with the ODS code {', '.join(sorted(missing))}.",
-                returncode=BAD_ARGUMENTS,
-            )
-        return found
 
     def _tell(self, reports: list[dict[str, Any]], before: date, folder: Path | None) -> None:
         where = f"moved to {folder}" if folder else "would be moved, nothing changed"

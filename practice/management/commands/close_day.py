@@ -7,11 +7,16 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from practice.management.operator import OperatorCommand, operator
+from practice.management.operator import (
+    BAD_ARGUMENTS,
+    DONE,
+    SOME_FAILED,
+    OperatorCommand,
+    operator,
+    practices_with,
+)
 from practice.models import Organisation
 from practice.services.appointments import attendance
-
-DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
 
 logger = logging.getLogger(__name__)
 
@@ -21,38 +26,25 @@ class Command(OperatorCommand):
         "Mark appointments of past days that nobody marked: did not attend, or seen, as each "
         "practice has set. Running it again changes nothing."
     )
-
-    def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:
-        return super().create_parser(
-            *arguments,
-            epilog=f"Exit codes: {DONE} done; {SOME_FAILED} some practice failed, the others are "
-            f"done; {BAD_ARGUMENTS} the arguments are wrong and nothing was done.",
-            **options,
-        )
+    epilog = (
+        f"Exit codes: {DONE} done; {SOME_FAILED} some practice failed, the others are "
+        f"done; {BAD_ARGUMENTS} the arguments are wrong and nothing was done."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--practice", metavar="ODS", help="only this practice; default: all")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *, practice: str | None = None, **options: Any) -> None:
-        reports = [self._close(each) for each in self._practices(practice)]
+        reports = [
+            self._close(each) for each in practices_with(None if practice is None else [practice])
+        ]
         if options["json"]:
             self.stdout.write(json.dumps({"practices": reports}))
         elif options["verbosity"]:
             self._tell(reports)
         if failed := [each["practice"] for each in reports if each["status"] == "failed"]:
             raise CommandError(f"Failed: {', '.join(failed)}.", returncode=SOME_FAILED)
-
-    def _practices(self, ods_code: str | None) -> list[Organisation]:
-        practices = Organisation.objects.order_by("ods_code")
-        if ods_code is None:
-            return list(practices)
-        found = list(practices.filter(ods_code=ods_code.strip().upper()))
-        if not found:
-            raise CommandError(
-                f"There is no practice with the ODS code {ods_code}.", returncode=BAD_ARGUMENTS
-            )
-        return found
 
     def _close(self, organisation: Organisation) -> dict[str, Any]:
         """Close one practice's days; what goes wrong there keeps no other practice's open."""

@@ -13,16 +13,20 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from practice import clock
-from practice.management.operator import OperatorCommand, operator
-from practice.models import Organisation
+from practice.management.operator import (
+    BAD_ARGUMENTS,
+    DONE,
+    SOME_FAILED,
+    OperatorCommand,
+    operator,
+    practices_with,
+)
 from practice.services.generation.planner import week_plans
 from practice.services.generation.plans import COUNTED, Scope
 from practice.services.generation.runs import Progress, generate
 
 DEFAULT_WEEKS = 8
 MOST_DAYS = 3 * 366
-DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
-
 logger = logging.getLogger(__name__)
 
 
@@ -41,15 +45,11 @@ def some_weeks(text: str) -> int:
 
 class Command(OperatorCommand):
     help = "Turn templates into sessions and slots. Running it again changes nothing."
-
-    def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:
-        return super().create_parser(
-            *arguments,
-            epilog=f"Exit codes: {DONE} done (or, with --dry-run, planned); {SOME_FAILED} some "
-            f"practice failed, the others are done; {BAD_ARGUMENTS} the arguments are wrong and "
-            "nothing was done.",
-            **options,
-        )
+    epilog = (
+        f"Exit codes: {DONE} done (or, with --dry-run, planned); {SOME_FAILED} some "
+        f"practice failed, the others are done; {BAD_ARGUMENTS} the arguments are wrong and "
+        "nothing was done."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--practice", metavar="ODS", help="only this practice; default: all")
@@ -76,7 +76,8 @@ class Command(OperatorCommand):
             raise CommandError(
                 "At most three years can be generated at once.", returncode=BAD_ARGUMENTS
             )
-        practices = self._practices(options["practice"])
+        only = options["practice"]
+        practices = practices_with(None if only is None else [only])
         done = []
         days = (last - first).days + 1
         hidden = options["json"] or not options["verbosity"] or not sys.stderr.isatty()
@@ -99,17 +100,6 @@ class Command(OperatorCommand):
             self._tell(done, first, last, dry_run=options["dry_run"])
         if failed:
             raise CommandError(f"Failed: {', '.join(failed)}.", returncode=SOME_FAILED)
-
-    def _practices(self, ods_code: str | None) -> list[Organisation]:
-        practices = Organisation.objects.order_by("ods_code")
-        if ods_code is None:
-            return list(practices)
-        found = list(practices.filter(ods_code=ods_code.strip().upper()))
-        if not found:
-            raise CommandError(
-                f"There is no practice with the ODS code {ods_code}.", returncode=BAD_ARGUMENTS
-            )
-        return found
 
     def _generate(self, scope: Scope, progress: Progress) -> dict[str, Any]:
         practice = scope.organisation.ods_code

@@ -16,15 +16,11 @@ DONE, FILES_REFUSED, BAD_ARGUMENTS = 0, 1, 2
 
 class Command(OperatorCommand):
     help = "Load practices from YAML files, all or nothing. Loading again changes nothing."
-
-    def create_parser(self, *arguments: Any, **options: Any) -> CommandParser:
-        return super().create_parser(
-            *arguments,
-            epilog=f"Exit codes: {DONE} loaded; {FILES_REFUSED} something in the files is wrong "
-            f"and nothing was loaded; {BAD_ARGUMENTS} a file cannot be read. What may stand in a "
-            "file: docs/practice_files.md.",
-            **options,
-        )
+    epilog = (
+        f"Exit codes: {DONE} loaded; {FILES_REFUSED} something in the files is wrong "
+        f"and nothing was loaded; {BAD_ARGUMENTS} a file cannot be read. What may stand in a "
+        "file: docs/practice_files.md."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
