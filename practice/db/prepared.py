@@ -111,18 +111,15 @@ class Prepared(Generic[Found]):
 
     def rows(self, using: str = "", /, **values: object) -> list[Row]:
         """All rows of the query for these values of its parameters, as tuples."""
-        using = using or router.db_for_read(self.model)
-        return self._query(using).rows(using, values)
+        return self.later(using, **values).rows()
 
     def objects(self, using: str = "", /, **values: object) -> list[Found]:
         """The same as instances of the model, with those that the query set selects beside them."""
-        using = using or router.db_for_read(self.model)
-        query = self._query(using)
-        return [query.instance(self.model, using, row) for row in query.rows(using, values)]
+        return self.later(using, **values).objects()
 
     def first(self, using: str = "", /, **values: object) -> Found | None:
         """The first of the instances, or None."""
-        return next(iter(self.objects(using, **values)), None)
+        return self.later(using, **values).first()
 
     def later(self, using: str = "", /, **values: object) -> "Later[Found]":
         """Ask, and read the answer when the journey has ended (practice.db.journeys)."""
@@ -288,9 +285,6 @@ class _Query:
         cursor = _cursor(connections[using])
         cursor.execute(self.sql, _filled(self.parameters, values, connections[using]))
         return cursor
-
-    def rows(self, using: str, values: dict[str, object]) -> list[Row]:
-        return self.answered(self.ask(using, values))
 
     def answered(self, cursor: Any) -> list[Row]:
         with cursor:

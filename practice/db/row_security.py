@@ -11,7 +11,7 @@ a connection that PgBouncer gives to the next. It guards a role that neither own
 a superuser (deploy/postgresql). SQLite has no such thing: there the first wall stands alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
@@ -32,27 +32,28 @@ UNBIND = "SELECT set_config('appointments.practices', '', true)"
 @contextmanager
 def bound_to(*practice_ids: int) -> Iterator[None]:
     """Let what runs inside reach these practices, and nothing of any other."""
-    token = in_reach.set(f"{{{','.join(str(int(pk)) for pk in practice_ids)}}}")
-    try:
+    with with_reach(f"{{{','.join(str(int(pk)) for pk in practice_ids)}}}"):
         yield
-    finally:
-        in_reach.reset(token)
 
 
 @contextmanager
 def across_practices() -> Iterator[None]:
     """Let what runs inside reach all practices: for commands, and the few questions about all."""
-    token = in_reach.set(ALL_PRACTICES)
-    try:
+    with with_reach(ALL_PRACTICES):
         yield
-    finally:
-        in_reach.reset(token)
 
 
 @contextmanager
 def nothing_said() -> Iterator[None]:
     """For migrations, which the owner of the tables runs: leave out what binds others."""
-    token = in_reach.set(None)
+    with with_reach(None):
+        yield
+
+
+@contextmanager
+def with_reach(value: str | None) -> Iterator[None]:
+    """Let this be in reach of what runs inside."""
+    token = in_reach.set(value)
     try:
         yield
     finally:
@@ -67,22 +68,20 @@ class BoundCursor(psycopg.Cursor[Any]):
     """
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
-        first = _to_say_first(self.connection)
-        if not first:
-            return super().execute(*args, **kwargs)
-        with _together(self.connection):
-            _say(self.connection, first)
-            super().execute(*args, **kwargs)
+        self._send(super().execute, *args, **kwargs)
         return self
 
     def executemany(self, *args: Any, **kwargs: Any) -> None:
+        self._send(super().executemany, *args, **kwargs)
+
+    def _send(self, send: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         first = _to_say_first(self.connection)
         if not first:
-            super().executemany(*args, **kwargs)
+            send(*args, **kwargs)
             return
         with _together(self.connection):
             _say(self.connection, first)
-            super().executemany(*args, **kwargs)
+            send(*args, **kwargs)
 
     def copy(self, *args: Any, **kwargs: Any) -> Any:
         if first := _to_say_first(self.connection):

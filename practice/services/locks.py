@@ -38,7 +38,7 @@ def lock_slots(organisation: Organisation, ids: Iterable[int]) -> list[Slot]:
     The one order, by id, lets two overlapping bookings queue instead of deadlocking. SQLite has no
     such lock; there the whole transaction holds the write lock (IMMEDIATE).
     """
-    return by_start(LOCKED_SLOTS.objects("default", organisation=organisation.pk, ids=ids))
+    return by_start(lock_slots_later(organisation, ids).objects())
 
 
 def lock_slots_later(organisation: Organisation, ids: Iterable[int]) -> Later[Slot]:

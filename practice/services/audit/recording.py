@@ -65,8 +65,7 @@ def record(*, organisation: Organisation | None, **facts: Unpack[Facts]) -> None
     """
     event = _event(facts)
     event.organisation = organisation
-    with nullcontext() if organisation else across_practices():
-        _store(event)
+    _store(event)
 
 
 def record_done(
@@ -98,8 +97,7 @@ def record_done(
         }
     )
     made.organisation_id = practice.pk if practice else practice_id_of(next(iter(records), None))
-    with nullcontext() if made.organisation_id else across_practices():
-        _store(made)
+    _store(made)
 
 
 def record_done_to_user(
@@ -131,11 +129,13 @@ def record_done_to_user(
 
 
 def _store(event: AuditEvent) -> None:
-    if connection.vendor == "sqlite":
-        with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
+    """An event of no practice is in nobody's reach, but that of all."""
+    with nullcontext() if event.organisation_id else across_practices():
+        if connection.vendor == "sqlite":
+            with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
+                EVENTS.add(event)
+        else:
             EVENTS.add(event)
-    else:
-        EVENTS.add(event)
 
 
 EVENTS = PreparedInsert(AuditEvent)
