@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from django.db.models import QuerySet
 
-from practice import clock
 from practice.db.journeys import one_journey
 from practice.db.prepared import Number, Numbers, Prepared
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import Appointment, AppointmentSlot, Organisation, Patient
-from practice.reads.patients import VERIFIED, visible_patients
+from practice.reads.patients import VERIFIED, visible_patients, why_nobody_books_for
 
 
 def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
@@ -96,11 +95,7 @@ def check_patient_may_be_known(patient: Patient, *, now: datetime) -> None:
     verified (PAT, visibility matrix). That they have left or died does not hide it, so that it can
     be cancelled (DEC-059).
     """
-    gone = (
-        not patient.active
-        or patient.deceased_at is not None
-        or (patient.registration_end is not None and patient.registration_end < clock.today(now))
-    )
+    gone = why_nobody_books_for(patient, now=now)
     unverified = patient.nhs_number_verification != VERIFIED
     if patient.sensitive or (unverified and not gone):
         raise PatientNotFound
