@@ -7,10 +7,12 @@ provenance".
 
 import base64
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import TypedDict, cast
 
 import orjson
@@ -86,6 +88,18 @@ def check(authorization: str, *, now: datetime) -> Requester:
     ``now`` is timezone-aware. Raises BAD_REQUEST with a WWW-Authenticate header (JWT-009), or
     INVALID_RESOURCE.
     """
+    digest = sha256(authorization.encode("utf-8", "surrogatepass")).digest()
+    requester = accepted.get(digest)
+    if requester is None:
+        requester = read(authorization, now=now)
+        accepted.keep(digest, requester)
+    else:  # all else that is checked here is the same for the same token
+        check_times(requester.iat, requester.exp, now=now)
+    return requester
+
+
+def read(authorization: str, *, now: datetime) -> Requester:
+    """What ``check`` gives, and raises, for a token that was not accepted before."""
     claims = check_claims(decode(authorization), now=now)
     device = fhir_claim("requesting_device", claims["requesting_device"])
     organisation = fhir_claim("requesting_organization", claims["requesting_organization"])
@@ -119,6 +133,33 @@ def check(authorization: str, *, now: datetime) -> Requester:
         device_model=required(device.get("model"), "device", "model"),
         device_version=required(device.get("version"), "device", "version"),
     )
+
+
+class Accepted:
+    """The requesters of tokens that were accepted: a consumer sends one again within its life.
+
+    By the digest of the header, so that no token is kept; the oldest goes when there are too many.
+    """
+
+    MOST = 2048
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.kept: dict[bytes, Requester] = {}
+
+    def get(self, digest: bytes) -> Requester | None:
+        """The requester of a header that was accepted, whose times are to be checked again."""
+        return self.kept.get(digest)
+
+    def keep(self, digest: bytes, requester: Requester) -> None:
+        """Remember that a header was accepted."""
+        with self.lock:
+            while len(self.kept) >= self.MOST:
+                del self.kept[next(iter(self.kept))]
+            self.kept[digest] = requester
+
+
+accepted = Accepted()
 
 
 def check_scope(requester: Requester, interaction: Interaction) -> None:
@@ -158,13 +199,18 @@ def decode(authorization: str) -> dict[str, JSON]:
         raise bad_token("The bearer token does not have three parts.", "invalid_request")
     if parts[2]:
         raise bad_token("The bearer token must be unsigned: its third part empty.")
-    header = decode_part(parts[0], "header")
-    claims = decode_part(parts[1], "payload")
+    check_header(parts[0])
+    return decode_part(parts[1], "payload")
+
+
+@lru_cache(maxsize=64)
+def check_header(part: str) -> None:
+    """Refuse a first part that names an algorithm or another type; nearly all send the same one."""
+    header = decode_part(part, "header")
     if header.get("alg") != "none":
         raise bad_token("The alg of the bearer token's header must be none.")
     if str(header.get("typ", "JWT")).upper() != "JWT":
         raise bad_token("The typ of the bearer token's header must be JWT.")
-    return claims
 
 
 def decode_part(part: str, name: str) -> dict[str, JSON]:
@@ -192,15 +238,20 @@ def check_claims(sent: Mapping[str, JSON], *, now: datetime) -> Claims:
     claims = cast(Claims, sent)
     if claims["exp"] - claims["iat"] != LIFE_SECONDS:
         raise bad_token(f"The exp claim must be the iat claim plus {LIFE_SECONDS} seconds.")
-    if claims["exp"] <= now.timestamp():
-        raise bad_token("The bearer token has expired (exp claim).")
-    if claims["iat"] > now.timestamp() + MOST_FAST_SECONDS:
-        raise bad_token("The iat claim is more than a day in the future.")
+    check_times(claims["iat"], claims["exp"], now=now)
     if claims["reason_for_request"] != "directcare":
         raise bad_token("The reason_for_request claim must be directcare.")
     if claims["requested_scope"] not in SCOPES:
         raise bad_token("The requested_scope claim is none of the four scopes.")
     return claims
+
+
+def check_times(iat: int, exp: int, *, now: datetime) -> None:
+    """Refuse a token that has expired, or that was made too far in the future."""
+    if exp <= now.timestamp():
+        raise bad_token("The bearer token has expired (exp claim).")
+    if iat > now.timestamp() + MOST_FAST_SECONDS:
+        raise bad_token("The iat claim is more than a day in the future.")
 
 
 def check_kinds(claims: Mapping[str, JSON]) -> None:

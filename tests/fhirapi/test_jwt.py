@@ -19,6 +19,7 @@ from workbench.consumer import (
     make_token,
     spine_code,
 )
+from workbench.factories import make_organisation
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ISSUED = int(NOW.timestamp())
@@ -404,10 +405,55 @@ def test_a_claim_seen_before_is_not_validated_again():
     jwt.problems_of_claim.cache_clear()
 
     check(claims())
-    check(claims(sub="10019"))
+    check(claims(iss="https://another.example/"))
 
     assert jwt.problems_of_claim.cache_info().misses == len(TYPES)
     assert jwt.problems_of_claim.cache_info().hits == len(TYPES)
+
+
+# ---------------------------------------------------------------- a token sent again
+
+
+@pytest.mark.req("JWT-003", "JWT-010")
+def test_a_token_sent_again_is_not_read_again(monkeypatch):
+    first = check(claims())
+    monkeypatch.setattr(jwt, "decode", None)
+
+    assert check(claims(), now=NOW + timedelta(seconds=299)) == first
+
+
+@pytest.mark.req("JWT-030", "JWT-031")
+@pytest.mark.parametrize(
+    ("now", "named"),
+    [
+        (NOW + timedelta(seconds=300), "expired (exp"),
+        (NOW + timedelta(days=1), "expired (exp"),
+        (NOW - timedelta(days=1, seconds=1), "The iat claim"),
+    ],
+)
+def test_the_times_of_a_token_are_compared_each_time(now, named):
+    check(claims())
+
+    assert named in refusal(claims(), now=now).diagnostics[0]
+
+
+def test_a_refused_token_is_read_each_time():
+    early = NOW - timedelta(days=2)
+    assert "iat" in refusal(claims(), now=early).diagnostics[0]
+
+    assert jwt.accepted.kept == {}
+    assert check(claims()).sub == "10019"
+
+
+def test_only_the_last_tokens_are_kept_and_only_their_digests(monkeypatch):
+    monkeypatch.setattr(jwt.Accepted, "MOST", 3)
+
+    for number in range(9):
+        check(claims(iss=f"https://consumer{number}.example/"))
+
+    kept = jwt.accepted.kept
+    assert [each.iss[16] for each in kept.values()] == ["6", "7", "8"]
+    assert {len(digest) for digest in kept} == {32}
 
 
 # ---------------------------------------------------------------- scope and audience
@@ -513,3 +559,24 @@ def test_a_token_from_a_fast_clock_is_accepted(practice):
     )
 
     assert response.status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.req("JWT-025", "JWT-064", "JWT-065")
+def test_a_token_sent_again_is_compared_with_each_request(practice, settings):
+    """Its scope with the interaction, its audience with the practice that is addressed."""
+    settings.GPCONNECT_CHECK_AUDIENCE = True
+    consumer, other = Consumer(practice.organisation), Consumer(make_organisation())
+    audience = f"http://testserver{consumer.base}"
+    token = make_token(make_claims(scope="organization/*.read", audience=audience))
+
+    answers = [
+        consumer.read_metadata(token=token),
+        consumer.read_patient(practice.patient.pk, token=token),
+        other.read_metadata(token=token),
+        consumer.read_metadata(token=token),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 400, 400, 200]
+    assert "requested_scope" in diagnostics(answers[1])
+    assert "aud" in diagnostics(answers[2])
