@@ -135,6 +135,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.request_log.log_and_count",  # first, so that it times and counts all the others
+    "config.fhir_door.straight_to_view",  # what follows is for pages
     "django.middleware.security.SecurityMiddleware",
     "config.headers.protect",
     "config.headers.PolicyMiddleware",

@@ -1,24 +1,24 @@
 """Where the two doors are: the admin site for staff, the FHIR base for other organisations.
 
-And calendar feeds and a hatch for operators' machines, before the FHIR base, which answers for
-every other address.
+And calendar feeds, and a hatch for operators' machines.
 """
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 from django.views.generic import RedirectView
 
 from config import health
+from fhirapi import urls as fhir
 from practice.staff import calendar_feeds
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    *fhir.urlpatterns,
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("calendar/<str:secret>.ics", calendar_feeds.feed, name="calendar_feed"),
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("metrics", health.prometheus),
-    path("", include("fhirapi.urls")),
 ]
 
 handler400 = "config.error_handlers.bad_request"

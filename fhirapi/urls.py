@@ -52,9 +52,11 @@ interactions: list[URLPattern] = [
     *readable(rf"Location/{LOCATION_ID}", foundation_views.LocationView, ssp.READ_LOCATION),
 ]
 
+SERVICE_ROOT = r"(?P<ods_code>[^/]+)/STU3/1/gpconnect(?:/|\Z)"
+
 urlpatterns = [
     re_path(
-        r"^(?P<ods_code>[^/]+)/STU3/1/gpconnect(?:/|\Z)",
+        f"^{SERVICE_ROOT}",
         include([*interactions, re_path("", views.NotImplementedView.as_view())]),
     ),
 ]

@@ -361,6 +361,7 @@ NOWHERE = {
     "/calendar/1",
     "/admin/../calendar/x.ics",
     "/admin/../A20047/STU3/1/gpconnect/metadata",
+    "/admin/STU3/1/gpconnect/metadata",
 }
 
 

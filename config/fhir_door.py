@@ -1,0 +1,73 @@
+"""The way in for other organisations: as short as it can be.
+
+Staff's pages need sessions, messages and protection from forged forms; what is asked for below a
+service root needs none of it, and each would cost every request a little.
+"""
+
+import re
+from collections.abc import Callable
+
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
+from django.utils.module_loading import import_string
+
+from fhirapi.urls import SERVICE_ROOT
+from practice.staff.error_pages import is_for_staff
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# What they add to an answer of ours depends on nothing but whether TLS was used.
+THAT_ADD_HEADERS = (
+    "django.middleware.security.SecurityMiddleware",
+    "config.headers.protect",
+    "config.headers.PolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+)
+
+is_below_service_root = re.compile(f"/{SERVICE_ROOT}").match
+
+
+def straight_to_view(get_response: Handler) -> Handler:
+    """Middleware: what is below a service root passes none of those that come after this one.
+
+    Their headers are on its answers all the same.
+    """
+    find_and_answer = convert_exception_to_response(answer)
+    found: dict[bool, dict[str, tuple[str, str]]] = {}
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not is_below_service_root(request.path_info) or is_for_staff(request):
+            return get_response(request)
+        response: HttpResponse = find_and_answer(request)
+        is_secure = request.is_secure()
+        if is_secure not in found:
+            found[is_secure] = headers_added(request)
+        # One after the other they would be encoded again for each answer.
+        headers = response.headers
+        headers._store = {**found[is_secure], **headers._store}  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def answer(request: HttpRequest) -> HttpResponse:
+    """The view's answer, to a request whose Host is one of ours (else DisallowedHost is raised)."""
+    request.get_host()
+    match = request.resolver_match = resolve(request.path_info)
+    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    return response
+
+
+def headers_added(request: HttpRequest) -> dict[str, tuple[str, str]]:
+    """What the middleware of THAT_ADD_HEADERS adds to an answer, in the form that Django keeps."""
+
+    def no_page(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(content_type="application/fhir+json")
+
+    handler: Handler = no_page
+    for name in reversed(THAT_ADD_HEADERS):
+        handler = import_string(name)(handler)
+    added = handler(request)
+    del added["Content-Type"]
+    return dict(added.headers._store)  # type: ignore[attr-defined]
