@@ -47,8 +47,9 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
         "clinic list": ("clinic_list", {"date": day, "schedule": session.pk}),
         "booking, find a time": (
             "practice_appointment_add",
-            {"patient": patient.pk, "step": "slots"},
+            {"patient": patient.pk},
         ),
+        "next available, four weeks": ("next_available", {"first": day}),
         "visibility, a day": ("visibility", {"first": day, "last": day}),
         "visibility, a week": ("visibility", week),
         "utilisation, four weeks": (

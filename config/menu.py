@@ -94,6 +94,12 @@ NAVIGATION = [
                 "Find the patient, find the time",
             ),
             page(
+                "Next available",
+                "event_upcoming",
+                "next_available",
+                "Who has time on which day, for four weeks",
+            ),
+            page(
                 "Worklist",
                 "checklist",
                 "worklist",

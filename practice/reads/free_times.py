@@ -1,17 +1,23 @@
 """Free times that staff can book, whoever may book them outside."""
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from practice import clock
-from practice.models import Location, Organisation, Practitioner, Slot
+from practice.models import Location, Organisation, Practitioner, Slot, SlotQuerySet
 from practice.reads.bookability import effective_profile, embargo_ends
+
+# A part of the day: from which hour by the clock on the wall, and before which.
+PARTS_OF_DAY = {"am": (0, 12), "pm": (12, 24), "evening": (17, 24)}
 
 
 class Wanted(NamedTuple):
-    """What a time must be like; None or an empty text: anything fits."""
+    """What a time must be like; None or an empty text: anything fits.
+
+    ``gender`` is the session holder's; ``part`` one of PARTS_OF_DAY.
+    """
 
     first: date | None = None
     last: date | None = None
@@ -20,9 +26,21 @@ class Wanted(NamedTuple):
     role: str = ""
     channel: str = ""
     location: Location | None = None
+    gender: str = ""
+    part: str = ""
+
+    def of_session(self, prefix: str = "") -> dict[str, Any]:
+        """What this asks of a session, as the conditions of a query; ``prefix`` leads to it."""
+        asked = {
+            "session_holder": self.holder,
+            "session_holder__gender": self.gender,
+            "practitioner_role": self.role,
+            "location": self.location,
+        }
+        return {f"{prefix}{column}": value for column, value in asked.items() if value}
 
 
-def coming_slots(*, organisation: Organisation, now: datetime) -> QuerySet[Slot]:
+def coming_slots(*, organisation: Organisation, now: datetime) -> SlotQuerySet:
     """Free slots that are planned and not over."""
     return Slot.objects.filter(organisation=organisation).in_diary().free().not_over(now)
 
@@ -61,27 +79,38 @@ def kept_for_others(slot: Slot, *, organisation: Organisation, now: datetime) ->
     return ". ".join(said)
 
 
-def free_times(
-    wanted: Wanted, *, organisation: Organisation, now: datetime, most: int
-) -> list[Slot]:
-    """Return the earliest that fit, each with ``kept``, that it is kept for others: one query."""
+def fitting_slots(wanted: Wanted, *, organisation: Organisation, now: datetime) -> SlotQuerySet:
+    """The coming slots that are as wanted."""
     found = coming_slots(organisation=organisation, now=now)
+    found = found.filter(**wanted.of_session("schedule__"))
     if wanted.first:
         found = found.filter(start__gte=clock.day_start(wanted.first))
     if wanted.last:
         found = found.filter(start__lt=clock.day_end(wanted.last))
-    for column, value in (
-        ("slot_type", wanted.slot_type),
-        ("schedule__session_holder", wanted.holder),
-        ("schedule__practitioner_role", wanted.role),
-        ("delivery_channel", wanted.channel),
-        ("schedule__location", wanted.location),
-    ):
-        if value:
-            found = found.filter(**{column: value})
-    slots = list(
-        with_session(found).order_by("start", "schedule__session_holder__family_name", "pk")[:most]
-    )
-    for slot in slots:
+    if wanted.part:
+        first, end = PARTS_OF_DAY[wanted.part]
+        found = found.filter(start__hour__gte=first, start__hour__lt=end)
+    if wanted.slot_type:
+        found = found.filter(slot_type=wanted.slot_type)
+    if wanted.channel:
+        found = found.filter(delivery_channel=wanted.channel)
+    return found
+
+
+def free_times(
+    wanted: Wanted, *, organisation: Organisation, now: datetime, most: int
+) -> list[Slot]:
+    """Return the earliest that fit, each with ``kept``, that it is kept for others: one query."""
+    found = fitting_slots(wanted, organisation=organisation, now=now)
+    return listed(found, organisation=organisation, now=now, most=most)
+
+
+def listed(
+    slots: QuerySet[Slot], *, organisation: Organisation, now: datetime, most: int | None = None
+) -> list[Slot]:
+    """Return slots by start with what a list of them names, each with ``kept``: one query."""
+    by_start = with_session(slots).order_by("start", "schedule__session_holder__family_name", "pk")
+    found = list(by_start[:most])
+    for slot in found:
         slot.kept = kept_for_others(slot, organisation=organisation, now=now)  # type: ignore[attr-defined]
-    return slots
+    return found

@@ -80,6 +80,11 @@ class StaffPage(AccessMixin, View):
         return ()
 
     @property
+    def is_step(self) -> bool:
+        """Whether a page that is open asks for the next one, to put it in its own place."""
+        return bool(self.request.htmx.boosted)  # type: ignore[attr-defined]
+
+    @property
     def sent(self) -> QueryDict:
         """What stands in the form that was posted, or else in the address."""
         return self.request.POST if self.request.method == "POST" else self.request.GET
@@ -98,6 +103,7 @@ class StaffPage(AccessMixin, View):
         """Show the page, with what every page of the site has around it."""
         around = {
             **admin.site.each_context(self.request),
+            "layout": "staff/part.html" if self.is_step else "staff/base.html",
             "title": self.title,
             "practice": self.practice,
             "now": self.now,

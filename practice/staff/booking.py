@@ -6,7 +6,6 @@ kindly when somebody else was quicker.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from urllib.parse import urlencode
 
 from django import forms
@@ -20,11 +19,11 @@ from practice.models import Appointment, Patient, Slot
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.patient_search import warnings
 from practice.reads.patients import patient_by_id, why_nobody_books_for
-from practice.reads.slots import chosen_slots
 from practice.services.appointments import booking
 from practice.site.addresses import number
 from practice.staff import searches
-from practice.staff.base import RecordPage, StaffPage, found_or_404
+from practice.staff.base import RecordPage, found_or_404
+from practice.staff.next_available import ChosenSlotsPage
 
 TAKEN = "Somebody else has just taken this time. Nothing was booked: choose another."
 NO_TIME = "Tick a time first. Nothing was booked."
@@ -42,21 +41,6 @@ class TextsForm(forms.Form):
         max_length=booking.COMMENT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-
-
-class ChosenSlotsPage(StaffPage):
-    """What booking and moving have in common: slots chosen in the address."""
-
-    def chosen_slots(self) -> list[Slot]:
-        """The slots in the address that are this practice's, by start."""
-        ids = [number(text) for text in self.sent.getlist("slot")]
-        return chosen_slots(organisation=self.practice, ids=ids)
-
-    def slot_search(self, first: date | None = None) -> searches.SlotSearch:
-        """The search for a free time, from ``first`` or today on unless the reader says another."""
-        asked = self.request.GET.copy()
-        asked.setdefault("first", str(first or self.today))
-        return searches.SlotSearch(asked, organisation=self.practice, now=self.now)
 
 
 class Book(ChosenSlotsPage):
@@ -154,16 +138,10 @@ class Book(ChosenSlotsPage):
         )
 
     def ask_when(self, patient: Patient) -> HttpResponse:
-        search = self.slot_search()
-        slots = search.slots() if search.is_valid() else []
         return self.render(
             template="staff/booking/when.html",
-            patient=patient,
+            **self.times(patient=patient),
             warnings=warnings(patient, [], now=self.now),
-            search=search,
-            days=searches.by_day(slots[: searches.MOST_SLOTS]),
-            count=min(len(slots), searches.MOST_SLOTS),
-            too_many=len(slots) > searches.MOST_SLOTS,
             may_overbook=self.request.user.has_perm("practice.add_slot"),
             step=2,
         )

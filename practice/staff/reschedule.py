@@ -13,9 +13,9 @@ from practice.reads.appointments import appointment_in_detail
 from practice.reads.patients import why_nobody_books_for
 from practice.services.appointments import rescheduling
 from practice.services.appointments.changing import why_it_stays
-from practice.staff import searches
 from practice.staff.base import RecordPage, found_or_404
-from practice.staff.booking import TAKEN, ChosenSlotsPage
+from practice.staff.booking import TAKEN
+from practice.staff.next_available import ChosenSlotsPage
 
 CHANGED = "Somebody has changed this appointment since you opened it. Nothing was moved."
 
@@ -36,15 +36,10 @@ class Move(RecordPage, ChosenSlotsPage):
             return self.ask_whether(appointment, slots)
         # An earlier day only if somebody asks for it: who is not reached would miss it.
         own_day = clock.local(appointment.start).date()
-        search = self.slot_search(max(self.today, own_day))
-        found = search.slots() if search.is_valid() else []
         return self.render(
             template="staff/reschedule/when.html",
             appointment=appointment,
-            search=search,
-            days=searches.by_day(found[: searches.MOST_SLOTS]),
-            count=min(len(found), searches.MOST_SLOTS),
-            too_many=len(found) > searches.MOST_SLOTS,
+            **self.times(first=max(self.today, own_day)),
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:

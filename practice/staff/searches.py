@@ -11,12 +11,18 @@ from practice import clock, nhs_number, terminology
 from practice.models import Organisation, Patient, Slot
 from practice.reads.directory import possible_holders
 from practice.reads.free_times import Wanted, coming_slot_types, free_times
+from practice.reads.next_available import Place, times_at
 from practice.reads.patient_search import find_patients
 from practice.site.fields import DayField, record_choice
 
 MOST_PATIENTS = 50
-MOST_SLOTS = 200
-MOST_INSTEAD = 12
+MOST_SOONEST = MOST_INSTEAD = 12
+PARTS = [
+    ("", "Any time"),
+    ("am", "Morning"),
+    ("pm", "Afternoon"),
+    ("evening", "After 17:00"),
+]
 
 
 # ---------------------------------------------------------------- patients
@@ -62,16 +68,14 @@ class SlotSearch(forms.Form):
     """Which free times somebody could have."""
 
     first = DayField(label="From", required=False)
-    last = DayField(
-        label="To",
-        required=False,
-        help_text="Empty: the next free ones.",
-    )
     slot_type = forms.ChoiceField(label="Slot type", required=False)
+    part = forms.ChoiceField(label="When", required=False, choices=PARTS)
     holder = record_choice(label="Session holder", required=False)
     role = forms.ChoiceField(label="Role", required=False)
+    gender = forms.ChoiceField(label="Man or woman", required=False)
     channel = forms.ChoiceField(label="Channel", required=False)
     location = record_choice(required=False)
+    field_order = ("slot_type", "part", "channel", "location", "role", "gender", "holder", "first")
 
     def __init__(
         self, *args: Any, organisation: Organisation, now: datetime, **kwargs: Any
@@ -85,24 +89,24 @@ class SlotSearch(forms.Form):
         fields["slot_type"].choices = _any((text, text) for text in types)
         fields["role"].choices = _any(terminology.practitioner_roles())
         fields["channel"].choices = _any(terminology.delivery_channels())
+        fields["gender"].choices = _any(
+            each for each in terminology.administrative_genders() if each[0] in ("female", "male")
+        )
         for name in ("holder", "location"):
             fields[name].empty_label = "Any"
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        first, last = cleaned.get("first"), cleaned.get("last")
-        if first and last and last < first:
-            self.add_error("last", "The last day is before the first.")
-        return cleaned
+    @property
+    def wanted(self) -> Wanted:
+        """What a time must be like; what makes no sense in the form counts as not said."""
+        return Wanted(**self.cleaned_data)
 
-    def slots(self) -> list[Slot]:
+    def slots(self, most: int = MOST_SOONEST) -> list[Slot]:
         """Return the earliest that fit, one more than are shown: one query."""
-        return free_times(
-            Wanted(**self.cleaned_data),
-            organisation=self.organisation,
-            now=self.now,
-            most=MOST_SLOTS + 1,
-        )
+        return free_times(self.wanted, organisation=self.organisation, now=self.now, most=most + 1)
+
+    def slots_at(self, place: Place) -> list[Slot]:
+        """Return what fits in a half-day of one holder: one query."""
+        return times_at(place, self.wanted, organisation=self.organisation, now=self.now)
 
 
 def _any(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

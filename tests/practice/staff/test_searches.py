@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from practice import clock
-from practice.staff.searches import PatientSearch, SlotSearch, by_day
+from practice.staff.searches import PatientSearch, by_day
 from workbench.factories import make_schedule, make_slot, make_slots, tomorrow
 
 pytestmark = pytest.mark.django_db
@@ -26,14 +25,6 @@ def test_a_search_for_nothing_is_empty(practice):
 
     assert search.is_valid()
     assert search.is_empty
-
-
-def test_the_last_day_is_not_before_the_first(practice):
-    days = {"first": tomorrow(), "last": tomorrow() - timedelta(days=1)}
-    search = SlotSearch(days, organisation=practice.organisation, now=timezone.now())
-
-    assert not search.is_valid()
-    assert "The last day is before the first." in str(search.errors["last"])
 
 
 def test_times_are_grouped_by_their_day_in_london(practice):
