@@ -217,7 +217,7 @@ def database(url: str) -> dict[str, Any]:
     elif settings["ENGINE"] == "django.db.backends.postgresql":
         settings["ENGINE"] = "config.postgresql"
         options = settings.setdefault("OPTIONS", {})
-        options["prepare_threshold"] = 0  # keep what is sent again (practice/db/prepared.py)
+        options["prepare_threshold"] = None  # what is kept, practice/db/libpq.py keeps
         # While the database is away: say so soon. Looking for it is not the pool's, whose tries
         # get rarer, but that of practice/db/availability.py (make chaos).
         options.setdefault("connect_timeout", 3)  # seconds
@@ -230,7 +230,6 @@ def database(url: str) -> dict[str, Any]:
         }
         if flag("DATABASE_PGBOUNCER"):
             # It gives each transaction any connection: nothing may be left in one for the next.
-            options["prepare_threshold"] = None
             settings["DISABLE_SERVER_SIDE_CURSORS"] = True
     return settings
 

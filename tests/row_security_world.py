@@ -11,6 +11,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from practice.db import row_security
+from practice.db.libpq import Statement
 from workbench import roles
 
 SERVING_ROLE = "appointments_under_test"
@@ -27,12 +28,12 @@ def make_role(name: str) -> None:
 
 def serve_as(name: str) -> None:
     """From now on a transaction that hears what is in reach is that role's."""
-    row_security.BIND = (
+    row_security.BIND = Statement(
         "SELECT set_config('appointments.practices', given, true),"
         f" set_config('role', CASE given WHEN 'all' THEN 'none' ELSE '{name}' END, true)"
         " FROM (VALUES (%s)) AS reach (given)"
     )
-    row_security.UNBIND = (
+    row_security.UNBIND = Statement(
         "SELECT set_config('appointments.practices', '', true), set_config('role', 'none', true)"
     )
 

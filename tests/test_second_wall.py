@@ -27,6 +27,7 @@ from django.urls import reverse
 
 from fhirapi import rendered_directory, ssp
 from practice.db import row_security
+from practice.db.libpq import Statement
 from practice.db.prepared import Prepared, PreparedUpdate
 from practice.staff.urls import urlpatterns as staff_pages
 from tests import test_tenancy
@@ -222,8 +223,8 @@ def test_no_filter_of_a_practice_is_all_that_keeps_its_neighbour_out(world):
 
 def test_without_row_level_security_the_filters_are_what_keeps_it_out(world, monkeypatch):
     """What the test above relies on: leaving a filter out is seen."""
-    open_to_all = row_security.BIND.replace("WHEN 'all' THEN 'none' ELSE", "WHEN '' THEN")
-    monkeypatch.setattr(row_security, "BIND", open_to_all)
+    sql = row_security.BIND.text.replace("WHEN 'all' THEN 'none' ELSE", "WHEN '' THEN")
+    monkeypatch.setattr(row_security, "BIND", Statement(sql))
 
     needed = (line for line, shown in left_out(world) if shown)
 

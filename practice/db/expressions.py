@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, Func
 from django.db.models.sql.compiler import SQLCompiler
 
-from practice.db.prepared import Statement
+from practice.db.prepared import Sql
 
 
 class Epoch(Func):
@@ -26,14 +26,14 @@ class Epoch(Func):
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> Statement:
+    ) -> Sql:
         return self.as_sql(
             compiler, connection, template="EXTRACT(EPOCH FROM %(expressions)s)::bigint", **extra
         )
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> Statement:
+    ) -> Sql:
         return self.as_sql(
             compiler,
             connection,

@@ -9,26 +9,30 @@ PostgreSQL, too, keeps such a statement with its plan (config.settings.database)
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import psycopg.sql
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Expression, Field, Lookup, Model, QuerySet
 from django.db.models.fields import BigAutoField, BigIntegerField, IntegerField
 from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
-from practice.db.row_security import BoundCursor
+from practice.db.journeys import ask, one_journey
+from practice.db.libpq import Answer, Row, Statement
 
 Found = TypeVar("Found", bound=Model)
 
-Row: TypeAlias = tuple[Any, ...]  # as the driver gives it, its values in the order of the columns
-Statement: TypeAlias = tuple[str, Any]  # the SQL, and what fills its gaps one after the other
+Sql: TypeAlias = tuple[str, Any]  # as the ORM writes it, and what fills its gaps one by one
+
+
+MOST_ROWS = 20  # of one INSERT: each number of rows is a statement of its own
 
 
 class QueryParameter(Expression):
@@ -38,7 +42,7 @@ class QueryParameter(Expression):
         super().__init__(output_field=output_field)
         self.name = name
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         if connection.vendor == "postgresql":
             # Without its type, a null or a number could be taken for a text.
             return f"%s::{self.output_field.rel_db_type(connection)}", [self]
@@ -47,7 +51,8 @@ class QueryParameter(Expression):
     def adapted(self, value: Any, connection: BaseDatabaseWrapper) -> object:
         """The value as the database driver wants it."""
         field: Field[Any, Any] = self.output_field
-        return _of_one_shape(field.get_db_prep_value(value, connection, prepared=False), connection)
+        adapted: object = field.get_db_prep_value(value, connection, prepared=False)
+        return adapted
 
 
 class Number(QueryParameter):
@@ -60,7 +65,7 @@ class Number(QueryParameter):
 class Numbers(Number):
     """A list of whole numbers, of any length, for the lookup ``among``."""
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         if connection.vendor == "postgresql":
             return "%s::bigint[]", [self]
         return "%s", [self]
@@ -78,7 +83,7 @@ class Among(Lookup):
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         left, left_params = self.process_lhs(compiler, connection)
         if self.rhs_is_direct_value():
             numbers = Numbers("numbers")
@@ -140,10 +145,10 @@ class Later(Generic[Found]):
     model: type[Found]
     using: str
     query: "_Query"
-    cursor: Any
+    answer: Answer
 
     def rows(self) -> list[Row]:
-        return self.query.answered(self.cursor)
+        return self.query.converted(self.answer.rows())
 
     def first(self) -> Found | None:
         found = self.rows()
@@ -158,19 +163,22 @@ class PreparedUpdate(Generic[Found]):
 
     def __init__(self, build: Callable[[], QuerySet[Found, Any]], **changes: object) -> None:
         self.build, self.changes = build, changes
-        self.made: dict[str, Statement] = {}
+        self.made: dict[str, tuple[Statement, Sequence[object]]] = {}
 
     def __call__(self, using: str = "default", /, **values: object) -> int:
         """Change the rows; how many there were."""
+        return self.later(using, **values).changed()
+
+    def later(self, using: str = "default", /, **values: object) -> Answer:
+        """Change the rows; how many there were is known when the journey has ended."""
         if using not in self.made:
             query: Any = self.build().query.chain(UpdateQuery)
             query.add_update_values(self.changes)
-            self.made[using] = _written(query.get_compiler(using))
-        sql, parameters = self.made[using]
-        with _cursor(connections[using]) as cursor:
-            cursor.execute(sql, _filled(parameters, values, connections[using]))
-            changed: int = cursor.rowcount
-        return changed
+            sql, parameters = _written(query.get_compiler(using))
+            self.made[using] = Statement(sql), parameters
+        statement, parameters = self.made[using]
+        connection = connections[using]
+        return ask(connection, statement, _filled(parameters, values, connection))
 
 
 class PreparedInsert:
@@ -182,50 +190,50 @@ class PreparedInsert:
     def __init__(self, model: type[Model]) -> None:
         self.model = model
         self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-        self.made: dict[str, tuple[str, str]] = {}
+        self.made: dict[tuple[str, int, bool], Statement] = {}
 
     def one(self, instance: Model, using: str = "default", /) -> None:
         """Store a new instance, which gets its id."""
-        sql, returning = self._sql(using)
-        with _cursor(connections[using]) as cursor:
-            cursor.execute(sql + returning, self.values(instance, connections[using]))
-            (instance.pk,) = cursor.fetchone()
+        connection = connections[using]
+        statement = self._statement(using, returning=True)
+        ((instance.pk,),) = ask(connection, statement, self.values(instance, connection)).rows()
         instance._state.adding, instance._state.db = False, using
 
     def add(self, instance: Model, using: str = "default", /) -> None:
         """Store a new instance that need not know its id: nothing has to be waited for."""
-        with _cursor(connections[using]) as cursor:
-            cursor.execute(self._sql(using)[0], self.values(instance, connections[using]))
+        self.all([instance], using)
 
     def all(self, instances: Iterable[Model], using: str = "default", /) -> None:
         """Store several in one go; they do not get to know their ids."""
-        rows = [self.values(instance, connections[using]) for instance in instances]
-        with _cursor(connections[using]) as cursor:
-            cursor.executemany(self._sql(using)[0], rows)
+        connection = connections[using]
+        rows = [self.values(instance, connection) for instance in instances]
+        with one_journey(using) if len(rows) > MOST_ROWS else nullcontext():
+            for begin in range(0, len(rows), MOST_ROWS):
+                some = rows[begin : begin + MOST_ROWS]
+                ask(connection, self._statement(using, len(some)), list(chain(*some)))
 
     def values(
         self, instance: Model, connection: BaseDatabaseWrapper, *, is_new: bool = True
     ) -> list[object]:
         """What stands in the columns, as the database driver wants it."""
         return [
-            _of_one_shape(
-                field.get_db_prep_save(field.pre_save(instance, is_new), connection), connection
-            )
+            field.get_db_prep_save(field.pre_save(instance, is_new), connection)
             for field in self.fields
         ]
 
-    def _sql(self, using: str) -> tuple[str, str]:
-        """The statement, and what makes it return the new id."""
-        if using not in self.made:
+    def _statement(self, using: str, rows: int = 1, *, returning: bool = False) -> Statement:
+        """The statement for so many rows; ``returning`` the id of the only one."""
+        made = self.made.get((using, rows, returning))
+        if made is None:
             quote: Any = connections[using].ops.quote_name
             options: Any = self.model._meta
             columns = ", ".join(quote(field.column) for field in self.fields)
             gaps = ", ".join("%s" for _ in self.fields)
-            self.made[using] = (
-                f"INSERT INTO {quote(options.db_table)} ({columns}) VALUES ({gaps})",  # noqa: S608
-                f" RETURNING {quote(options.pk.column)}",
-            )
-        return self.made[using]
+            values = ", ".join([f"({gaps})"] * rows)
+            sql = f"INSERT INTO {quote(options.db_table)} ({columns}) VALUES {values}"  # noqa: S608
+            made = Statement(f"{sql} RETURNING {quote(options.pk.column)}" if returning else sql)
+            self.made[using, rows, returning] = made
+        return made
 
 
 class PreparedChange:
@@ -236,7 +244,7 @@ class PreparedChange:
 
     def __init__(self, model: type[Model]) -> None:
         self.columns = PreparedInsert(model)
-        self.made: dict[str, str] = {}
+        self.made: dict[str, Statement] = {}
 
     def one(self, instance: Model, using: str = "default", /) -> None:
         """Store an instance that was changed."""
@@ -245,23 +253,24 @@ class PreparedChange:
             quote: Any = connection.ops.quote_name
             options: Any = self.columns.model._meta
             gaps = ", ".join(f"{quote(field.column)} = %s" for field in self.columns.fields)
-            self.made[using] = (
+            self.made[using] = Statement(
                 f"UPDATE {quote(options.db_table)} SET {gaps} "  # noqa: S608
                 f"WHERE {quote(options.pk.column)} = %s"
             )
-        which = _of_one_shape(instance.pk, connection)
-        values = [*self.columns.values(instance, connection, is_new=False), which]
-        with _cursor(connection) as cursor:
-            cursor.execute(self.made[using], values)
+        values = self.columns.values(instance, connection, is_new=False)
+        ask(connection, self.made[using], [*values, instance.pk])
+
+
+Conversion: TypeAlias = tuple[int, Callable[[Any], Any]]  # of a column's values, by its place
 
 
 @dataclass(frozen=True)
 class _Query:
     """What the ORM makes of a query set on one database, and how it reads the answer."""
 
-    sql: str
+    statement: Statement
     parameters: Sequence[object]
-    converters: list[Callable[[Any], Any] | None]
+    conversions: list[Conversion]
     columns: list[str]  # of the model, where instances were asked for
     populators: list[Any]  # of the instances beside it
 
@@ -269,35 +278,33 @@ class _Query:
     def of(cls, found: QuerySet[Found, Any], using: str) -> "_Query":
         compiler: Any = found.query.get_compiler(using)
         sql, parameters = _written(compiler)
-        converters: list[Any] = [None] * len(compiler.select)
         needed = compiler.get_converters([column for column, *_ in compiler.select])
-        for position, (functions, expression) in needed.items():
-            converters[position] = _chain(functions, expression, compiler.connection)
+        conversions = [
+            (position, _chain(functions, expression, compiler.connection))
+            for position, (functions, expression) in needed.items()
+        ]
         own: Any = compiler.klass_info
         columns, populators = [], []
         if own:
             populators = get_related_populators(own, compiler.select, using)  # type: ignore[call-arg]
             columns = [compiler.select[at][0].target.attname for at in own["select_fields"]]
-        return cls(sql, parameters, converters, columns, populators)
+        return cls(Statement(sql), parameters, conversions, columns, populators)
 
-    def ask(self, using: str, values: dict[str, object]) -> Any:
-        """Send it; gives the cursor, which has the answer now or at the end of the journey."""
-        cursor = _cursor(connections[using])
-        cursor.execute(self.sql, _filled(self.parameters, values, connections[using]))
-        return cursor
+    def ask(self, using: str, values: dict[str, object]) -> Answer:
+        connection = connections[using]
+        return ask(connection, self.statement, _filled(self.parameters, values, connection))
 
-    def answered(self, cursor: Any) -> list[Row]:
-        with cursor:
-            rows: list[Row] = cursor.fetchall()
-        if any(self.converters):
-            return [
-                tuple(
-                    value if convert is None else convert(value)
-                    for value, convert in zip(row, self.converters, strict=True)
-                )
-                for row in rows
-            ]
-        return rows
+    def converted(self, rows: list[Row]) -> list[Row]:
+        """The rows with their values as the ORM gives them."""
+        if not self.conversions:
+            return rows
+        found = []
+        for row in rows:
+            values = list(row)
+            for place, convert in self.conversions:
+                values[place] = convert(values[place])
+            found.append(tuple(values))
+        return found
 
     def instance(self, model: type[Found], using: str, row: Row) -> Found:
         found = model.from_db(using, self.columns, row[: len(self.columns)])
@@ -306,27 +313,7 @@ class _Query:
         return found
 
 
-class _Cursor(BoundCursor, ServerBindingCursor):
-    """A cursor that can say what it has executed, also when the server knew the statement."""
-
-    def _convert_query(self, query: Any, params: Any = None) -> Any:
-        self._query = super()._convert_query(query, params)
-        return self._query
-
-
-def _cursor(connection: Any) -> Any:
-    """A cursor for a statement that will be sent again.
-
-    On PostgreSQL the values travel beside it, not in it, so that the server can keep it.
-    """
-    if connection.vendor != "postgresql":
-        return connection.cursor()
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        return connection._prepare_cursor(_Cursor(connection.connection))
-
-
-def _written(compiler: SQLCompiler) -> Statement:
+def _written(compiler: SQLCompiler) -> Sql:
     """The statement, with what never changes written into it on PostgreSQL, and its parameters.
 
     There a plan that is kept for all values could not use an index for ``status = 'free'`` alone if
@@ -356,15 +343,6 @@ def _filled(
         part.adapted(values[part.name], connection) if isinstance(part, QueryParameter) else part
         for part in parameters
     ]
-
-
-def _of_one_shape(value: object, connection: BaseDatabaseWrapper) -> object:
-    """A number as text, which PostgreSQL reads as what it needs there.
-
-    psycopg names the smallest type that holds a number: each would be another statement to keep.
-    """
-    is_number = type(value) is int and connection.vendor == "postgresql"
-    return str(value) if is_number else value
 
 
 def _chain(

@@ -12,21 +12,25 @@ a superuser (deploy/postgresql). SQLite has no such thing: there the first wall 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
+
+from practice.db.libpq import Statement
 
 ALL_PRACTICES = "all"
 
 # As an array of ids that PostgreSQL reads, or ALL_PRACTICES; None: nothing was said.
 in_reach: ContextVar[str | None] = ContextVar("in_reach", default=None)
 
-# One value each; a transaction forgets it at its end.
-BIND = "SELECT set_config('appointments.practices', %s, true)"
-UNBIND = "SELECT set_config('appointments.practices', '', true)"
+# A transaction forgets it at its end.
+BIND = Statement("SELECT set_config('appointments.practices', %s, true)")
+UNBIND = Statement("SELECT set_config('appointments.practices', '', true)")
+BEGIN = Statement("BEGIN")
 
 
 @contextmanager
@@ -60,6 +64,27 @@ def with_reach(value: str | None) -> Iterator[None]:
         in_reach.reset(token)
 
 
+@dataclass
+class Told:
+    """What a connection of the driver has been told, and what it will be with the next statement.
+
+    ``to_begin``: a transaction was announced. ``said``: what is in reach of the one that has begun.
+    ``on_journey``: what is asked now will be sent later, and may follow upon what is not sent yet.
+    """
+
+    to_begin: bool = False
+    said: str | None = None
+    on_journey: bool = False
+
+
+def told(driver: Any) -> Told:
+    """What this connection has been told."""
+    known: Told | None = driver.__dict__.get("told")
+    if known is None:
+        known = driver.told = Told()
+    return known
+
+
 class BoundCursor(psycopg.Cursor[Any]):
     """Mixed into the cursors of PostgreSQL: a transaction first hears what is in reach.
 
@@ -75,87 +100,82 @@ class BoundCursor(psycopg.Cursor[Any]):
         self._send(super().executemany, *args, **kwargs)
 
     def _send(self, send: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        first = _to_say_first(self.connection)
+        first = self._to_say_first()
         if not first:
             send(*args, **kwargs)
-            return
-        with _together(self.connection):
-            _say(self.connection, first)
+        elif first == [(BEGIN, [])]:  # a migration may send several statements as one
+            self._say(first)
             send(*args, **kwargs)
+        else:
+            with self.connection.pipeline():
+                self._say(first)
+                send(*args, **kwargs)
 
     def copy(self, *args: Any, **kwargs: Any) -> Any:
-        if first := _to_say_first(self.connection):
+        if first := self._to_say_first():
             with self.connection.pipeline():
-                _say(self.connection, first)
+                self._say(first)
         return super().copy(*args, **kwargs)
 
+    def _to_say_first(self) -> list[tuple[Statement, list[str]]]:
+        if told(self.connection).on_journey:
+            raise RuntimeError("Only statements that are kept go along on a journey.")
+        return to_say_first(self.connection)
 
-def begin(connection: Any) -> None:
+    def _say(self, first: list[tuple[Statement, list[str]]]) -> None:
+        for statement, values in first:
+            psycopg.Cursor(self.connection).execute(statement.text, values)
+
+
+def begin(driver: Any) -> None:
     """Let the next statement begin a transaction."""
-    connection.is_to_begin = True
+    told(driver).to_begin = True
 
 
-def begun(connection: Any) -> bool:
+def begun(driver: Any) -> bool:
     """Whether a transaction that was announced has begun; if not, it no longer will."""
-    is_still_to_begin = getattr(connection, "is_to_begin", False)
-    connection.is_to_begin = False
+    known = told(driver)
+    is_still_to_begin, known.to_begin = known.to_begin, False
     return not is_still_to_begin
 
 
-def forget(connection: Any) -> None:
+def forget(driver: Any) -> None:
     """Say it again before the next statement: a savepoint that was rolled back took it along."""
-    connection.said_in_reach = None
+    told(driver).said = None
 
 
 @contextmanager
-def journey(connection: Any) -> Iterator[None]:
-    """Send what is executed inside together; see practice.db.journeys."""
-    if is_on_journey(connection):
-        yield
-        return
-    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
-        forget(connection)
-    connection.is_on_journey = True
+def journey(driver: Any) -> Iterator[None]:
+    """While a journey is prepared; if that fails, nothing of it will be sent or was said."""
+    if driver.pgconn.transaction_status == TransactionStatus.IDLE:
+        forget(driver)
+    known = told(driver)
+    before = replace(known)
+    known.on_journey = True
     try:
-        with connection.pipeline():
-            yield
+        yield
+    except BaseException:
+        known.to_begin, known.said = before.to_begin, before.said
+        raise
     finally:
-        connection.is_on_journey = False
+        known.on_journey = False
 
 
-def is_on_journey(connection: Any) -> bool:
-    """Whether a journey is being prepared: what is executed now is answered at its end."""
-    return bool(getattr(connection, "is_on_journey", False))
-
-
-def _together(connection: Any) -> AbstractContextManager[Any]:
-    return nullcontext() if is_on_journey(connection) else connection.pipeline()
-
-
-def _to_say_first(connection: Any) -> list[tuple[str, list[str]]]:
-    """What a connection must hear before its next statement, if anything."""
+def to_say_first(driver: Any) -> list[tuple[Statement, list[str]]]:
+    """What a connection must hear before its next statement, if anything; it counts as said."""
     wanted = in_reach.get()
-    first: list[tuple[str, list[str]]] = []
-    status = connection.pgconn.transaction_status
+    known = told(driver)
+    first: list[tuple[Statement, list[str]]] = []
+    status = driver.pgconn.transaction_status
     if status == TransactionStatus.INERROR:  # it can be told nothing
         return first
-    if getattr(connection, "is_to_begin", False):
-        connection.is_to_begin = False
+    said = known.said
+    if known.to_begin:
+        known.to_begin, said = False, None
+        first.append((BEGIN, []))
+    elif status == TransactionStatus.IDLE and not known.on_journey:
         said = None
-        if wanted is None and not is_on_journey(connection):
-            _say(connection, [("BEGIN", [])])  # a migration may send several statements as one
-        else:
-            first.append(("BEGIN", []))
-    elif status == TransactionStatus.IDLE and not is_on_journey(connection):
-        said = None
-    else:
-        said = getattr(connection, "said_in_reach", None)
     if wanted != said:
         first.append((UNBIND, []) if wanted is None else (BIND, [wanted]))
-    connection.said_in_reach = wanted
+    known.said = wanted
     return first
-
-
-def _say(connection: Any, statements: list[tuple[str, list[str]]]) -> None:
-    for sql, values in statements:
-        psycopg.Cursor(connection).execute(sql, values)

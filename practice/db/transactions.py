@@ -8,10 +8,13 @@ from typing import ParamSpec, TypeVar
 
 from django.db import connection, transaction
 
-from practice.db.journeys import one_journey
+from practice.db.journeys import ask, one_journey
+from practice.db.libpq import Statement
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+COMMIT = Statement("COMMIT")
 
 _ends_with_any_failure: ContextVar[bool] = ContextVar("ends_with_any_failure", default=False)
 
@@ -42,8 +45,7 @@ def last_step() -> Iterator[None]:
         return
     with one_journey():
         yield
-        with connection.cursor() as cursor:
-            cursor.execute("COMMIT")
+        ask(connection, COMMIT, [])
 
 
 def atomic_service(function: Callable[P, R]) -> Callable[P, R]:

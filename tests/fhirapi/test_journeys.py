@@ -172,6 +172,7 @@ def test_no_interaction_makes_more_journeys_than_these(asks, nothing_kept):
 def test_what_travels_together_is_one_journey_and_a_preparation_one_of_its_own():
     with followed() as wire:
         connection.ensure_connection()
+        connection.connection.prepare_threshold = 0
         cursor = psycopg.Cursor(connection.connection)
         cursor.execute("SELECT 1")
         one_by_one = wire.journeys()

@@ -209,7 +209,7 @@ def _take(
             APPOINTMENT_SLOTS.all(
                 AppointmentSlot(appointment=appointment, slot=slot) for slot in slots
             )
-            MARK_BUSY(ids=slot_ids, now=now)
+            MARK_BUSY.later(ids=slot_ids, now=now)
     except IntegrityError as error:
         raise SlotNotFree from error
     record_in_trail("booked", appointment, actor=actor, now=now, slots=slot_ids)

@@ -187,8 +187,8 @@ def cancel_appointment(
     appointment.cancellation_reason = reason
     appointment.orphaned = False
     with one_journey():
-        free(appointment=appointment.pk, now=now)
-        RELEASE(appointment=appointment.pk)
+        free.later(appointment=appointment.pk, now=now)
+        RELEASE.later(appointment=appointment.pk)
         record_change(appointment, "cancelled", actor=actor, now=now, changes=changes)
     return appointment
 
