@@ -42,7 +42,7 @@ class AlternativeView(GPConnectView):
     bundle: ClassVar[Callable[[str, Organisation, datetime], bytes]]
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
-        SlotFilter(request.query_params).checked()
+        SlotFilter(request.GET).checked()
         query = request.META["QUERY_STRING"]
         return self.bundle_response(type(self).bundle(query, request.practice, request.now))
 

@@ -5,10 +5,13 @@ service root needs none of it, and each would cost every request a little.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
+from django.http.request import HttpHeaders
 from django.urls import resolve
 from django.utils.module_loading import import_string
 
@@ -33,13 +36,14 @@ def straight_to_view(get_response: Handler) -> Handler:
 
     Their headers are on its answers all the same.
     """
-    find_and_answer = convert_exception_to_response(answer)
+    find_and_answer: Any = convert_exception_to_response(answer)
     found: dict[bool, dict[str, tuple[str, str]]] = {}
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if not is_below_service_root(request.path_info) or is_for_staff(request):
             return get_response(request)
-        response: HttpResponse = find_and_answer(request)
+        request.__dict__["headers"] = SentHeaders(request.META)
+        response = find_and_answer(request)
         is_secure = request.is_secure()
         if is_secure not in found:
             found[is_secure] = headers_added(request)
@@ -71,3 +75,29 @@ def headers_added(request: HttpRequest) -> dict[str, tuple[str, str]]:
     added = handler(request)
     del added["Content-Type"]
     return dict(added.headers._store)  # type: ignore[attr-defined]
+
+
+class SentHeaders(Mapping[str, str]):
+    """``request.headers``, each looked up when it is asked for: few are, of all that are sent."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self.environ = environ
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.environ.get(in_environ(name), default)
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self.environ[in_environ(name)]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HttpHeaders(self.environ))
+
+    def __len__(self) -> int:
+        return len(HttpHeaders(self.environ))
+
+
+@lru_cache(maxsize=256)
+def in_environ(name: str) -> str:
+    """How WSGI calls a header."""
+    return str(HttpHeaders.to_wsgi_name(name))

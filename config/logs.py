@@ -22,11 +22,15 @@ asked: ContextVar[HttpRequest | None] = ContextVar("asked", default=None)
 
 # Ten digits, as one or as people write them; what stands before may be an escape of a URL (%7C).
 TEN_DIGITS = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))\d{3}([ -]?)\d{3}\1\d{4}(?!\d)")
+# What is found wherever those are, and sooner.
+MAY_BE_TEN_DIGITS = re.compile(r"\d{3}[ -]?\d{3}[ -]?\d{4}")
 MASK = "[NHS number]"
 
 
 def mask(text: str) -> str:
     """Return a text with a mask in the place of every valid NHS number."""
+    if MAY_BE_TEN_DIGITS.search(text) is None:
+        return text
     return TEN_DIGITS.sub(_mask_if_valid, text)
 
 
@@ -83,6 +87,8 @@ class HideAddresses(logging.Filter):
     """Puts the name of the route in the place of its address: in messages and in exceptions."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "holds_no_address", False):  # the line of each request
+            return True
         request = getattr(record, "request", None)
         if not isinstance(request, HttpRequest):
             request = asked.get()
@@ -150,6 +156,8 @@ class LineFormatter(logging.Formatter):
         """The message, and what is known beside it."""
         known = "".join(f" {name}={value}" for name, value in fields_of(record).items())
         line = super().formatMessage(record) + known
+        if line.isprintable():
+            return line
         # What a stranger sent must not look like a line of its own.
         return "".join(each if each.isprintable() else escaped(each) for each in line)
 
@@ -172,7 +180,10 @@ class JSONFormatter(logging.Formatter):
             line["exception"] = record.exc_text
         if record.stack_info:
             line["stack"] = record.stack_info
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return AS_JSON.encode(line)
+
+
+AS_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 FORMATTERS = {"line": LineFormatter, "json": JSONFormatter}

@@ -23,7 +23,7 @@ class SlotSearchView(GPConnectView):
     may_be_stale = True
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
-        search = SlotFilter(request.query_params)
+        search = SlotFilter(request.GET)
         return self.bundle_response(
             slot_search.free_slots(search, organisation=request.practice, now=request.now)
         )
@@ -137,7 +137,7 @@ class PatientAppointmentsView(GPConnectView):
     interactions = {"GET": ssp.RETRIEVE_APPOINTMENTS}
 
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
-        search = AppointmentFilter(request.query_params)
+        search = AppointmentFilter(request.GET)
         search.check(now=request.now)
         pk = logical_id(patient_id)
         self.about(patient_id=pk)

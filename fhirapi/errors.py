@@ -212,12 +212,15 @@ def is_contention(exc: DatabaseError) -> bool:
 
 def trace_id_of(request: HttpRequest) -> str:
     """The trace id of the request, cut down to what is safe in a log, or a new one."""
-    return safe_trace_id(request.headers.get("Ssp-TraceID", ""))
+    return safe_trace_id(request.META.get("HTTP_SSP_TRACEID", ""))
 
 
 def safe_trace_id(sent: str) -> str:
     """A trace id cut down to what is safe in a log, or a new one where nothing of it is left."""
-    return re.sub(r"[^\w.:-]", "", sent, flags=re.ASCII)[:100] or str(uuid.uuid4())
+    return NOT_SAFE.sub("", sent)[:100] or str(uuid.uuid4())
+
+
+NOT_SAFE = re.compile(r"[^\w.:-]", flags=re.ASCII)
 
 
 # ---------------------------------------------------------------- the answer

@@ -49,7 +49,7 @@ class PatientsView(GPConnectView):
     interactions = {"GET": ssp.FIND_PATIENT}
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
-        nhs_number = PATIENT_IDENTIFIER.value_in(request.query_params)
+        nhs_number = PATIENT_IDENTIFIER.value_in(request.GET)
         visible = patients.visible_patients(organisation=request.practice, now=request.now).filter(
             nhs_number=nhs_number
         )
@@ -112,7 +112,7 @@ class PractitionersView(GPConnectView):
     may_be_stale = True
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
-        sds_user_id = PRACTITIONER_IDENTIFIER.value_in(request.query_params)
+        sds_user_id = PRACTITIONER_IDENTIFIER.value_in(request.GET)
         found = directory.practitioner_rows_by_sds_user_id(
             organisation=request.practice, sds_user_id=sds_user_id
         )
@@ -142,7 +142,7 @@ class OrganizationsView(GPConnectView):
     may_be_stale = True
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
-        ods_code = ORGANISATION_IDENTIFIER.value_in(request.query_params)
+        ods_code = ORGANISATION_IDENTIFIER.value_in(request.GET)
         found = []
         if ods_code == request.practice.ods_code:
             found = [directory.practice_row(organisation=request.practice)]

@@ -7,6 +7,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 import orjson
@@ -61,11 +62,19 @@ def negotiate(request: HttpRequest) -> Format | None:
     Order: ``_format``, ``Accept``, ``Content-Type``, JSON (GEN-052 to 055). A Content-Type that
     says nothing about FHIR is ignored here: on a GET it is noise, on a body the parser refuses it.
     """
-    wanted = media_type(request.GET.get("_format", ""))
+    environ = request.META
+    wanted = request.GET.get("_format", "") if environ.get("QUERY_STRING") else ""
+    return negotiated(wanted, environ.get("HTTP_ACCEPT", ""), environ.get("CONTENT_TYPE", ""))
+
+
+@lru_cache(maxsize=256)
+def negotiated(wanted: str, accept: str, content_type: str) -> Format | None:
+    """The same, from ``_format`` and the two headers: nearly all consumers send the same few."""
+    wanted = media_type(wanted)
     if wanted:
         return FORMATS_BY_MEDIA_TYPE.get(wanted) or FORMATS_BY_SHORT_NAME.get(wanted)
-    own = FORMATS_BY_MEDIA_TYPE.get(media_type(request.META.get("CONTENT_TYPE", "")), Format.JSON)
-    accept = request.headers.get("Accept", "").strip()
+    own = FORMATS_BY_MEDIA_TYPE.get(media_type(content_type), Format.JSON)
+    accept = accept.strip()
     return accepted(accept, preferred=own) if accept else own
 
 
@@ -144,7 +153,13 @@ def respond(
 
 def accepts_gzip(request: HttpRequest) -> bool:
     """Whether Accept-Encoding names gzip, or everything, with a quality above nought."""
-    qualities = dict(listed(request.headers.get("Accept-Encoding", "")))
+    return names_gzip(request.META.get("HTTP_ACCEPT_ENCODING", ""))
+
+
+@lru_cache(maxsize=256)
+def names_gzip(accept_encoding: str) -> bool:
+    """The same, of the header."""
+    qualities = dict(listed(accept_encoding))
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 

@@ -11,7 +11,6 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import http_date
-from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from fhirapi import conformance, guards, jwt, parsers, renderers, ssp
@@ -39,11 +38,12 @@ from practice.services.audit import recording
 from practice.services.audit.recording import Actor, Facts
 
 
-class GPConnectRequest(Request):
-    """A request with what the guards have found out about it, in the order they find it.
+class GPConnectRequest(HttpRequest):
+    """Django's request with what the guards have found out about it, in the order they find it.
 
-    ``now`` is the one reading of the clock (UTC). What no guard has reached yet is None or, for
-    ``actor``, as much as is known; a handler runs only once all of it is there.
+    Django REST framework's own would look up everything twice, and nothing of it is needed here.
+    ``now`` is the one reading of the clock (UTC). What no guard has reached yet is not there; a
+    handler runs only once all of it is.
     """
 
     now: datetime
@@ -74,7 +74,7 @@ class GPConnectView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Guard, answer, audit; whatever goes wrong becomes an OperationOutcome, audited too."""
-        self.request = GPConnectRequest(request)
+        self.request = cast(GPConnectRequest, request)
         self.concerns: dict[str, Any] = {}
         ods_code = kwargs.pop("ods_code")
         self.version_asked_for: str | None = kwargs.pop("version", None)
@@ -90,7 +90,6 @@ class GPConnectView(APIView):
     def initial(self, request: GPConnectRequest, ods_code: str) -> None:  # type: ignore[override]
         """The checks that come before any data is touched; the first to fail decides (ERR-062)."""
         request.now = timezone.now()
-        request.actor = actor(request, None)
         guards.check_client(request.headers)
         request.practice = find_practice(ods_code)
         self.binding.enter_context(bound_to(request.practice.pk))
@@ -210,8 +209,9 @@ class GPConnectView(APIView):
 
     def service_root(self) -> str:
         """The practice's service root URL, without a trailing slash."""
-        path = f"/{self.request.practice.ods_code}/STU3/1/gpconnect"
-        return self.request.build_absolute_uri(path)
+        request = self.request
+        root = f"{request.practice.ods_code}/STU3/1/gpconnect"  # of letters and digits
+        return f"{request.scheme}://{request.get_host()}/{root}"
 
     # ------------------------------------------------------------ the trail
 
@@ -234,9 +234,10 @@ class GPConnectView(APIView):
         """The request and its outcome, as they are told to the trail."""
         request = self.request
         refusal: FHIRError | None = getattr(response, "refusal", None)
+        known = getattr(request, "actor", None) or actor(request, None)
         facts = {
-            "actor": request.actor,
-            "event": request.actor.interaction or f"{request.method} without an interaction id",
+            "actor": known,
+            "event": known.interaction or f"{request.method} without an interaction id",
             "outcome": str(response.status_code),
             "now": request.now,
             "spine_code": refusal.error.code if refusal else "",

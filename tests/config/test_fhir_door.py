@@ -1,8 +1,10 @@
 """Other organisations' requests pass less on their way in, and nobody can tell by the answers."""
 
 import pytest
+from django.http.request import HttpHeaders
 from django.test import Client
 
+from config.fhir_door import SentHeaders
 from workbench.bodies import appointment_body
 from workbench.consumer import Consumer
 from workbench.factories import make_slots
@@ -81,3 +83,24 @@ def test_a_fault_on_the_way_is_answered_in_fhir(practice, monkeypatch):
     assert answer.status_code == 500
     assert answer["Content-Type"] == "application/fhir+json;charset=utf-8"
     assert "X-Content-Type-Options" in answer
+
+
+def test_headers_are_found_however_they_are_written():
+    sent = {"HTTP_SSP_FROM": "1", "HTTP_ACCEPT": "a", "CONTENT_TYPE": "b", "wsgi.errors": None}
+    found = SentHeaders(sent)
+
+    assert [found.get(name) for name in ("Ssp-From", "ssp-from", "SSP-FROM")] == ["1"] * 3
+    assert (found["content-type"], found["Accept"]) == ("b", "a")
+    assert (
+        dict(found)
+        == dict(HttpHeaders(sent))
+        == {
+            "Ssp-From": "1",
+            "Accept": "a",
+            "Content-Type": "b",
+        }
+    )
+    assert found.get("Authorization", "none") == "none"
+    assert ("Ssp-To" in found, "Ssp-From" in found, "wsgi.errors" in found) == (False, True, False)
+    with pytest.raises(KeyError):
+        found["Ssp-To"]

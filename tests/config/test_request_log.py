@@ -49,3 +49,18 @@ def test_probes_and_static_files_leave_no_line(client, lines):
     client.get("/static/no-such-file.css")
 
     assert [line for line in lines() if line["logger"] == "config.requests"] == []
+
+
+@pytest.mark.req("SEC-023")
+@pytest.mark.django_db
+def test_no_part_of_a_line_can_hold_an_nhs_number(consumer, lines):
+    """Neither the verb, nor the trace id, nor what stands where the practice's code would."""
+    headers = {"Ssp-TraceID": f"trace-{NHS_NUMBER}", "Ssp-InteractionID": NHS_NUMBER}
+    consumer.read_metadata(verb=NHS_NUMBER, headers=headers)
+    consumer.client.get(f"/{NHS_NUMBER}/STU3/1/gpconnect/metadata", headers=headers)
+
+    odd, unknown = [line for line in lines() if line["logger"] == "config.requests"]
+    assert odd["message"] == "[NHS number] 400"
+    assert odd["trace_id"] == "trace-[NHS number]"
+    assert unknown["practice"] == "[NHS number]"
+    assert NHS_NUMBER not in f"{odd}{unknown}"
