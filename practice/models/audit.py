@@ -6,6 +6,10 @@ whoever records one writes one row and takes no lock; practice.services.audit.se
 seals what waits there.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -59,6 +63,33 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.outcome}"
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """The columns of an AuditEvent that is to be stored; the practice may be said last.
+
+    Each request makes one. An instance of the model would cost it several times as much.
+    """
+
+    recorded_at: datetime
+    door: str
+    event: str
+    outcome: str
+    spine_code: str
+    diagnostics: str
+    trace_id: str
+    user_id: str
+    user_name: str
+    user_role: str
+    user_organisation: str
+    on_authority_of: str
+    device: str
+    address: str
+    patient_id: int | None
+    resource: str
+    detail: Any
+    organisation_id: int | None = None
 
 
 class AuditWaiting(models.Model):

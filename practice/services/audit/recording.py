@@ -4,7 +4,7 @@ import logging
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack, cast
 
 from django.db import connection, transaction
 from django.db.models import Model
@@ -12,6 +12,7 @@ from django.db.models import Model
 from practice.db.prepared import PreparedInsert
 from practice.db.row_security import across_practices
 from practice.models import AuditEvent, Organisation, Patient
+from practice.models.audit import NewEvent
 from practice.reads.accounts import practices_of_user
 from practice.services.audit import spool
 
@@ -64,7 +65,7 @@ def record(*, organisation: Organisation | None, **facts: Unpack[Facts]) -> None
     For a request of the API, and for what is about no record of ours; all else: ``record_done``.
     """
     event = _event(facts)
-    event.organisation = organisation
+    event.organisation_id = organisation.pk if organisation else None
     _store(event)
 
 
@@ -128,14 +129,15 @@ def record_done_to_user(
             )
 
 
-def _store(event: AuditEvent) -> None:
+def _store(event: NewEvent) -> None:
     """An event of no practice is in nobody's reach, but that of all."""
+    row = cast(AuditEvent, event)  # all that is asked of it is its columns
     with nullcontext() if event.organisation_id else across_practices():
         if connection.vendor == "sqlite":
             with transaction.atomic(savepoint=False):  # even one row waits its turn in its queue
-                EVENTS.add(event)
+                EVENTS.add(row)
         else:
-            EVENTS.add(event)
+            EVENTS.add(row)
 
 
 EVENTS = PreparedInsert(AuditEvent)
@@ -178,31 +180,34 @@ IN_LOG = (
 )
 
 
-def _event(facts: Facts) -> AuditEvent:
+def _event(facts: Facts) -> NewEvent:
     """An event as the trail keeps it, of no practice yet."""
     actor, patient_id = facts["actor"], facts.get("patient_id")
-    texts = {
-        "event": facts["event"],
-        "outcome": facts["outcome"],
-        "spine_code": facts.get("spine_code", ""),
-        "diagnostics": facts.get("diagnostics", ""),
-        "trace_id": actor.trace_id,
-        "user_id": actor.user_id,
-        "user_name": actor.name,
-        "user_role": actor.role,
-        "user_organisation": actor.organisation,
-        "on_authority_of": actor.on_authority_of,
-        "device": actor.device,
-        "address": actor.address,
-        "resource": facts.get("resource", ""),
-    }
-    return AuditEvent(
+    return NewEvent(
         recorded_at=facts["now"],
         door=actor.door,
+        event=_cut("event", facts["event"]),
+        outcome=_cut("outcome", facts["outcome"]),
+        spine_code=_cut("spine_code", facts.get("spine_code", "")),
+        diagnostics=_cut("diagnostics", facts.get("diagnostics", "")),
+        trace_id=_cut("trace_id", actor.trace_id),
+        user_id=_cut("user_id", actor.user_id),
+        user_name=_cut("user_name", actor.name),
+        user_role=_cut("user_role", actor.role),
+        user_organisation=_cut("user_organisation", actor.organisation),
+        on_authority_of=_cut("on_authority_of", actor.on_authority_of),
+        device=_cut("device", actor.device),
+        address=_cut("address", actor.address),
         patient_id=patient_id if patient_id is None or abs(patient_id) < 2**63 else None,
+        resource=_cut("resource", facts.get("resource", "")),
         detail=storable({**actor.detail, **facts.get("detail", {})}),
-        **{name: storable(text)[: LENGTHS[name]] for name, text in texts.items()},
     )
+
+
+def _cut(column: str, text: str) -> str:
+    """A text as its column can store it."""
+    kept: str = storable(text)[: LENGTHS[column]]
+    return kept
 
 
 # The names that other organisations know these records by; all others are our own.
@@ -238,6 +243,8 @@ def storable(value: Any) -> Any:
     the same, with a replacement character there: no request may escape the trail (AUD-015).
     """
     if isinstance(value, str):
+        if value.isascii() and "\x00" not in value:
+            return value
         value = value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):

@@ -27,6 +27,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 
 from practice.models import AuditEvent, Organisation
+from practice.models.audit import NewEvent
 from practice.services.generation.bulk import batches
 
 logger = logging.getLogger("practice.audit")
@@ -130,7 +131,7 @@ def spool() -> Spool:
 # ---------------------------------------------------------------- keeping
 
 
-def keep(event: AuditEvent, *, ods_code: str) -> None:
+def keep(event: NewEvent, *, ods_code: str) -> None:
     """Write an event down that was not stored. Raises OSError when that cannot be done either.
 
     ``ods_code`` is that of the practice that was addressed: whether there is such a one is asked

@@ -1,10 +1,13 @@
 """What is recorded, whoever acts, whatever they send."""
 
+from dataclasses import fields
+
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from practice.models import AuditEvent, Slot
+from practice.models.audit import NewEvent
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor, record_done, record_done_to_user, storable
 from workbench.consumer import make_claims
@@ -23,17 +26,23 @@ STAFF = Actor(
 
 
 def record(organisation, **overrides):
-    fields = {
+    facts = {
         "organisation": organisation,
         "actor": make_actor(),
         "event": "test.event",
         "outcome": "ok",
         "now": timezone.now(),
     }
-    recording.record(**{**fields, **overrides})
+    recording.record(**{**facts, **overrides})
 
 
 # ---------------------------------------------------------------- recording
+
+
+def test_what_is_recorded_fills_every_column_of_the_trail():
+    columns = {field.attname for field in AuditEvent._meta.concrete_fields}
+
+    assert {field.name for field in fields(NewEvent)} == columns - {"id"}
 
 
 @pytest.mark.req("AUD-004", "AUD-005", "AUD-006", "AUD-009", "AUD-011")
