@@ -5,6 +5,7 @@ Python compares two London datetimes by their wall clock and forgets the offset,
 comparison happen in UTC only.
 """
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,43 @@ def read_date(text: str) -> date:
     if not FIRST_DATE <= day <= LAST_DATE:
         raise ValueError(f"the year must be from {FIRST_DATE.year} to {LAST_DATE.year}")
     return day
+
+
+# As people write a date: 4/7/61, 04.07.1961, 4 Jul 1961, 4th July 61, 04071961. Day before month.
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+IN_NUMBERS = r"\d{1,2}[\s./-]+\d{1,2}[\s./-]+(?:\d{4}|\d{2})"
+IN_WORDS = r"\d{1,2}(?:st|nd|rd|th)?[\s./-]*[a-z]{3,9}[\s./,-]*(?:\d{4}|\d{2})"
+TYPED_DATE = re.compile(
+    rf"(?<!\S)(?:\d{{4}}-\d{{1,2}}-\d{{1,2}}|{IN_NUMBERS}|{IN_WORDS}|\d{{8}})(?!\S)", re.IGNORECASE
+)
+
+
+def read_typed_date(text: str, *, latest: date | None = None) -> date | None:
+    """Read a date in any way in which it is usually written in Britain; None: it is none.
+
+    A year of two digits is of this century, unless that would be after ``latest``: then nobody can
+    be born yet, and it is of the one before.
+    """
+    text = text.strip()
+    if not TYPED_DATE.fullmatch(text):
+        return None
+    if re.fullmatch(r"\d{8}", text):
+        text = f"{text[:2]} {text[2:4]} {text[4:]}"
+    first, *rest = re.findall(r"\d+|[a-z]{3,}", re.sub(r"(?<=\d)(st|nd|rd|th)", " ", text.lower()))
+    day, month, year = (*rest[::-1], first) if len(first) == 4 else (first, *rest)
+    if not month.isdigit():
+        if month[:3] not in MONTHS:
+            return None
+        month = str(MONTHS.index(month[:3]) + 1)
+    number = int(year)
+    if len(year) == 2:
+        number += 2000
+        if latest and (number, int(month), int(day)) > (latest.year, latest.month, latest.day):
+            number -= 100
+    try:
+        return date(number, int(month), int(day))
+    except ValueError:
+        return None
 
 
 def day_start(day: date) -> datetime:

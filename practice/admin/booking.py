@@ -16,7 +16,7 @@ from unfold.decorators import display
 from practice import nhs_number
 from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
 from practice.admin.filters import WhenFilter
-from practice.admin.patients import parse_date
+from practice.admin.patients import birth_date_in
 from practice.models import Appointment
 from practice.site.words import day_in_words, times_in_words
 
@@ -85,7 +85,7 @@ class AppointmentAdmin(ListAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find a patient by a number however it is spaced, or by a date of birth."""
-        if born := parse_date(search_term):
+        if born := birth_date_in(search_term):
             return queryset.filter(patient__birth_date=born), False
         digits = search_term.replace(" ", "").replace("-", "")
         if digits.isdecimal():

@@ -1,7 +1,7 @@
 """Patients: who they are, how to reach them, and why another system does not find somebody."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -152,14 +152,9 @@ def why_hidden(patient: Patient, *, today: date) -> list[str]:
     ]
 
 
-def parse_date(text: str) -> date | None:
-    """Return the date that somebody typed as 29/02/1980, 29.2.1980 or 1980-02-29."""
-    for form in ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y-%m-%d", "%d %b %Y", "%d %B %Y"):
-        try:
-            return datetime.strptime(text.strip(), form).date()
-        except ValueError:
-            continue
-    return None
+def birth_date_in(text: str) -> date | None:
+    """Return the date of birth that somebody typed into a search, however it is written."""
+    return clock.read_typed_date(text, latest=clock.today(timezone.now()))
 
 
 @admin.register(Patient)
@@ -177,7 +172,7 @@ class PatientAdmin(PracticeAdmin):
     ]
     list_select_related = ["organisation"]
     search_fields = ["family_name__istartswith", "given_names__icontains", "nhs_number"]
-    search_help_text = "Name, NHS number (with or without spaces) or date of birth (29/02/1980)"
+    search_help_text = "Name, NHS number (with or without spaces) or date of birth (29/2/80)"
     autocomplete_fields = ["preferred_branch", "general_practitioner"]
     readonly_fields = ["origin_in_words", "visible_in_words"]
     inlines = [
@@ -219,7 +214,7 @@ class PatientAdmin(PracticeAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find an NHS number however it is spaced, and a date of birth in any usual form."""
-        if born := parse_date(search_term):
+        if born := birth_date_in(search_term):
             return queryset.filter(birth_date=born), False
         if re.fullmatch(r"[\d\s-]*\d[\d\s-]*", search_term):
             digits = re.sub(r"[\s-]", "", search_term)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Replace
 
 from practice import clock
 from practice.models import Appointment, Organisation, Patient, PatientTelecom
@@ -14,12 +15,15 @@ def find_patients(
 ) -> list[Patient]:
     """Return who fits, by name, registered people first; each with their ``telephones``.
 
-    ``words`` are an NHS number, or a family name and first letters in either order.
+    ``words`` are an NHS number, a telephone number, or a family name and first letters in either
+    order.
     """
     found = Patient.objects.filter(organisation=organisation)
     parts = words.replace(",", " ").split()
     digits = "".join(parts).replace("-", "")
-    if digits.isdigit():
+    if is_telephone(digits):
+        found = found.filter(Exists(with_telephone(digits).filter(patient=OuterRef("pk"))))
+    elif digits.isdigit():
         found = found.filter(nhs_number=digits)
     elif parts:
         found = found.filter(_named(parts))
@@ -32,6 +36,17 @@ def find_patients(
             "-active", "family_name", "given_names", "birth_date"
         )[:most]
     )
+
+
+def is_telephone(digits: str) -> bool:
+    """Whether digits are a British telephone number: a zero at first, which no NHS number needs."""
+    return digits.isdigit() and digits.startswith("0") and len(digits) in (10, 11)
+
+
+def with_telephone(digits: str) -> QuerySet[PatientTelecom]:
+    """Telephone numbers that are these digits, however they are spaced."""
+    plain = Replace(Replace("value", Value(" "), Value("")), Value("-"), Value(""))
+    return PatientTelecom.objects.alias(plain=plain).filter(system="phone", plain=digits)
 
 
 def _named(words: list[str]) -> Q:

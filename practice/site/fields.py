@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from datetime import date
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin.options import HORIZONTAL
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelect2MultipleWidget,
@@ -23,13 +25,49 @@ WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 
 class DayField(forms.DateField):
-    """A date that somebody may mean, and that can be reckoned with (practice.clock)."""
+    """A date that somebody may mean, and that can be reckoned with (practice.clock).
 
-    widget = DayInput
+    However it is typed: the browser's own field sends 1961-07-04, and people write 4/7/61.
+    """
+
+    widget: forms.DateInput | type[forms.DateInput] = DayInput
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "This is not a date. Write it as 4/7/1961 or 4 Jul 1961."
+    }
     default_validators = [
         MinValueValidator(clock.FIRST_DATE, f"The year must be {clock.FIRST_DATE.year} or later."),
         MaxValueValidator(clock.LAST_DATE, f"The year must be {clock.LAST_DATE.year} or earlier."),
     ]
+
+    def to_python(self, value: Any) -> date | None:
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        found = clock.read_typed_date(value, latest=self.latest())
+        if found is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return found
+
+    def latest(self) -> date | None:
+        """The day after which nobody means a year of two digits; None: it is of this century."""
+        return None
+
+
+class BirthDateField(DayField):
+    """A date of birth: typed, as a calendar to choose from begins today; 61 is 1961."""
+
+    widget = forms.DateInput(
+        format="%d/%m/%Y",
+        attrs={"autocomplete": "off", "inputmode": "text", "placeholder": "4/7/1961"},
+    )
+
+    def latest(self) -> date:
+        return clock.today(timezone.now())
+
+    def clean(self, value: Any) -> Any:
+        born = super().clean(value)
+        if born and born > self.latest():
+            raise ValidationError("The date of birth is in the future.")
+        return born
 
 
 class NHSNumberField(forms.CharField):

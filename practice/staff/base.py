@@ -82,7 +82,8 @@ class StaffPage(AccessMixin, View):
     @property
     def is_step(self) -> bool:
         """Whether a page that is open asks for the next one, to put it in its own place."""
-        return bool(self.request.htmx.boosted)  # type: ignore[attr-defined]
+        htmx = self.request.htmx  # type: ignore[attr-defined]
+        return bool(htmx.boosted or htmx.target == "found")
 
     @property
     def sent(self) -> QueryDict:

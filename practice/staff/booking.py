@@ -6,6 +6,8 @@ kindly when somebody else was quicker.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
@@ -20,6 +22,7 @@ from practice.reads.appointments import appointment_in_detail
 from practice.reads.patient_search import warnings
 from practice.reads.patients import patient_by_id, why_nobody_books_for
 from practice.services.appointments import booking
+from practice.services.appointments.changing import why_it_stays
 from practice.site.addresses import number
 from practice.staff import searches
 from practice.staff.base import RecordPage, found_or_404
@@ -35,6 +38,7 @@ class TextsForm(forms.Form):
     description = forms.CharField(
         max_length=booking.DESCRIPTION_LENGTH,
         help_text="Other organisations can read it when they retrieve the patient's appointments.",
+        widget=forms.TextInput(attrs={"data-focus": True, "autocomplete": "off"}),
     )
     comment = forms.CharField(
         required=False,
@@ -95,7 +99,7 @@ class Book(ChosenSlotsPage):
             return self.ask_when_instead(patient, slots, form, refusal=TAKEN, status=409)
         except PracticeError as refusal:
             return self.ask_whether(patient, slots, form, refusal=str(refusal), status=422)
-        return self.done("Booked.", reverse("admin:booked", args=[booked.pk]))
+        return self.done("Booked.", self.booked_address(booked))
 
     # ------------------------------------------------------------ the steps
 
@@ -121,19 +125,30 @@ class Book(ChosenSlotsPage):
             too_many=len(patients) > searches.MOST_PATIENTS,
             slots=slots,
             step=1,
+            is_fullwidth="1",
+            carried=self.carried,
+            choosing=self.step(*self.pairs(slots)),
+            elsewhen=self.elsewhen(),
         )
+
+    def pairs(self, slots: Iterable[Slot]) -> list[tuple[str, Any]]:
+        return [("slot", slot.pk) for slot in slots]
+
+    def elsewhen(self) -> str:
+        """Where another time is chosen before it is known for whom."""
+        return f"{reverse('admin:next_available')}{self.step()}"
 
     def say_why_not(
         self, patient: Patient, slots: list[Slot], why: str, status: int = 200
     ) -> HttpResponse:
         """Say that nothing is booked for this patient, whatever time was chosen."""
-        chosen = urlencode([("slot", slot.pk) for slot in slots])
         return self.render(
             template="staff/booking/why_not.html",
             status=status,
             patient=patient,
             why=why,
-            others=f"?{chosen}",
+            others=self.step(*self.pairs(slots)),
+            is_fullwidth="1",
             step=1,
         )
 
@@ -141,6 +156,7 @@ class Book(ChosenSlotsPage):
         return self.render(
             template="staff/booking/when.html",
             **self.times(patient=patient),
+            others=self.step(),
             warnings=warnings(patient, [], now=self.now),
             may_overbook=self.request.user.has_perm("practice.add_slot"),
             step=2,
@@ -165,11 +181,19 @@ class Book(ChosenSlotsPage):
             form=form,
             refusal=refusal,
             warnings=warnings(patient, days, now=self.now),
-            others=f"?{urlencode({'patient': patient.pk, 'first': min(days or {self.today})})}",
+            others=self.step(("patient", patient.pk), *self.from_day(days)),
+            other_patient=self.step(*self.pairs(slots)),
+            carried=self.carried,
+            is_fullwidth="1",
             days=searches.by_day(instead),
             ticked={slot.pk for slot in slots},
             step=3,
         )
+
+    def from_day(self, days: set[date]) -> list[tuple[str, Any]]:
+        """From which day other times are looked for, unless the search said so itself."""
+        said = {name for name, _ in self.carried}
+        return [] if said & {"first", "cell"} else [("first", min(days or {self.today}))]
 
     def ask_when_instead(
         self, patient: Patient, slots: list[Slot], form: TextsForm, *, refusal: str, status: int
@@ -187,7 +211,7 @@ class Book(ChosenSlotsPage):
 
 
 class Booked(RecordPage):
-    """What was booked, to be read out or printed for the patient."""
+    """What was booked, to be read out or printed for the patient; and what comes next."""
 
     permission = "practice.view_appointment"
     template = "staff/booking/booked.html"
@@ -196,4 +220,17 @@ class Booked(RecordPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         found = appointment_in_detail(organisation=self.practice, appointment_id=pk)
-        return self.render(appointment=found_or_404(found))
+        appointment = found_or_404(found)
+        address = reverse("admin:practice_appointment_change", args=[pk])
+        back = self.back(f"{reverse('admin:diary')}?date={clock.local(appointment.start).date()}")
+        back = back.partition("#")[0]
+        can_be_given_up = appointment.status != Appointment.Status.CANCELLED and not why_it_stays(
+            appointment, now=self.now
+        )
+        return self.render(
+            appointment=appointment,
+            back_to=f"{back}#appointment-{pk}",
+            another=f"?{urlencode({'patient': appointment.patient_id, 'back': back})}",
+            cancel=f"{address}?{urlencode({'ask': 'cancel', 'back': back})}",
+            can_be_given_up=can_be_given_up,
+        )

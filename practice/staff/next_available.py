@@ -15,7 +15,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from practice import clock, terminology
-from practice.models import Patient, Slot
+from practice.models import Appointment, Patient, Slot
 from practice.reads.next_available import HALVES, Cell, Grid, Place, Row, next_available
 from practice.reads.slots import chosen_slots
 from practice.site.addresses import number
@@ -51,6 +51,12 @@ class ChosenSlotsPage(StaffPage):
         """The address of a step: what was looked for so far, but for this, and what is new."""
         kept = [(name, value) for name, value in self.carried if name not in without]
         return f"?{urlencode([*more, *kept])}"
+
+    def booked_address(self, booked: Appointment) -> str:
+        """The page of what was booked, which leads back to where booking began."""
+        address = reverse("admin:booked", args=[booked.pk])
+        back = self.back("")
+        return f"{address}?{urlencode({'back': back})}" if back else address
 
     def times(
         self, *, first: date | None = None, patient: Patient | None = None, onward: str = ""

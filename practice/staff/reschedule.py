@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
@@ -61,7 +60,7 @@ class Move(RecordPage, ChosenSlotsPage):
             return self.ask_whether(appointment, slots, refusal=CHANGED, status=409)
         except PracticeError as refusal:
             return self.ask_whether(appointment, slots, refusal=str(refusal), status=422)
-        return self.done("Moved.", reverse("admin:booked", args=[moved.pk]))
+        return self.done("Moved.", self.booked_address(moved))
 
     def appointment(self, pk: int) -> Appointment:
         return found_or_404(appointment_in_detail(organisation=self.practice, appointment_id=pk))
@@ -81,6 +80,8 @@ class Move(RecordPage, ChosenSlotsPage):
             appointment=appointment,
             slots=slots,
             is_earlier=bool(slots) and slots[0].start < appointment.start,
-            others=f"?{urlencode({'first': first})}",
+            others=self.step() if self.carried else f"?{urlencode({'first': first})}",
+            carried=self.carried,
+            is_fullwidth="1",
             **more,
         )

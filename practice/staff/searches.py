@@ -12,8 +12,8 @@ from practice.models import Organisation, Patient, Slot
 from practice.reads.directory import possible_holders
 from practice.reads.free_times import Wanted, coming_slot_types, free_times
 from practice.reads.next_available import Place, times_at
-from practice.reads.patient_search import find_patients
-from practice.site.fields import DayField, record_choice
+from practice.reads.patient_search import find_patients, is_telephone
+from practice.site.fields import BirthDateField, DayField, record_choice
 
 MOST_PATIENTS = 50
 MOST_SOONEST = MOST_INSTEAD = 12
@@ -29,33 +29,43 @@ PARTS = [
 
 
 class PatientSearch(forms.Form):
-    """An NHS number, or a name, and perhaps a date of birth."""
+    """An NHS number, a telephone number, or a name, and perhaps a date of birth beside it."""
 
     q = forms.CharField(
         label="NHS number or name",
         required=False,
         max_length=100,
-        help_text="999 012 3456, or family name and first letters: fauxley e",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="999 012 3456, or family name and first letters: fauxley e. "
+        "A date of birth (4/7/61) or a telephone number, too.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autofocus": True}
+        ),
     )
-    born = DayField(label="Date of birth", required=False)
+    born = BirthDateField(label="Date of birth", required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        digits = (cleaned.get("q") or "").replace(" ", "").replace("-", "")
-        if digits.isdigit() and not nhs_number.is_valid(digits):
+        words = cleaned.get("q") or ""
+        if written := clock.TYPED_DATE.search(words):
+            born = clock.read_typed_date(written[0], latest=BirthDateField().latest())
+            if born:
+                cleaned["born"] = born
+                words = f"{words[: written.start()]} {words[written.end() :]}".strip()
+        digits = words.replace(" ", "").replace("-", "")
+        if digits.isdigit() and not (nhs_number.is_valid(digits) or is_telephone(digits)):
             self.add_error("q", "This is not an NHS number: ten digits, the last a check digit.")
+        cleaned["words"] = words
         return cleaned
 
     @property
     def is_empty(self) -> bool:
-        return not (self.cleaned_data.get("q") or self.cleaned_data.get("born"))
+        return not (self.cleaned_data.get("words") or self.cleaned_data.get("born"))
 
     def patients(self, organisation: Organisation) -> list[Patient]:
         """Return who fits, one more than are shown."""
         return find_patients(
             organisation=organisation,
-            words=self.cleaned_data.get("q") or "",
+            words=self.cleaned_data["words"],
             born=self.cleaned_data.get("born"),
             most=MOST_PATIENTS + 1,
         )

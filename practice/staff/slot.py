@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.http import QueryDict
@@ -166,8 +167,9 @@ class SlotPage(Detail):
         may_see_trail = self.request.user.has_perm("practice.view_auditevent")
         trail = f"{reverse('admin:audit_trail')}?from_date=&resource=Slot/{record.pk}"
         history = reverse("admin:practice_slot_history", args=[record.pk])
+        book = {"slot": record.pk, "back": self.address_back(record).partition("#")[0]}
         return {
-            "book": f"{reverse('admin:practice_appointment_add')}?slot={record.pk}",
+            "book": f"{reverse('admin:practice_appointment_add')}?{urlencode(book)}",
             "session": reverse("admin:practice_schedule_change", args=[record.schedule_id]),
             "history": history if may_see_trail else "",
             "trail": trail if may_see_trail else "",

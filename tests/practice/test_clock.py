@@ -78,3 +78,33 @@ def test_offset_changes_are_those_that_a_walk_hour_by_hour_meets(day, length):
     offsets = [clock.local(start).utcoffset(), *(offset for _, offset in changes)]
     assert offsets[-1] == clock.local(end).utcoffset()
     assert len(changes) <= 3
+
+
+# ---------------------------------------------------------------- dates as people write them
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("4/7/61", "04.07.1961", "4 Jul 1961", "4-7-1961", "4 7 61", "1961-07-04", "04071961"),
+        *("4 July 1961", "4th July 61", "04Jul1961", "4. 7. 1961", "4 jul, 1961", " 4/07/61 "),
+    ],
+)
+def test_a_date_is_read_however_it_is_usually_written(text):
+    assert clock.read_typed_date(text, latest=date(2026, 11, 28)) == date(1961, 7, 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "4/7", "31/2/1961", "4/13/1961", "4 Foo 1961", "Fauxley", "999 012 3456", "4/7/196", "4"],
+)
+def test_what_is_no_date_is_none(text):
+    assert clock.read_typed_date(text) is None
+
+
+def test_a_year_of_two_digits_is_the_last_that_can_be_meant():
+    latest = date(2026, 11, 28)
+
+    assert clock.read_typed_date("28/11/26", latest=latest) == latest
+    assert clock.read_typed_date("29/11/26", latest=latest) == date(1926, 11, 29)
+    assert clock.read_typed_date("29/11/26") == date(2026, 11, 29)

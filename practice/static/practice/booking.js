@@ -66,9 +66,60 @@
 
   // ---------------------------------------------------------------- choices are applied at once
 
+  let changed = ""; // the field that was: it has the focus again afterwards
+
   document.addEventListener("change", (event) => {
     const wish = event.target.closest?.("[data-wish]");
-    if (wish && event.target.matches("select, input")) wish.requestSubmit();
+    if (!wish) return;
+    changed = event.target.id;
+    wish.requestSubmit();
+  });
+
+  // ---------------------------------------------------------------- patients, while one types
+
+  const FEWEST = 3; // letters, or a date of birth
+  const PAUSE = 250; // milliseconds without typing
+  let waiting = 0;
+
+  const ask = (form) => {
+    const asked = new URLSearchParams(new FormData(form));
+    if (asked.get("q").trim().length < FEWEST && !asked.get("born")) return;
+    const address = `${location.pathname}?${asked}`;
+    htmx.ajax("GET", address, { source: form, target: "#found", select: "#found", swap: "outerHTML" });
+    history.replaceState(history.state, "", address);
+  };
+
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("[data-patients]");
+    if (!form) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, PAUSE, form);
+  });
+
+  const choices = () => [...document.querySelectorAll("#found [data-choice]")];
+
+  document.addEventListener("keydown", (event) => {
+    // A key that is held down books nothing that nobody has looked at.
+    if (event.key === "Enter" && event.repeat && event.target.closest?.(".booking")) {
+      event.preventDefault();
+      return;
+    }
+    const form = event.target.closest?.("[data-patients]");
+    const found = choices();
+    const at = found.indexOf(event.target);
+    if (event.key === "Enter" && form && event.target.name === "q" && !event.ctrlKey) {
+      const current = document.getElementById("found").dataset.for === event.target.value;
+      if (!current || !found.length) return; // the form is sent
+      event.preventDefault();
+      if (found.length === 1) found[0].click();
+      else found[0].focus();
+    } else if (event.key === "ArrowDown" && (form || at >= 0) && found[at + 1]) {
+      event.preventDefault();
+      found[at + 1].focus();
+    } else if (event.key === "ArrowUp" && at >= 0) {
+      event.preventDefault();
+      (found[at - 1] ?? document.getElementById("id_q")).focus();
+    }
   });
 
   // ---------------------------------------------------------------- whenever a step has come
@@ -82,18 +133,28 @@
     document.querySelector("[data-wish]")?.classList.add("by-itself");
   };
 
-  let pressed = null; // the field that was changed: it has the focus again afterwards
-
-  document.addEventListener("htmx:beforeRequest", () => {
-    pressed = document.activeElement?.closest("[data-wish]") ? document.activeElement.id : null;
-  });
+  document.addEventListener("htmx:beforeRequest", () => clearTimeout(waiting));
 
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id !== "content") return;
     prepare();
-    const field = pressed && document.getElementById(pressed);
-    (field || document.querySelector("#content [data-focus]"))?.focus();
+    const field = changed && document.getElementById(changed);
+    changed = "";
+    if (field) field.focus();
+    else begin();
   });
 
+  // Where one goes on: what the step asks for, else the first patient found.
+  const begin = () => {
+    const asked = document.querySelector("#content :is([data-focus], [autofocus])");
+    const first = asked?.value && choices()[0] ? choices()[0] : asked;
+    first?.focus();
+    if (first?.matches("input")) first.select();
+  };
+
   prepare();
+  // The page is hidden until Unfold's scripts have run, and nothing hidden takes the focus.
+  for (const moment of ["DOMContentLoaded", "alpine:initialized", "load"]) {
+    window.addEventListener(moment, () => document.activeElement === document.body && begin());
+  }
 })();

@@ -239,3 +239,68 @@ def test_slots_that_do_not_belong_together_are_refused_in_words(
     assert response.status_code == 422
     assert words in text(response)
     assert not Appointment.objects.exists()
+
+
+# ---------------------------------------------------------------- afterwards
+
+
+def test_what_was_booked_leads_back_and_on(practice, client, receptionist):
+    slot = make_slot()
+    diary = f"{reverse('admin:diary')}?date=2026-11-30&location={practice.location.pk}"
+
+    booked = book(client, practice.patient, [slot], back=diary)
+    page = text(client.get(booked.url))
+
+    appointment = Appointment.objects.get()
+    links = [
+        f"{diary}#appointment-{appointment.pk}".replace("&", "&amp;"),
+        f"?patient={practice.patient.pk}&amp;back=",
+        reverse("admin:move", args=[appointment.pk]),
+        f"{reverse('admin:practice_appointment_change', args=[appointment.pk])}?ask=cancel",
+    ]
+    assert [link for link in links if link not in page] == []
+
+
+def test_a_way_back_leads_to_no_other_site(practice, client, receptionist):
+    booked = book(client, practice.patient, [make_slot()], back="https://elsewhere.example/")
+
+    assert "elsewhere.example" not in booked.url
+    page = text(client.get(f"{booked.url}?back=//elsewhere.example/admin/"))
+    assert "elsewhere.example" not in page
+
+
+def test_what_was_looked_for_goes_with_every_step(practice, client, receptionist):
+    """The search, the half-day and where it began, in each link and form to another step."""
+    slot = make_slot()
+    looked_for = {"slot_type": "Routine", "part": "am", "back": "/admin/diary/?date=2026-11-30"}
+    address = reverse("admin:practice_appointment_add")
+    chosen = {"patient": practice.patient.pk, "slot": slot.pk}
+
+    who = text(client.get(address, {**looked_for, "slot": slot.pk, "q": "patient"}))
+    whether = text(client.get(address, {**looked_for, **chosen}))
+
+    in_link = "slot_type=Routine&amp;part=am&amp;back=%2Fadmin%2Fdiary%2F%3Fdate%3D2026-11-30"
+    assert f'href="?slot={slot.pk}&amp;{in_link}&amp;patient={practice.patient.pk}"' in who
+    assert f'href="?patient={practice.patient.pk}&amp;first=' in whether
+    for page in (who, whether):
+        assert in_link in page
+        for name, value in looked_for.items():
+            assert f'<input type="hidden" name="{name}" value="{value}">' in page
+    again = client.post(address, {**chosen, **looked_for, "description": ""})
+    assert in_link in text(again)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["07700 900142", "07700900142", "fauxley 4/7/61", "4 Jul 1961", "04.07.1961 fauxley"],
+)
+def test_a_patient_is_found_by_telephone_and_by_a_date_beside_the_name(
+    practice, client, receptionist, words
+):
+    make_patient(family_name="Fauxley", birth_date="1961-07-04", telephone="07700 900 142")
+    make_patient(family_name="Fauxley", given_names="Other", birth_date="1991-07-04")
+
+    page = text(client.get(reverse("admin:practice_appointment_add"), {"q": words}))
+
+    assert "FAUXLEY, Edie" in page
+    assert "FAUXLEY, Other" not in page
