@@ -1,6 +1,6 @@
 """Where the two doors are: the admin site for staff, the FHIR base for other organisations.
 
-And calendar feeds, and a hatch for operators' machines.
+And calendar feeds, what pages that stay open ask, and a hatch for operators' machines.
 """
 
 from django.contrib import admin
@@ -9,9 +9,10 @@ from django.views.generic import RedirectView
 
 from config import health
 from fhirapi import urls as fhir
-from practice.staff import calendar_feeds
+from practice.staff import calendar_feeds, live
 
 urlpatterns = [
+    path("admin/version/<str:ticket>/", live.poll, name="live"),
     path("admin/", admin.site.urls),
     *fhir.urlpatterns,
     path("", RedirectView.as_view(pattern_name="admin:index")),

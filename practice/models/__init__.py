@@ -9,7 +9,7 @@ from practice.models.booking import (
     AppointmentSlotQuerySet,
     ContactAttempt,
 )
-from practice.models.diary import Schedule, ScheduleQuerySet, Slot, SlotQuerySet
+from practice.models.diary import DiaryChange, Schedule, ScheduleQuerySet, Slot, SlotQuerySet
 from practice.models.directory import (
     CalendarFeed,
     Location,
@@ -39,6 +39,7 @@ __all__ = [
     "CalendarFeed",
     "Closure",
     "ContactAttempt",
+    "DiaryChange",
     "GenerationRun",
     "Location",
     "Membership",

@@ -254,3 +254,29 @@ class Slot(Versioned, OfferLimits):
 
     def __str__(self) -> str:
         return f"{self.slot_type}, {clock.local(self.start):%a %d %b %Y %H:%M}"
+
+
+class DiaryChange(models.Model):
+    """The diary of a practice has changed: its triggers say so, whoever made the change.
+
+    ``date`` and ``schedule_id`` say where; without a date, it may be any day, and without a
+    session all of them. What changed is not told. ``times`` is one, or how often in this place.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.CASCADE,
+        db_constraint=False,  # the triggers take it from a row that has been checked
+        db_index=False,  # diary_change_by_date begins with it
+        related_name="+",
+    )
+    date = models.DateField(null=True)
+    schedule_id = models.BigIntegerField(null=True)
+    times = models.IntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "date"], name="diary_change_by_date")]
+
+    def __str__(self) -> str:
+        return f"Session {self.schedule_id} on {self.date}"

@@ -62,6 +62,7 @@ class Entry:
     until: datetime | None = None
     is_past: bool = False
     patient: int | None = None
+    booked_by: str = ""  # the organisation that did, of what came from outside
 
     @property
     def key(self) -> str:
@@ -102,8 +103,7 @@ class Column:
 
     @property
     def key(self) -> str:
-        first = self.sessions[0].schedule
-        return f"holder-{self.holder.pk}" if self.holder else f"location-{first.location_id}"
+        return key_of(self.sessions[0].schedule)
 
     @property
     def name(self) -> str:
@@ -125,6 +125,12 @@ class Column:
         return [entry for session in self.sessions for entry in session.entries]
 
 
+def key_of(schedule: Schedule) -> str:
+    """Name the column of a day in which a session stands."""
+    holder = schedule.session_holder_id
+    return f"holder-{holder}" if holder else f"location-{schedule.location_id}"
+
+
 @dataclass(frozen=True)
 class Choice:
     """What a reader wants to see of the diary; None: all of it."""
@@ -134,24 +140,45 @@ class Choice:
     schedule: int | None = None
     show_hidden: bool = False
 
+    def has(self, schedule: Schedule) -> bool:
+        """Whether a session is among it."""
+        return (
+            self.location in (None, schedule.location_id)
+            and self.holder in (None, schedule.session_holder_id)
+            and self.schedule in (None, schedule.pk)
+        )
+
 
 @dataclass(frozen=True)
 class Day:
-    """One London day of the diary."""
+    """One London day of the diary; ``unseen`` counts what is hidden where nothing is left."""
 
     date: date
     columns: list[Column]
-    hidden: int
+    unseen: dict[str, int]
+
+    @property
+    def hidden(self) -> int:
+        """How much of the day is left out."""
+        return sum(column.hidden for column in self.columns) + sum(self.unseen.values())
 
 
 def days(
-    organisation: Organisation, first: date, last: date, choice: Choice, *, now: datetime
+    organisation: Organisation,
+    first: date,
+    last: date,
+    choice: Choice,
+    *,
+    now: datetime,
+    schedules: list[Schedule] | None = None,
 ) -> list[Day]:
     """Return the days from the first to the last, each with its columns by name: five queries.
 
-    A withdrawn session has a column only while something is left in it.
+    ``schedules``: only these sessions, as ``sessions_between`` gives them. A withdrawn session has
+    a column only while something is left in it.
     """
-    schedules = sessions_between(organisation, first, last, choice)
+    if schedules is None:
+        schedules = sessions_between(organisation, first, last, choice)
     entries, hidden = entries_of(organisation, schedules, choice, now=now)
     roles = role_names(organisation, {s.session_holder_id for s in schedules})
     found = []
@@ -160,7 +187,11 @@ def days(
         todays = [schedule for schedule in schedules if schedule.date == day]
         shown = [s for s in todays if not s.withdrawn or entries.get(s.pk)]
         columns = columns_of(shown, entries, roles, hidden)
-        found.append(Day(day, columns, sum(hidden[schedule.pk] for schedule in todays)))
+        unseen: dict[str, int] = defaultdict(int)
+        for schedule in todays:
+            if schedule not in shown:
+                unseen[key_of(schedule)] += hidden[schedule.pk]
+        found.append(Day(day, columns, dict(unseen)))
     return found
 
 
@@ -230,8 +261,8 @@ def entry_of_appointment(appointment: Appointment, *, now: datetime) -> Entry:
         heading=f"{patient.given_names} {patient.family_name}, {age(patient.birth_date, now)}",
         detail=kind(appointment.slot_type, appointment.delivery_channel),
         gp_connect=appointment.booked_via == Appointment.Door.GP_CONNECT,
-        is_past=appointment.end <= now,
         patient=appointment.patient_id,
+        booked_by=appointment.booking_organisation_name,
     )
 
 

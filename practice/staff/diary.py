@@ -5,6 +5,8 @@ practice.staff.diary_layout;
 what a block leads to stands in practice.staff.diary_details.
 """
 
+import json
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,7 +16,8 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from practice.models import Practitioner
+from practice.models import Practitioner, Schedule
+from practice.reads.diary_changes import Changes, changes_of_days
 from practice.reads.diary_columns import (
     HIDDEN,
     STATES,
@@ -22,14 +25,17 @@ from practice.reads.diary_columns import (
     Column,
     Day,
     days,
+    key_of,
     people_and_places,
     sessions_between,
 )
 from practice.reads.directory import practitioners
 from practice.reads.sessions import sessions
 from practice.site.addresses import number, read_date
+from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_layout import Scale, Strip, axis_of, day_words, strip, wall_time
+from practice.staff.live import live
 
 LEGEND = [(key, words) for key, words in STATES.items() if key not in HIDDEN]
 
@@ -94,7 +100,34 @@ class View:
         query = urlencode({name: value for name, value in chosen.items() if value})
         return f"{reverse('admin:diary')}?{query}"
 
-    def strips(self, found: list[Day], *, now: datetime) -> list[Strip]:
+    @property
+    def query(self) -> str:
+        """What stands in the address of this view, with its question mark."""
+        return self.address().removeprefix(reverse("admin:diary"))
+
+    def key_of(self, schedule: Schedule) -> str:
+        """Name the column in which this view shows a session."""
+        return f"day-{schedule.date:%Y-%m-%d}" if self.week else key_of(schedule)
+
+    def versions(self, schedules: list[Schedule], changes: Changes) -> dict[str, str]:
+        """Return the version of each column, also of one in which nothing is left to be shown."""
+        parts: dict[str, list[int]] = defaultdict(list)
+        for schedule in schedules:
+            parts[self.key_of(schedule)].append(schedule.pk)
+        return {key: changes.version_of(ids) for key, ids in parts.items()}
+
+    def unseen(self, found: list[Day], versions: dict[str, str]) -> dict[str, str]:
+        """Return what is kept of columns that have nothing to show: version and what is hidden."""
+        if self.week:
+            return {}
+        return {
+            key: f"{versions[key]}.{hidden}"
+            for day in found
+            for key, hidden in day.unseen.items()
+            if all(column.key != key for column in day.columns)
+        }
+
+    def strips(self, found: list[Day], versions: dict[str, str], *, now: datetime) -> list[Strip]:
         """Return the columns of these days; a weekend without sessions takes no room in a week."""
         if not self.week:
             return [
@@ -105,6 +138,7 @@ class View:
                     title=column.name,
                     lines=[column.role, column.names, column.places if column.holder else ""],
                     now=now,
+                    version=versions.get(column.key, ""),
                 )
                 for day in found
                 for column in day.columns
@@ -113,15 +147,17 @@ class View:
         for day in found:
             if not day.columns and day.date.weekday() > 4:
                 continue
-            column = day.columns[0] if day.columns else Column(None, "", [])
+            column = day.columns[0] if day.columns else Column(None, "", [], hidden=day.hidden)
+            key = f"day-{day.date:%Y-%m-%d}"
             strips.append(
                 strip(
                     column,
                     Scale(day.date, by_wall=True),
-                    key=f"day-{day.date:%Y-%m-%d}",
+                    key=key,
                     title=f"{day.date:%a} {day.date.day} {day.date:%b}",
                     lines=[column.names, column.places] if day.columns else ["No session"],
                     now=now,
+                    version=versions.get(key, ""),
                 )
             )
         return strips
@@ -130,55 +166,25 @@ class View:
 # ---------------------------------------------------------------- the page
 
 
-class Diary(StaffPage):
+class DiaryPage(StaffPage):
     """``?date=`` a day, ``&view=week`` its week; ``location=``, ``holder=``, ``session=``."""
 
     permission = "practice.view_appointment"
-    template = "staff/diary/page.html"
-    title = "Diary"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        view = View.of(request.GET, today=self.today)
-        people, places = people_and_places(self.practice)
-        view = self.checked(view, people)
-        if go := request.GET.get("go"):
-            return redirect(f"{view.address()}#column-{go}")
-        found = days(self.practice, view.first, view.last, view.choice, now=self.now)
-        strips = view.strips(found, now=self.now)
-        todays = []
-        if not view.week:
-            every = sessions_between(self.practice, view.day, view.day, Choice())
-            todays = [session for session in every if not session.withdrawn]
+    def days_of(
+        self, view: View, schedules: list[Schedule], *, now: datetime | None = None
+    ) -> list[Day]:
+        """Return what these sessions hold, now or at another moment."""
+        moment = now or self.now
+        return days(
+            self.practice, view.first, view.last, view.choice, now=moment, schedules=schedules
+        )
+
+    def record_viewed(self, view: View, found: list[Day]) -> None:
+        """Audit whose appointments are in these columns."""
         patients = [e.patient for day in found for c in day.columns for e in c.entries]
         shown = {"from": str(view.first), "to": str(view.last)}
         self.record_shown("diary.viewed", patients, **shown)
-        step = timedelta(days=7 if view.week else 1)
-        return self.render(
-            is_fullwidth="1",
-            view=view,
-            heading=view.title,
-            strips=strips,
-            axis=axis_of(strips, Scale(view.day, by_wall=view.week)),
-            hidden=sum(day.hidden for day in found),
-            now_words=wall_time(self.now),
-            now_at=next((one.now_at for one in strips if one.now_at), ""),
-            people=people,
-            places=places,
-            sessions=todays,
-            legend=LEGEND,
-            links={
-                "today": view.address(day=self.today),
-                "previous": view.address(day=view.day - step, schedule=None),
-                "next": view.address(day=view.day + step, schedule=None),
-                "day": view.address(week=False),
-                "week": view.address(week=True, schedule=None),
-                "hidden": view.address(show_hidden=not view.choice.show_hidden),
-                "print": self.clinic_list_of(view),
-                "book": reverse("admin:practice_appointment_add"),
-            },
-            previous=step_words(view, view.first - step),
-            next=step_words(view, view.first + step),
-        )
 
     def checked(self, view: View, people: list[Practitioner]) -> View:
         """Answer 404 for what is not this practice's; a week is always somebody's."""
@@ -196,6 +202,61 @@ class Diary(StaffPage):
         if view.week and not choice.holder and people:
             view = replace(view, choice=replace(choice, holder=people[0].pk, schedule=None))
         return view
+
+
+class Diary(DiaryPage):
+    """The whole page."""
+
+    template = "staff/diary/page.html"
+    title = "Diary"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        view = View.of(request.GET, today=self.today)
+        people, places = people_and_places(self.practice)
+        view = self.checked(view, people)
+        if go := request.GET.get("go"):
+            return redirect(f"{view.address()}#column-{go}")
+        is_live = live(self.practice, self.now, (view.first, view.last))
+        changes = changes_of_days(self.practice.pk, view.first, view.last)
+        wanted = view.choice if view.week else Choice()
+        every = sessions_between(self.practice, view.first, view.last, wanted)
+        schedules = [schedule for schedule in every if view.choice.has(schedule)]
+        found = self.days_of(view, schedules)
+        versions = view.versions(schedules, changes)
+        strips = view.strips(found, versions, now=self.now)
+        self.record_viewed(view, found)
+        step = timedelta(days=7 if view.week else 1)
+        return self.render(
+            is_fullwidth="1",
+            view=view,
+            heading=view.title,
+            strips=strips,
+            columns=[diary_html.column(one) for one in strips],
+            live=is_live,
+            live_changes=f"{reverse('admin:diary_changes')}{view.query}",
+            live_at=int(self.now.timestamp()),
+            unseen=json.dumps(view.unseen(found, versions)),
+            axis=axis_of(strips, Scale(view.day, by_wall=view.week)),
+            hidden=sum(day.hidden for day in found),
+            now_words=wall_time(self.now),
+            now_at=next((one.now_at for one in strips if one.now_at), ""),
+            people=people,
+            places=places,
+            sessions=[] if view.week else [each for each in every if not each.withdrawn],
+            legend=LEGEND,
+            links={
+                "today": view.address(day=self.today),
+                "previous": view.address(day=view.day - step, schedule=None),
+                "next": view.address(day=view.day + step, schedule=None),
+                "day": view.address(week=False),
+                "week": view.address(week=True, schedule=None),
+                "hidden": view.address(show_hidden=not view.choice.show_hidden),
+                "print": self.clinic_list_of(view),
+                "book": reverse("admin:practice_appointment_add"),
+            },
+            previous=step_words(view, view.first - step),
+            next=step_words(view, view.first + step),
+        )
 
     def clinic_list_of(self, view: View) -> str:
         chosen = {"date": view.day.isoformat(), "holder": view.choice.holder}

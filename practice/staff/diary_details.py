@@ -18,10 +18,12 @@ from django.utils.cache import patch_vary_headers
 
 from practice.exceptions import PracticeError, VersionConflict
 from practice.models import Schedule
-from practice.reads.diary_columns import days
+from practice.reads.diary_changes import changes_of_days
+from practice.reads.diary_columns import days, sessions_between
+from practice.staff import diary_html
 from practice.staff.base import RecordPage
 from practice.staff.diary import View
-from practice.staff.diary_layout import Strip, address_of, time_words, wall_time
+from practice.staff.diary_layout import address_of, time_words, wall_time
 
 CHANGED = (
     "Somebody else has changed this since you opened it. Nothing was changed: "
@@ -128,7 +130,7 @@ class Detail(RecordPage):
             ask=ask,
             form=form or self.form_of(ask, record, None),
             typed=self.request.POST,
-            strip=self.strip_of(self.session_of(record), back) if changed else None,
+            changed_column=self.column_of(self.session_of(record), back) if changed else "",
             **facts,
         )
         patch_vary_headers(response, ["HX-Request"])
@@ -155,16 +157,25 @@ class Detail(RecordPage):
             address = View(self.session_of(record).date).address()
         return f"{address}#{self.what}-{record.pk}"
 
-    def strip_of(self, schedule: Schedule, back: str) -> Strip | None:
+    def column_of(self, schedule: Schedule, back: str) -> str:
         """Return the column of the diary behind that shows this session, as it is now."""
         query = QueryDict(back.partition("#")[0].partition("?")[2])
         view = View.of(query, today=self.today)
         if not view.first <= schedule.date <= view.last:
-            return None
+            return ""
         choice = replace(view.choice, holder=schedule.session_holder_id)
         if choice.holder is None:
             choice = replace(choice, location=schedule.location_id)
-        found = days(self.practice, schedule.date, schedule.date, choice, now=self.now)
+        changes = changes_of_days(self.practice.pk, schedule.date, schedule.date)
+        schedules = sessions_between(self.practice, schedule.date, schedule.date, choice)
+        found = days(
+            self.practice,
+            schedule.date,
+            schedule.date,
+            choice,
+            now=self.now,
+            schedules=schedules,
+        )
         entries = [e for day in found for c in day.columns for e in c.entries]
         patients = [entry.patient for entry in entries]
         self.record_shown("diary.viewed", patients, **{"from": str(schedule.date)})
@@ -172,7 +183,9 @@ class Detail(RecordPage):
         key = f"holder-{holder}" if holder else f"location-{place}"
         if view.week:
             key = f"day-{schedule.date:%Y-%m-%d}"
-        return next((one for one in view.strips(found, now=self.now) if one.key == key), None)
+        strips = view.strips(found, view.versions(schedules, changes), now=self.now)
+        found_there = next((one for one in strips if one.key == key), None)
+        return diary_html.column(found_there, swap=True) if found_there else ""
 
 
 def when_words(start: datetime, end: datetime, today: date) -> str:

@@ -77,6 +77,7 @@ class Block:
     state: str = ""
     detail: str = ""
     gp_connect: bool = False
+    booked_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,21 @@ class Strip:
     free: int = 0
     waiting: int = 0
     hidden: int = 0
+    version: str = ""
     now_at: str = ""
     first: int = 24 * 60  # minutes: what is earliest and latest in it
     last: int = 0
 
 
 def strip(
-    column: Column, scale: Scale, *, key: str, title: str, lines: list[str], now: datetime
+    column: Column,
+    scale: Scale,
+    *,
+    key: str,
+    title: str,
+    lines: list[str],
+    now: datetime,
+    version: str = "",
 ) -> Strip:
     """Return a column with everything in its place."""
     placed = []
@@ -124,6 +133,7 @@ def strip(
         free=column.free,
         waiting=column.waiting,
         hidden=column.hidden,
+        version=version,
         now_at=scale.at(scale.minutes(now)) if is_today else "",
         first=min((top for top, _ in edges), default=24 * 60),
         last=max((bottom for _, bottom in edges), default=0),
@@ -155,6 +165,7 @@ def block_of(entry: Entry, at: str, lane: int, of: int) -> Block:
         state=words if entry.heading else "",
         detail=detail,
         gp_connect=entry.gp_connect,
+        booked_by=entry.booked_by,
     )
 
 
@@ -210,6 +221,11 @@ def axis_of(strips: Iterable[Strip], scale: Scale) -> Axis:
     """Return the scale from the earliest to the latest of these columns."""
     first = min((one.first for one in strips), default=24 * 60)
     last = max((one.last for one in strips), default=0)
+    return axis_between(first, last, scale)
+
+
+def axis_between(first: int, last: int, scale: Scale) -> Axis:
+    """Return the scale that shows these minutes, and no more than it can."""
     begins = min(first, last) // 60
     ends = min(-(-last // 60), LONGEST_AXIS)
     marks = []

@@ -28,6 +28,8 @@ from practice.services.audit.recording import Actor, record_done_to_user
 from practice.site.people import actor_of, bound_to_own, client_address
 
 ADMIN = "/admin/"
+TICKETED = "/admin/version/"  # opened by its address, for nobody by name (practice.staff.live)
+BY_ITSELF = "/admin/changes/"  # a page asks, whether or not somebody sits before it
 
 # What the session remembers. PENDING holds "code" or "set-up" until the second factor is passed.
 PENDING = "second_factor_pending"
@@ -89,11 +91,16 @@ def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
 # ---------------------------------------------------------------- every request
 
 
+def is_of_site(request: HttpRequest) -> bool:
+    """Whether somebody signed in asks, and so must be known."""
+    return request.path.startswith(ADMIN) and not request.path.startswith(TICKETED)
+
+
 def guard(get_response: Handler) -> Handler:
     """Middleware of the admin site: idle people are signed out, half signed-in ones held back."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(ADMIN):
+        if not is_of_site(request):
             return get_response(request)
         response = held_back(request) or get_response(request)
         # Pages hold patients' data (SEC-029).
@@ -109,7 +116,7 @@ def within_own_practices(get_response: Handler) -> Handler:
     """Middleware of the admin site: the database shows nothing but the reader's own practices."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(ADMIN) or not request.user.is_authenticated:
+        if not is_of_site(request) or not request.user.is_authenticated:
             return get_response(request)
         with bound_to_own(request):
             return get_response(request)
@@ -145,6 +152,8 @@ def is_idle(request: HttpRequest, now: datetime) -> bool:
         return True
     if since is not None and now.timestamp() - since > settings.SESSION_COOKIE_AGE:
         return True
+    if request.path.startswith(BY_ITSELF):
+        return False
     if seen is not None and now.timestamp() - seen > SEEN_EVERY_SECONDS:
         request.session[SEEN_AT] = now.timestamp()
     return False

@@ -13,6 +13,7 @@ from practice.staff import (
     clinic_list,
     closure,
     diary,
+    diary_changes,
     extra_slot,
     generation,
     history,
@@ -48,6 +49,8 @@ urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
     path("practice/choose/", practice_choice.ChoosePractice.as_view(), name="choose_practice"),
     path("diary/", diary.Diary.as_view(), name="diary"),
+    # What pages ask by themselves: that is no sign that somebody is there (practice.staff.sign_in).
+    path("changes/diary/", diary_changes.DiaryChanges.as_view(), name="diary_changes"),
     *usual(
         "appointment",
         add=booking.Book,

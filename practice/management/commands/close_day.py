@@ -1,4 +1,7 @@
-"""Mark what is still booked on days that are over, as each practice wants it; counts out."""
+"""Mark what is still booked on days that are over, as each practice wants it; counts out.
+
+And forget what pages that stay open no longer ask for.
+"""
 
 import json
 import logging
@@ -17,6 +20,7 @@ from practice.management.operator import (
 )
 from practice.models import Organisation
 from practice.services.appointments import attendance
+from practice.services.diary_changes import forget_changes
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class Command(OperatorCommand):
         reports = [
             self._close(each) for each in practices_with(None if practice is None else [practice])
         ]
+        forget_changes(now=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps({"practices": reports}))
         elif options["verbosity"]:

@@ -140,8 +140,9 @@ def record_contact(
         reached=reached,
         note=note[:200],
     )
-    if reached:
-        Appointment.objects.filter(pk=appointment.pk).update(to_be_told=False)
+    # Also when nobody was reached: pages that stay open see that somebody has tried.
+    waits = appointment.to_be_told and not reached
+    Appointment.objects.filter(pk=appointment.pk).update(to_be_told=waits)
     record_done(
         "appointment.patient_contacted",
         appointment,

@@ -65,23 +65,185 @@
     return beside ? nearest(beside, middle(block)) : targets[key];
   };
 
+  const hiddenIn = (column) => Number(column.dataset.version.split(".")[1]);
+
+  // ---------------------------------------------------------------- what came from outside
+
+  const NEW = `diary-new ${location.pathname}`; // in sessionStorage: what nobody has looked at yet
+  const title = document.title;
+  const counter = diary?.querySelector("[data-live-new]");
+  const news = new Set();
+
+  const told = () => {
+    try {
+      sessionStorage.setItem(NEW, JSON.stringify([...news]));
+    } catch {
+      // A window that remembers nothing marks what is new until it is left.
+    }
+    const shown = [...news].filter((id) => document.getElementById(id));
+    for (const block of grid.querySelectorAll(".entry")) {
+      const id = block.firstElementChild?.id;
+      const isNew = shown.includes(id);
+      if (isNew !== block.classList.contains("new")) {
+        block.classList.toggle("new", isNew);
+        block.querySelector(".new-mark")?.remove();
+        if (isNew) {
+          const words = document.createElement("strong");
+          words.className = "new-mark";
+          const from = block.querySelector(".gpc")?.title ?? "";
+          words.textContent = /\b111\b/.test(from) ? "New from 111" : "New from outside";
+          block.firstElementChild.append(words);
+        }
+      }
+    }
+    document.title = shown.length ? `(${shown.length} new) ${title}` : title;
+    if (counter) {
+      counter.hidden = !shown.length;
+      counter.textContent = `${shown.length} new from outside`;
+    }
+  };
+
+  const seen = (id) => {
+    if (news.delete(id)) {
+      told();
+    }
+  };
+
+  counter?.addEventListener("click", () => {
+    grid.querySelector(".entry.new > a")?.focus();
+  });
+
+  // ---------------------------------------------------------------- what others changed
+
+  const ids = () => new Set([...grid.querySelectorAll(".entry > a")].map((block) => block.id));
+  let unseen = JSON.parse(diary?.dataset.unseen ?? "{}"); // columns in which nothing is left
+  let at = diary?.dataset.liveAt;
+
+  const have = () => {
+    const shown = [...(grid?.querySelectorAll(".diary-column") ?? [])];
+    const versions = shown.map((column) => [column.id.replace("column-", ""), column.dataset.version]);
+    const [, from, to] = grid?.className.match(/\bfrom(\d+) to(\d+)\b/) ?? [0, 0, 0];
+    return { have: JSON.stringify({ ...unseen, ...Object.fromEntries(versions) }), at, from, to };
+  };
+
+  const put = (key, html, order) => {
+    const fresh = live.read(html);
+    const old = document.getElementById(fresh.id);
+    if (old) {
+      return live.merge(old, fresh);
+    }
+    const after = order.slice(order.indexOf(key) + 1).map((each) => document.getElementById(`column-${each}`));
+    grid.insertBefore(fresh, after.find(Boolean) ?? null);
+    const go = document.getElementById("diary-go");
+    go?.append(new Option(fresh.querySelector("h3").textContent, key));
+    return [...fresh.querySelectorAll(".entry")];
+  };
+
+  const take = (answer) => {
+    if (!grid) {
+      if (Object.keys(answer.columns).length) {
+        window.location.reload(); // there was no session yet
+      }
+      return;
+    }
+    const before = ids();
+    const reached = grid.querySelector('.entry > a[tabindex="0"]')?.id;
+    const changed = [];
+    for (const [key, html] of Object.entries(answer.columns)) {
+      changed.push(...put(key, html, answer.order));
+    }
+    for (const [id, html] of Object.entries(answer.cells)) {
+      const old = document.getElementById(id)?.closest("li");
+      if (old) {
+        changed.push(live.exchange(old, live.read(html)));
+      }
+    }
+    for (const [key, html] of Object.entries(answer.counts)) {
+      const counts = document.querySelector(`#column-${CSS.escape(key)} .diary-counts`);
+      if (counts) {
+        counts.innerHTML = html;
+      }
+    }
+    for (const key of answer.gone) {
+      document.getElementById(`column-${key}`)?.remove();
+    }
+    if (answer.axis) {
+      grid.className = grid.className.replace(/\bfrom\d+ to\d+\b/, answer.axis.classes);
+      const now = grid.querySelector(".diary-axis .now");
+      const list = grid.querySelector(".diary-axis ol");
+      list.innerHTML = answer.axis.marks;
+      if (now) {
+        list.append(now);
+      }
+    }
+    const total = diary.querySelector("[data-hidden-total]");
+    if (total) {
+      total.textContent = answer.hidden;
+    }
+    ({ unseen, at } = answer);
+
+    const came = changed
+      .filter((cell) => cell.matches(".entry.booked") && cell.querySelector(".gpc"))
+      .map((cell) => cell.firstElementChild.id)
+      .filter((id) => !before.has(id));
+    for (const id of came) {
+      news.add(id);
+    }
+    told();
+    if (came.length) {
+      live.announce(`${came.length} new from outside`);
+    }
+    rove(document.getElementById(reached) ?? start());
+    mark({ scroll: false });
+    const isOther = changed.some((cell) => cell.firstElementChild?.id === opened);
+    if (opened && (isOther || (before.has(opened) && !document.getElementById(opened)))) {
+      keepUp();
+    }
+  };
+
+  // The details agree with their block; while somebody writes in them, they are told instead.
+  const keepUp = () => {
+    const detail = panel.querySelector(".diary-detail");
+    if (!detail) {
+      return;
+    }
+    if (!live.typedIn(panel).length) {
+      following = panel.contains(document.activeElement);
+      show(address);
+    } else if (!detail.querySelector(".diary-overtaken")) {
+      const words = document.createElement("p");
+      words.className = "diary-problem diary-overtaken";
+      words.setAttribute("role", "alert");
+      words.textContent = "Somebody else has changed this meanwhile. What you are writing is still here.";
+      detail.querySelector("header").after(words);
+    }
+  };
+
   // ---------------------------------------------------------------- details beside the diary
 
-  const show = (address) => htmx.ajax("GET", address, { target: panel, swap: "innerHTML" });
+  let address = ""; // of the details that are open
 
-  const mark = () => {
+  const show = (of) => {
+    address = of;
+    return htmx.ajax("GET", of, { target: panel, swap: "innerHTML" });
+  };
+
+  const mark = ({ scroll = true } = {}) => {
     for (const other of grid.querySelectorAll("[aria-current]")) {
       other.removeAttribute("aria-current");
     }
     const block = document.getElementById(opened);
     block?.setAttribute("aria-current", "true");
-    block?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (scroll) {
+      block?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
   };
 
   const open = (block, { focus = true, letter = "" } = {}) => {
     opened = block.id;
     following = focus;
     pressed = letter;
+    seen(block.id);
     show(block.href);
   };
 
@@ -106,7 +268,19 @@
     return Boolean(control);
   };
 
+  if (diary && window.live) {
+    live.on(take, have);
+  }
+
   if (grid && panel) {
+    try {
+      for (const id of JSON.parse(sessionStorage.getItem(NEW) ?? "[]")) {
+        news.add(id);
+      }
+    } catch {
+      // Nothing is remembered here.
+    }
+    told();
     diary.classList.add("by-keyboard");
     rove(start());
 
@@ -125,6 +299,9 @@
 
     grid.addEventListener("click", (event) => {
       const block = event.target.closest(".entry > a");
+      if (block && !wide.matches) {
+        seen(block.id);
+      }
       const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
       if (block && wide.matches && plain && event.button === 0) {
         event.preventDefault();
@@ -161,7 +338,7 @@
       const total = diary.querySelector("[data-hidden-total]");
       const fresh = event.detail.fragment.querySelector?.(`#${CSS.escape(old.id)}`);
       if (total && fresh) {
-        total.textContent = Number(total.textContent) + Number(fresh.dataset.hidden) - Number(old.dataset.hidden);
+        total.textContent = Number(total.textContent) + hiddenIn(fresh) - hiddenIn(old);
       }
       if (old.contains(document.activeElement)) {
         returning = { id: document.activeElement.id, column: old.id, y: middle(document.activeElement) };

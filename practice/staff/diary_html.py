@@ -1,0 +1,59 @@
+"""The columns of the diary as HTML: hundreds of blocks, so without a template.
+
+A template takes ten times as long for a block as putting its words together does. What people have
+written is escaped here, each once.
+"""
+
+from html import escape
+
+from django.utils.safestring import SafeString, mark_safe
+
+from practice.staff.diary_layout import Axis, Block, Strip
+
+
+def column(strip: Strip, *, swap: bool = False) -> SafeString:
+    """Return a whole column; ``swap``: to be put in the place of the one that is there (htmx)."""
+    key = strip.key
+    lines = "".join(f"<p>{escape(line)}</p>" for line in strip.lines)
+    now_line = f'<div class="now-line {strip.now_at}" data-now></div>' if strip.now_at else ""
+    oob = ' hx-swap-oob="true"' if swap else ""
+    return mark_safe(  # noqa: S308 - what people have written is escaped
+        f'<section class="diary-column" id="column-{key}" aria-labelledby="title-{key}"'
+        f' data-version="{strip.version}.{strip.hidden}"{oob}>'
+        f'<div class="diary-head"><h3 id="title-{key}" tabindex="-1">{escape(strip.title)}</h3>'
+        f'<p class="diary-counts">{counts(strip)}</p>{lines}</div>'
+        f'<div class="diary-body"><ol>{"".join(map(cell, strip.blocks))}</ol>{now_line}</div>'
+        "</section>"
+    )
+
+
+def counts(strip: Strip) -> str:
+    """Return how many slots are free and how many people wait."""
+    return f"<b>{strip.free}</b> free, <b>{strip.waiting}</b> waiting"
+
+
+def cell(block: Block) -> str:
+    """Return a block in its place, or the name of a session above it."""
+    if not block.url:
+        state = f" ({block.state})" if block.state else ""
+        return (
+            f'<li class="{block.classes}"><b>{escape(block.heading)}</b>{state}'
+            f' <span class="times">{block.time}</span></li>'
+        )
+    gpc = ""
+    if block.gp_connect:
+        by = f", {escape(block.booked_by)}" if block.booked_by else ""
+        gpc = f' <abbr class="gpc" title="GP Connect{by}">GPC</abbr>'
+    state = f"<em>{block.state}</em> · " if block.state else ""
+    return (
+        f'<li class="{block.classes}"><a id="{block.key}" href="{block.url}"><b>'
+        f"<time>{block.time}</time> {escape(block.heading)}</b>{gpc}"
+        f" <span>{state}{escape(block.detail)}</span></a></li>"
+    )
+
+
+def marks(axis: Axis) -> SafeString:
+    """Return the times at the left."""
+    return mark_safe(  # noqa: S308 - numbers
+        "".join(f'<li class="{classes}">{words}</li>' for classes, words in axis.marks)
+    )

@@ -1,0 +1,67 @@
+"""Pages that stay open and show what others change.
+
+A page asks every few seconds whether anything has, at an address that it got when it was shown. The
+address is signed, and opens nothing but a number that is another one after each change: so it asks
+neither who is there nor what they may, leaves no trace, and is no sign that somebody works. What
+has changed the page then asks for as the person who reads it, below ``CHANGES``.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.signing import BadSignature, TimestampSigner
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from practice import clock
+from practice.db.row_security import bound_to
+from practice.models import Organisation
+from practice.reads.diary_changes import version_of_days, version_of_practice
+
+SIGNER = TimestampSigner(salt="practice.staff.live")
+CLOCK_SECONDS = 300  # what the clock alone changes is looked for so often
+
+
+def live(practice: Organisation, now: datetime, days: tuple[date, date] | None = None) -> Any:
+    """Return the address that a page asks, and the version that it shows: ask before you read.
+
+    Without ``days``, of all days of the practice.
+    """
+    words = [str(practice.pk), *(day.isoformat() for day in days or ())]
+    return {
+        "address": reverse("live", args=[SIGNER.sign("_".join(words))]),
+        "version": version(practice.pk, now, days),
+    }
+
+
+def version(practice_id: int, now: datetime, days: tuple[date, date] | None) -> str:
+    """What stands for all that is shown: for a day that runs, it goes on with the clock too."""
+    if days is None:
+        return str(version_of_practice(practice_id))
+    found = version_of_days(practice_id, *days)
+    runs = days[0] <= clock.today(now) <= days[1]
+    return f"{found}-{int(now.timestamp()) // CLOCK_SECONDS if runs else 0}"
+
+
+@require_safe
+def poll(request: HttpRequest, ticket: str) -> HttpResponse:
+    """304 where nothing has changed, else the version; 403 for a page that is from yesterday."""
+    try:
+        words = SIGNER.unsign(ticket, max_age=settings.SESSION_COOKIE_AGE)
+    except BadSignature:
+        return HttpResponseForbidden("Reload the page.", content_type="text/plain")
+    practice, *days = words.split("_")
+    of_days = (date.fromisoformat(days[0]), date.fromisoformat(days[1])) if days else None
+    with bound_to(int(practice)):
+        found = version(int(practice), timezone.now(), of_days)
+    tag = f'"{found}"'
+    is_known = request.headers.get("If-None-Match") == tag
+    response = HttpResponse(
+        b"" if is_known else found, status=304 if is_known else 200, content_type="text/plain"
+    )
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = "no-store, private"
+    return response
