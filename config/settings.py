@@ -231,6 +231,12 @@ def database(url: str) -> dict[str, Any]:
         if flag("DATABASE_PGBOUNCER"):
             # It gives each transaction any connection: nothing may be left in one for the next.
             settings["DISABLE_SERVER_SIDE_CURSORS"] = True
+        else:
+            # What is kept is planned once. Left to itself, PostgreSQL plans much of it every time,
+            # as it takes a list of unknown length for a long one.
+            options["options"] = (
+                f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan"
+            )
     return settings
 
 
