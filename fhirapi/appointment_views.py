@@ -109,14 +109,15 @@ class AppointmentView(AppointmentResponder):
         )
         if found:
             self.about(patient_id=found.patient_id, resource=f"Appointment/{pk}")
-            if found.patient.nhs_number_verification != patients.VERIFIED:
+            patient = found.patient
+            if patient.nhs_number and patient.nhs_number_verification != patients.VERIFIED:
                 registration.verify_patient(
                     organisation=request.practice,
-                    nhs_number=found.patient.nhs_number,
+                    nhs_number=patient.nhs_number,
                     actor=request.actor,
                     now=request.now,
                 )
-                found.patient.refresh_from_db()
+                patient.refresh_from_db()
         return found, slots
 
 

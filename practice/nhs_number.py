@@ -20,6 +20,9 @@ def validate(number: str) -> None:
         raise ValidationError("This is not an NHS number: ten digits, the last one a check digit.")
 
 
-def spaced(number: str) -> str:
-    """Return the number as people read it: 999 012 3456."""
-    return f"{number[:3]} {number[3:6]} {number[6:]}"
+NOT_KNOWN = "not known"
+
+
+def spaced(number: str | None) -> str:
+    """Return the number as people read it: 999 012 3456; or that there is none yet."""
+    return f"{number[:3]} {number[3:6]} {number[6:]}" if number else NOT_KNOWN

@@ -154,7 +154,7 @@ def make_patient(
     n = number()
     fields = {
         "organisation": organisation or the_organisation(),
-        "nhs_number": overrides.get("nhs_number") or new_nhs_number(),
+        "nhs_number": new_nhs_number() if "nhs_number" not in overrides else None,
         "nhs_number_verification": "01",
         "prefix": "Mrs",
         "given_names": "Edie",

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import (
@@ -18,6 +19,7 @@ from unfold.decorators import display
 
 from practice import clock, nhs_number
 from practice.admin.base import (
+    OwnChangeList,
     OwnRelatedFilter,
     OwnStackedInline,
     OwnTabularInline,
@@ -34,16 +36,22 @@ from practice.models import (
     PatientName,
     PatientTelecom,
 )
-from practice.reads.patients import VERIFIED, patient_with_nhs_number
+from practice.reads.patients import VERIFIED, patient_with_nhs_number, why_hidden
 from practice.site.fields import NHSNumberField
 
 
 class PatientForm(PracticeForm):
-    nhs_number = NHSNumberField(label="NHS number", help_text="With or without spaces.")
+    nhs_number = NHSNumberField(
+        label="NHS number",
+        help_text="With or without spaces. Empty while it is not known, or where there is none.",
+        required=False,
+        empty_value=None,
+    )
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         self._check_number_is_new()
+        self._check_verification()
         self._check_dates()
         return cleaned
 
@@ -59,6 +67,12 @@ class PatientForm(PracticeForm):
                 "nhs_number",
                 f"{other} has this NHS number at this practice. Change that record instead.",
             )
+
+    def _check_verification(self) -> None:
+        """What is not known cannot have been verified."""
+        verified = self.cleaned_data.get("nhs_number_verification") == VERIFIED
+        if verified and not self.cleaned_data.get("nhs_number") and "nhs_number" not in self.errors:
+            self.add_error("nhs_number_verification", "There is no NHS number to be verified.")
 
     def _check_dates(self) -> None:
         today = clock.today(timezone.now())
@@ -137,24 +151,16 @@ class RegistrationFilter(DropdownFilter):
         return queryset.filter(conditions.get(self.value() or "", Q()))
 
 
-def why_hidden(patient: Patient, *, today: date) -> list[str]:
-    """Say why other organisations do not see a patient; nothing: they do (PAT-010 to PAT-022)."""
-    ended = patient.registration_end is not None and patient.registration_end < today
-    return [
-        reason
-        for reason, holds in (
-            ("deceased", patient.deceased_at is not None),
-            ("not registered", not patient.active or ended),
-            ("sensitive", patient.sensitive),
-            ("NHS number not verified", patient.nhs_number_verification != VERIFIED),
-        )
-        if holds
-    ]
-
-
 def birth_date_in(text: str) -> date | None:
     """Return the date of birth that somebody typed into a search, however it is written."""
     return clock.read_typed_date(text, latest=clock.today(timezone.now()))
+
+
+class PatientList(OwnChangeList):
+    """Each row leads to the patient's page, and that to the form of the record."""
+
+    def url_for_result(self, result: Patient) -> str:
+        return reverse("admin:practice_patient_page", args=[result.pk])
 
 
 @admin.register(Patient)
@@ -209,6 +215,9 @@ class PatientAdmin(PracticeAdmin):
             {"fields": ["visible_in_words", ("sensitive", "deceased_at")]},
         ),
     ]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OwnChangeList]:
+        return PatientList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -274,7 +274,8 @@ class Patient(Versioned):
     """A person registered at the practice, now or once.
 
     Visible outside only while active, alive, not sensitive, and with a verified NHS number
-    (PAT-010 to PAT-022): see ``PatientQuerySet.visible_outside`` in selectors.
+    (PAT-010 to PAT-022): see ``practice.reads.patients``. Whoever registers at the desk may have no
+    number yet, or none at all: a visitor, a newborn, somebody from abroad.
     The name here is the official one, as synchronised with the national record (PAT-063).
     """
 
@@ -285,7 +286,14 @@ class Patient(Versioned):
     organisation = models.ForeignKey(
         Organisation, on_delete=models.PROTECT, related_name="patients", verbose_name="practice"
     )
-    nhs_number = models.CharField("NHS number", max_length=10, validators=[nhs_number.validate])
+    nhs_number = models.CharField(  # noqa: DJ001 - unique where there is one
+        "NHS number",
+        max_length=10,
+        null=True,
+        blank=True,
+        validators=[nhs_number.validate],
+        help_text="Empty: not known yet, or there is none. Nobody outside sees the patient then.",
+    )
     nhs_number_verification = models.CharField(
         "NHS number verification",
         max_length=2,
@@ -328,6 +336,13 @@ class Patient(Versioned):
         constraints = [
             models.UniqueConstraint(
                 fields=["organisation", "nhs_number"], name="patient_once_in_practice"
+            ),
+            models.CheckConstraint(
+                condition=Q(nhs_number__isnull=False) | ~Q(nhs_number_verification="01"),
+                name="verified_patient_has_a_number",
+            ),
+            models.CheckConstraint(
+                condition=~Q(nhs_number=""), name="patient_number_is_there_or_null"
             ),
             models.CheckConstraint(
                 condition=Q(registration_end__isnull=True)
@@ -443,3 +458,24 @@ class PatientLanguage(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_language_display())
+
+
+class PatientNote(models.Model):
+    """What reception should know of a patient; never sent outside. An ended one is kept."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="notes")
+    text = models.CharField(max_length=300)
+    written_at = models.DateTimeField()
+    written_by_name = models.CharField("written by", max_length=200)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by_name = models.CharField("ended by", max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-written_at", "-id"]
+        verbose_name = "note"
+        constraints = [
+            models.CheckConstraint(condition=~Q(text=""), name="patient_note_says_something"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

@@ -91,13 +91,13 @@ def check_may_be_read(found: Appointment | None, *, now: datetime) -> Appointmen
 def check_patient_may_be_known(patient: Patient, *, now: datetime) -> None:
     """Raise PatientNotFound when an appointment of this patient is not to be shown outside.
 
-    So it is when they are flagged sensitive (READ-007), or still registered with a number never
-    verified (PAT, visibility matrix). That they have left or died does not hide it, so that it can
-    be cancelled (DEC-059).
+    So it is when they are flagged sensitive (READ-007), when they have no NHS number that could be
+    verified, or while they are registered with one that never was (PAT, visibility matrix). That
+    they have left or died does not hide it, so that it can be cancelled (DEC-059).
     """
     gone = why_nobody_books_for(patient, now=now)
     unverified = patient.nhs_number_verification != VERIFIED
-    if patient.sensitive or (unverified and not gone):
+    if patient.sensitive or not patient.nhs_number or (unverified and not gone):
         raise PatientNotFound
 
 

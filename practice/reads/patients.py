@@ -72,6 +72,23 @@ def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[P
     )
 
 
+def why_hidden(patient: Patient, *, today: date) -> list[str]:
+    """Say why other organisations do not see a patient; nothing: they do (PAT-010 to PAT-022)."""
+    ended = patient.registration_end is not None and patient.registration_end < today
+    unverified = patient.nhs_number_verification != VERIFIED
+    return [
+        reason
+        for reason, holds in (
+            ("deceased", patient.deceased_at is not None),
+            ("not registered", not patient.active or ended),
+            ("sensitive", patient.sensitive),
+            ("no NHS number", not patient.nhs_number),
+            ("NHS number not verified", bool(patient.nhs_number) and unverified),
+        )
+        if holds
+    ]
+
+
 # ---------------------------------------------------------------- as other organisations see them
 
 

@@ -76,11 +76,11 @@ class NHSNumberField(forms.CharField):
     widget = UnfoldAdminTextInputWidget
     default_validators = [nhs_number.validate]
 
-    def to_python(self, value: Any) -> str:
-        return re.sub(r"[\s-]", "", super().to_python(value) or "")
+    def to_python(self, value: Any) -> Any:
+        return re.sub(r"[\s-]", "", super().to_python(value) or "") or self.empty_value
 
     def prepare_value(self, value: Any) -> Any:
-        digits = self.to_python(value)
+        digits = self.to_python(value) or ""
         return nhs_number.spaced(digits) if len(digits) == 10 else value
 
 

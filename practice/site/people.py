@@ -22,6 +22,7 @@ from practice.models import (
     PatientContact,
     PatientLanguage,
     PatientName,
+    PatientNote,
     PatientTelecom,
     Practitioner,
     TemplateBlock,
@@ -38,6 +39,7 @@ PATHS: dict[type[Model], str] = {
     PatientContact: "patient__organisation",
     PatientLanguage: "patient__organisation",
     PatientName: "patient__organisation",
+    PatientNote: "patient__organisation",
     PatientTelecom: "patient__organisation",
     get_user_model(): "memberships__organisation",
 }

@@ -158,14 +158,12 @@ class AppointmentPage(Detail):
 
     def links(self, record: Appointment) -> dict[str, str]:
         patient, trail = record.patient, reverse("admin:audit_trail")
-        lists = reverse("admin:practice_appointment_changelist")
         return {
             "move": reverse("admin:move", args=[record.pk]),
             "session": reverse("admin:practice_schedule_change", args=[record.schedule_id]),
             "slip": reverse("admin:booked", args=[record.pk]),
             "history": reverse("admin:practice_appointment_history", args=[record.pk]),
-            "patient": reverse("admin:practice_patient_change", args=[patient.pk]),
-            "patients_appointments": f"{lists}?q={patient.nhs_number}",
+            "patient": reverse("admin:practice_patient_page", args=[patient.pk]),
             "trail": f"{trail}?from_date=&resource=Appointment/{record.pk}"
             if self.request.user.has_perm("practice.view_auditevent")
             else "",

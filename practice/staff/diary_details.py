@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.urls import reverse
+from django.urls import Resolver404, resolve
 from django.utils.cache import patch_vary_headers
 
 from practice.exceptions import PracticeError, VersionConflict
@@ -146,14 +146,17 @@ class Detail(RecordPage):
         return session
 
     def address_back(self, record: Any) -> str:
-        """The diary from which this was opened, at the block: as a form or the browser says."""
+        """The page from which this was opened, at the block or row: as a form or the browser says.
+
+        That is the diary or a patient's page; else the diary of the day.
+        """
         address = self.back("")
         if not address:
             referer = self.request.headers.get("Referer", "")
             host = self.request.build_absolute_uri("/")
             address = f"/{referer.removeprefix(host)}" if referer.startswith(host) else ""
         address = address.partition("#")[0]
-        if address.partition("?")[0] != reverse("admin:diary"):
+        if not leads_back(address.partition("?")[0]):
             address = View(self.session_of(record).date).address()
         return f"{address}#{self.what}-{record.pk}"
 
@@ -186,6 +189,14 @@ class Detail(RecordPage):
         strips = view.strips(found, view.versions(schedules, changes), now=self.now)
         found_there = next((one for one in strips if one.key == key), None)
         return diary_html.column(found_there, swap=True) if found_there else ""
+
+
+def leads_back(path: str) -> bool:
+    """Whether a page lists appointments, so that one goes back to it."""
+    try:
+        return resolve(path).url_name in {"diary", "practice_patient_page"}
+    except Resolver404:
+        return False
 
 
 def when_words(start: datetime, end: datetime, today: date) -> str:

@@ -18,6 +18,7 @@ from practice.staff import (
     generation,
     history,
     next_available,
+    patient,
     plan_history,
     practice_choice,
     reschedule,
@@ -60,6 +61,7 @@ urlpatterns = [
     path("next-available/", next_available.NextAvailable.as_view(), name="next_available"),
     path("practice/appointment/<int:pk>/slip/", booking.Booked.as_view(), name="booked"),
     path("practice/appointment/<int:pk>/move/", reschedule.Move.as_view(), name="move"),
+    path("practice/patient/<int:pk>/", patient.PatientPage.as_view(), name="practice_patient_page"),
     *usual("slot", add=extra_slot.ExtraSlot, change=slot.SlotPage, history=history.SlotHistory),
     *usual(
         "schedule",

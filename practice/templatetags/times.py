@@ -23,8 +23,8 @@ def day_in_words(moment: datetime) -> str:
 
 
 @register.filter(name="nhs_number")
-def spaced(number: str) -> str:
-    """999 012 3456."""
+def spaced(number: str | None) -> str:
+    """999 012 3456; not known."""
     return nhs_number.spaced(number)
 
 

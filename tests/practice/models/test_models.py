@@ -20,6 +20,7 @@ from practice.models import (
     Location,
     Organisation,
     Patient,
+    PatientNote,
     Practitioner,
     Schedule,
     Slot,
@@ -98,6 +99,10 @@ def planned_schedule() -> Schedule:
     return make_schedule(template=template)
 
 
+def a_note() -> PatientNote:
+    return PatientNote.objects.create(patient=make_patient(), text="x", written_at=timezone.now())
+
+
 # constraint: what prepares a statement that breaks it
 BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     # what has been taken
@@ -138,6 +143,9 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "role_once_in_practice": lambda: another(make_practitioner().roles.get()),
     "one_calendar_feed_at_a_time": lambda: another(a_feed(), secret="y"),
     "patient_once_in_practice": lambda: another(make_patient()),
+    "verified_patient_has_a_number": lambda: update(make_patient(), nhs_number=None),
+    "patient_number_is_there_or_null": lambda: update(make_patient(), nhs_number=""),
+    "patient_note_says_something": lambda: update(a_note(), text=""),
     "registration_ends_after_it_starts": lambda: update(
         make_patient(), registration_end=date(2000, 1, 1)
     ),

@@ -40,7 +40,7 @@ def test_the_details_say_who_booked_from_where_and_what_was_changed(practice, cl
         "Comment: “Hard of hearing” became “”",
         "Mr Ben Amender",
         "Description Sore ear",
-        "Patient’s appointments (1)",
+        "Patient’s page (1 appointment)",
     ):
         assert expected in words
     event = AuditEvent.objects.get(event="appointment.viewed")
