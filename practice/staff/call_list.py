@@ -1,7 +1,7 @@
 """Whom to ring, and the worklist: everything that waits for a person."""
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
 from practice.exceptions import PracticeError
@@ -10,6 +10,9 @@ from practice.reads import call_list, worklist
 from practice.reads.appointments import appointment_by_id
 from practice.services.closures import follow_up
 from practice.staff.base import StaffPage, found_or_404
+from practice.staff.live import Part, answer, changed_parts, live
+
+PEOPLE = "worklist-people"
 
 
 class CallPage(StaffPage):
@@ -20,9 +23,13 @@ class CallPage(StaffPage):
     def people(self, appointments: QuerySet[Appointment]) -> list[Appointment]:
         """Who is still to be told first, in the order in which they must be."""
         found = call_list.in_order_to_ring(appointments)
+        self.record_people(found)
+        return found
+
+    def record_people(self, found: list[Appointment]) -> None:
+        """Audit who is on the list, if anybody."""
         if found:
             self.record_shown("call_list.viewed", [each.patient_id for each in found])
-        return found
 
 
 class Contacted(StaffPage):
@@ -49,18 +56,49 @@ class Contacted(StaffPage):
         return self.done("Marked as told." if reached else "Noted: not reached yet.", back)
 
 
-class Worklist(CallPage):
+class WorklistPage(CallPage):
     """Everything that waits for a person: orphaned, to be told, never offered, days left."""
+
+    def parts_with(self, people: list[Appointment]) -> list[Part]:
+        """Return the parts of the page; the first names these people."""
+        named = {
+            "orphaned": [a for a in people if a.orphaned],
+            "to_be_told": [a for a in people if a.to_be_told and not a.orphaned],
+            "back": reverse("admin:worklist"),
+        }
+        rest = {
+            "never_offered": worklist.sessions_never_offered(self.practice, now=self.now),
+            "days_left": worklist.days_left(self.practice, now=self.now),
+        }
+        return [
+            Part(self.request, PEOPLE, "staff/worklist/people.html", named),
+            Part(self.request, "worklist-rest", "staff/worklist/rest.html", rest),
+        ]
+
+
+class Worklist(WorklistPage):
+    """The whole page."""
 
     template = "staff/worklist/page.html"
     title = "Worklist"
 
     def get(self, request: HttpRequest) -> HttpResponse:
+        given = live(self.practice, self.now)
         people = self.people(call_list.people_waiting(self.practice))
         return self.render(
-            orphaned=[a for a in people if a.orphaned],
-            to_be_told=[a for a in people if a.to_be_told and not a.orphaned],
-            never_offered=worklist.sessions_never_offered(self.practice, now=self.now),
-            days_left=worklist.days_left(self.practice, now=self.now),
-            back=request.get_full_path(),
+            parts=self.parts_with(people),
+            live=given,
+            live_changes=reverse("admin:worklist_changes"),
         )
+
+
+class WorklistChanges(WorklistPage):
+    """What has changed on it since a page showed it: for live.js, and nobody else."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        given = live(self.practice, self.now)
+        people = call_list.in_order_to_ring(call_list.people_waiting(self.practice))
+        changed = changed_parts(request, self.parts_with(people))
+        if any(part.name == PEOPLE for part in changed):
+            self.record_people(people)
+        return JsonResponse(answer(given, changed))

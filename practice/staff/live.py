@@ -6,14 +6,20 @@ neither who is there nor what they may, leaves no trace, and is no sign that som
 has changed the page then asks for as the person who reads it, below ``CHANGES``.
 """
 
+import json
+import re
 from datetime import date, datetime
+from hashlib import blake2b
 from typing import Any
 
 from django.conf import settings
 from django.core.signing import BadSignature, TimestampSigner
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from practice import clock
@@ -65,3 +71,42 @@ def poll(request: HttpRequest, ticket: str) -> HttpResponse:
     response.headers["ETag"] = tag
     response.headers["Cache-Control"] = "no-store, private"
     return response
+
+
+# ---------------------------------------------------------------- pages in parts
+
+# What is another text each time, and says nothing new: a form's token, minutes that pass.
+PASSING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|(?<=")>\d+(?=</span>)')
+
+
+class Part:
+    """A part of a page that stays open: what stands in it, and what tells it from another."""
+
+    def __init__(self, request: HttpRequest, name: str, template: str, context: Any) -> None:
+        self.name = name
+        inner = SafeString(render_to_string(template, context, request=request))
+        said = PASSING.sub("", inner)
+        self.digest = blake2b(said.encode(), digest_size=8).hexdigest()
+        self.html = format_html(
+            '<div id="{}" data-part="{}">{}</div>', self.name, self.digest, inner
+        )
+
+
+def changed_parts(request: HttpRequest, parts: list[Part]) -> list[Part]:
+    """Return the parts that are others than the page has: ``have=`` names their digests."""
+    try:
+        have = json.loads(request.GET.get("have", ""))
+    except ValueError:
+        have = {}
+    if not isinstance(have, dict):
+        have = {}
+    return [part for part in parts if have.get(part.name) != part.digest]
+
+
+def answer(given: dict[str, Any], parts: list[Part]) -> dict[str, Any]:
+    """What live.js is told: what to ask next, and the parts that are to be exchanged."""
+    return {
+        "version": given["version"],
+        "live": given["address"],
+        "parts": {part.name: part.html for part in parts},
+    }

@@ -15,6 +15,7 @@ from practice.staff import (
     diary,
     diary_changes,
     extra_slot,
+    front_page,
     generation,
     history,
     next_available,
@@ -52,6 +53,8 @@ urlpatterns = [
     path("diary/", diary.Diary.as_view(), name="diary"),
     # What pages ask by themselves: that is no sign that somebody is there (practice.staff.sign_in).
     path("changes/diary/", diary_changes.DiaryChanges.as_view(), name="diary_changes"),
+    path("changes/worklist/", call_list.WorklistChanges.as_view(), name="worklist_changes"),
+    path("changes/front-page/", front_page.FrontPageChanges.as_view(), name="front_page_changes"),
     *usual(
         "appointment",
         add=booking.Book,

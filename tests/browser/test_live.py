@@ -130,3 +130,28 @@ def test_without_scripts_an_ordinary_reload_shows_it(page_for, world):
     page.goto(f"/admin/diary/?date={clock.today(world.start):%Y-%m-%d}")
 
     expect(page.locator(f"#appointment-{new.pk}")).to_be_visible()
+
+
+def test_the_worklist_shows_who_was_told_and_keeps_the_note_that_is_being_typed(page_for, world):
+    both = [booked_outside(world, place, f"Nr{place}") for place in (2, 6)]
+    Appointment.objects.filter(pk__in=[each.pk for each in both]).update(orphaned=True)
+    Appointment.objects.filter(pk=both[0].pk).update(to_be_told=True)
+    page = page_for(world.user, WIDE)
+    page.goto("/admin/worklist/")
+    note = page.get_by_label("Note about").first
+    note.fill("Engaged, try")
+
+    Appointment.objects.filter(pk=both[1].pk).update(to_be_told=True)
+
+    expect(page.get_by_label("Note about")).to_have_count(2, timeout=SOON)
+    expect(note).to_be_focused()
+    page.keyboard.type(" again")
+    expect(note).to_have_value("Engaged, try again")
+
+
+def test_the_front_page_shows_a_booking_from_outside(page_for, world):
+    page = page_for(world.user, WIDE)
+    page.goto("/admin/")
+    new = booked_outside(world, 2, "Nova")
+
+    expect(page.get_by_role("link", name=new.patient.full_name)).to_be_visible(timeout=SOON)

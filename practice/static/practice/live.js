@@ -17,7 +17,8 @@ window.live = (() => {
 
   // What the server sent for an element, before scripts marked it.
   const originals = new WeakMap();
-  const plain = (html) => html.replace(/(name="csrfmiddlewaretoken" value=")[^"]*/g, "$1");
+  const plain = (html) =>
+    html.replace(/(name="csrfmiddlewaretoken" value=")[^"]*/g, "$1").replace(/(data-since="\d+">)\d+/g, "$1");
   const original = (element) => originals.get(element) ?? plain(element.outerHTML);
   const remember = (element) => originals.set(element, plain(element.outerHTML));
   const CELLS = "li, tr";
@@ -138,7 +139,11 @@ window.live = (() => {
   let asking = false;
   let over = false;
   let take = (answer) => show(answer.parts ?? {});
-  let have = () => ({});
+  let have = () => ({
+    have: JSON.stringify(
+      Object.fromEntries([...page.querySelectorAll("[data-part]")].map((part) => [part.id, part.dataset.part])),
+    ),
+  });
 
   const say = (text, isLive) => {
     if (said) {
@@ -214,7 +219,19 @@ window.live = (() => {
     }
   };
 
+  // Minutes that pass, and the time of day.
+  const tick = () => {
+    for (const waited of document.querySelectorAll("[data-since]")) {
+      const minutes = Math.max(0, Math.floor((Date.now() / 1000 - waited.dataset.since) / 60));
+      waited.textContent = minutes;
+    }
+    for (const now of document.querySelectorAll("[data-clock]")) {
+      now.textContent = clock.format(new Date());
+    }
+  };
+
   if (page) {
+    setInterval(tick, 15_000);
     document.addEventListener("visibilitychange", () => {
       clearTimeout(timer);
       ask();

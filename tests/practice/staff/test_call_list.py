@@ -1,5 +1,7 @@
 """The list of people to be told: worked through, and as fast for many as for few."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -69,3 +71,32 @@ def test_a_list_of_people_makes_as_many_queries_for_12_as_for_3(
         return len(made.captured_queries)
 
     assert queries(3) == queries(9)
+
+
+def test_an_open_worklist_is_told_of_people_only_when_they_changed(practice, client, manager, sick):
+    gp, *_ = sick
+    close(client, gp)
+    parts = client.get("/admin/worklist/").context["parts"]
+    have = {part.name: part.digest for part in parts}
+    written = AuditEvent.objects.count()
+
+    def ask():
+        return client.get("/admin/changes/worklist/", {"have": json.dumps(have)}).json()["parts"]
+
+    assert ask() == {}
+    assert AuditEvent.objects.count() == written
+
+    first = Appointment.objects.filter(to_be_told=True).first()
+    client.post(
+        reverse("admin:contacted", args=[first.pk]), {"reached": "no", "note": "Nobody there"}
+    )
+
+    assert "Nobody there" in ask()["worklist-people"]
+    assert AuditEvent.objects.latest("pk").event == "call_list.viewed"
+
+
+@pytest.mark.parametrize("have", ["", "3", "{"])
+def test_a_page_that_says_nothing_sensible_is_sent_everything(client, manager, have):
+    answer = client.get("/admin/changes/worklist/", {"have": have}).json()
+
+    assert set(answer["parts"]) == {"worklist-people", "worklist-rest"}

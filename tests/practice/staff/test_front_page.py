@@ -1,5 +1,6 @@
 """The front page: today at a glance, what waits for a person, how the practice is open."""
 
+import json
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -84,11 +85,11 @@ def test_who_waits_longest_stands_first(practice, receptionist):
 
     response = receptionist.get(PAGE)
 
-    assert [(a.pk, minutes) for a, minutes in response.context["waiting"]] == [
+    assert [(a.pk, minutes) for a, minutes, _ in response.context["waiting"]] == [
         (second.pk, 21),
         (first.pk, 4),
     ]
-    assert "Longest 21 minutes" in words(response)
+    assert ">21</span> min" in words(response)
 
 
 def test_bookings_from_outside_are_those_for_today_and_those_made_today(practice, receptionist):
@@ -225,3 +226,26 @@ def test_it_makes_as_many_queries_on_a_full_day_as_on_a_quiet_one(
         return len(made.captured_queries)
 
     assert queries(1) == queries(9)
+
+
+def test_an_open_page_is_sent_the_parts_that_changed_and_nothing_is_written_down_for_nothing(
+    practice, receptionist
+):
+    slots = make_slots(3, session(hour=11))
+    booked(slots[0], door="gp-connect", booking_organisation=make_booking_organisation())
+    parts = receptionist.get(PAGE).context["parts"]
+    have = {part.name: part.digest for part in parts}
+    written = AuditEvent.objects.count()
+
+    def ask():
+        return receptionist.get("/admin/changes/front-page/", {"have": json.dumps(have)}).json()
+
+    assert ask()["parts"] == {}
+    assert AuditEvent.objects.count() == written
+
+    new = booked(slots[1], door="gp-connect", booking_organisation=make_booking_organisation())
+    sent = ask()["parts"]
+
+    assert set(sent) == {"front-glance", "front-people"}
+    assert new.patient.full_name in sent["front-people"]
+    assert new.patient_id in AuditEvent.objects.latest("pk").detail["patients"]
