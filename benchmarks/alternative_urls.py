@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
 
+import orjson
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from benchmarks.alternatives import Statement, by_serializer, passing_through
 from fhirapi import ssp
 from fhirapi.filters import SlotFilter
+from fhirapi.formats import Format, to_xml
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice.models import Organisation
 
@@ -36,7 +38,7 @@ def nothing(query: str, organisation: Organisation, now: datetime) -> bytes:
 
 
 class AlternativeView(GPConnectView):
-    """A search that makes its Bundle in another way."""
+    """A search that makes its Bundle in another way, as JSON; if need be, XML is made of it."""
 
     interactions = {"GET": ssp.SEARCH_SLOTS}
     bundle: ClassVar[Callable[[str, Organisation, datetime], bytes]]
@@ -44,7 +46,10 @@ class AlternativeView(GPConnectView):
     def get(self, request: GPConnectRequest) -> HttpResponse:
         SlotFilter(request.GET).checked()
         query = request.META["QUERY_STRING"]
-        return self.bundle_response(type(self).bundle(query, request.practice, request.now))
+        found = type(self).bundle(query, request.practice, request.now)
+        if request.fhir_format is Format.XML:
+            found = to_xml(orjson.loads(found))
+        return self.bundle_response(found)
 
 
 class ByPostgreSQLView(AlternativeView):

@@ -18,9 +18,10 @@ from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 
 from fhirapi.filters import SlotFilter
+from fhirapi.formats import Format
 from fhirapi.resources import schedule, slot
 from fhirapi.resources.common import STRUCTURES, UKTimes
-from fhirapi.slot_search import included_resources
+from fhirapi.slot_search import included_entries
 from practice.models import Organisation, Slot
 from practice.reads import offered_slots, slot_search
 from practice.reads.slot_search import SlotRow
@@ -40,8 +41,8 @@ def included(
     """What goes with slots, as dicts."""
     sessions, times = slot_search.sessions_of(rows, organisation=organisation), UKTimes()
     rendered = [schedule.render(session.row, times) for session in sessions]
-    others = included_resources(sessions, wanted, organisation)
-    return rendered + [orjson.loads(each) for each in others]
+    others = included_entries(sessions, wanted, organisation, Format.JSON)
+    return rendered + [orjson.loads(each)["resource"] for each in others]
 
 
 class SlotSerializer(serializers.ModelSerializer):

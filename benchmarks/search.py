@@ -25,8 +25,8 @@ from benchmarks.alternatives import (  # noqa: E402
     passing_through,
 )
 from benchmarks.measuring import figures, table, take_turns  # noqa: E402
-from fhirapi import renderers  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
+from fhirapi.formats import Format, to_xml  # noqa: E402
 from fhirapi.slot_search import free_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation  # noqa: E402
@@ -50,9 +50,12 @@ def query_for(size: int, organisation: Organisation, first: datetime) -> tuple[s
     return query, found
 
 
-def ours(query: str, organisation: Organisation, now: datetime) -> bytes:
+def ours(
+    query: str, organisation: Organisation, now: datetime, as_format: Format = Format.JSON
+) -> bytes:
     """What the search does."""
-    return free_slots(SlotFilter(QueryDict(query)), organisation=organisation, now=now)
+    search = SlotFilter(QueryDict(query))
+    return free_slots(search, organisation=organisation, now=now, as_format=as_format)
 
 
 # ---------------------------------------------------------------- the run
@@ -64,7 +67,7 @@ def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -
     arguments = (query, organisation, now)
     alternatives = {
         "ours, JSON": lambda: ours(*arguments),
-        "ours, XML": lambda: renderers.render(ours(*arguments), renderers.Format.XML),
+        "ours, XML": lambda: ours(*arguments, Format.XML),
         "DRF serializer": lambda: by_serializer(*arguments),
         "fhir.resources": lambda: by_fhir_resources(*arguments),
     }
@@ -73,6 +76,7 @@ def measure(size: int, organisation: Organisation, now: datetime, rounds: int) -
         statement, using = Statement.of(*arguments), passing_through()
         alternatives = {
             "PostgreSQL json_build_object": lambda: statement.bundle(using),
+            "the same made into XML": lambda: to_xml(orjson.loads(statement.bundle(using))),
             **alternatives,
         }
         against = "PostgreSQL json_build_object"

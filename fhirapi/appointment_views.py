@@ -25,7 +25,12 @@ class SlotSearchView(GPConnectView):
     def get(self, request: GPConnectRequest) -> HttpResponse:
         search = SlotFilter(request.GET)
         return self.bundle_response(
-            slot_search.free_slots(search, organisation=request.practice, now=request.now)
+            slot_search.free_slots(
+                search,
+                organisation=request.practice,
+                now=request.now,
+                as_format=request.fhir_format,
+            )
         )
 
 

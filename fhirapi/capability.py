@@ -11,7 +11,7 @@ from django.conf import settings
 
 from fhirapi import errors, ssp
 from fhirapi.filters import SEARCHES, Search
-from fhirapi.renderers import Format
+from fhirapi.formats import Format
 from fhirapi.resources import (
     appointment,
     common,

@@ -22,7 +22,8 @@ from fhirapi.errors import (
     UNSUPPORTED_MEDIA_TYPE,
     FHIRError,
 )
-from fhirapi.renderers import FORMATS_BY_MEDIA_TYPE, NAMESPACE, Format, media_type
+from fhirapi.formats import NAMESPACE, Format
+from fhirapi.renderers import FORMATS_BY_MEDIA_TYPE, media_type
 from fhirapi.resources.common import Element
 from fhirapi.validation import (
     EXTENSION_OF_PRIMITIVE,

@@ -1,15 +1,15 @@
-"""The practitioners, places and practices that go with free slots, as JSON.
+"""The practitioners, places and practices that go with free slots, as entries of a Bundle.
 
-They are the same in thousands of answers, so each process keeps them rendered, under what their
-content depends on: the practice asked, and the resource's id, its version (which counts up with
-whatever is shown of it, GEN-032) and the time of its last change. A search reads these with its
-sessions. So nothing that is kept is ever old, and nothing need be removed when something changes.
+They are the same in thousands of answers, so each process keeps them as they are written in a
+format, under what their content depends on: the practice asked, and the resource's id, its version
+(which counts up with whatever is shown of it, GEN-032) and the time of its last change. A search
+reads these with its sessions. So nothing that is kept is ever old, and nothing need be removed when
+something changes.
 """
 
 from collections.abc import Callable, Collection, Iterable
 
-import orjson
-
+from fhirapi.formats import Format
 from fhirapi.resources import location, organization, practitioner
 from fhirapi.resources.common import Element
 from practice.models import Organisation
@@ -18,30 +18,32 @@ from practice.reads.slot_search import Version
 
 
 class RenderedResources:
-    """Resources of one type as JSON. ``read`` renders those of a practice that have certain ids."""
+    """Resources of one type, written. ``read`` renders those of a practice that have some ids."""
 
-    MOST_KEPT = 50_000  # less than a kilobyte each
+    MOST_KEPT = 50_000  # about a kilobyte each
 
     def __init__(self, read: Callable[[Organisation, Collection[int]], Iterable[Element]]) -> None:
         self.read = read
-        self.kept: dict[tuple[int, Version], bytes] = {}
+        self.kept: dict[tuple[int, Format, Version], bytes] = {}
 
-    def json_of(self, practice: Organisation, versions: Iterable[Version]) -> list[bytes]:
-        """The JSON of resources of a practice, by id. What is not kept is read: one query."""
-        found = {each: self.kept.get((practice.pk, each)) for each in versions}
-        missing = {each.pk: each for each, json in found.items() if json is None}
+    def entries_of(
+        self, practice: Organisation, versions: Iterable[Version], as_format: Format
+    ) -> list[bytes]:
+        """The entries of resources of a practice, by id. What is not kept is read: one query."""
+        found = {each: self.kept.get((practice.pk, as_format, each)) for each in versions}
+        missing = {each.pk: each for each, entry in found.items() if entry is None}
         for resource in self.read(practice, missing.keys()) if missing else ():
             wanted = missing[int(resource["id"])]
-            json = found[wanted] = orjson.dumps(resource)
+            entry = found[wanted] = as_format.entry(resource).encode()
             if resource["meta"]["versionId"] == str(wanted.version):  # else it has just changed
-                self.keep(practice, wanted, json)
-        return [json for _, json in sorted(found.items()) if json]
+                self.keep((practice.pk, as_format, wanted), entry)
+        return [entry for _, entry in sorted(found.items()) if entry]
 
-    def keep(self, practice: Organisation, version: Version, json: bytes) -> None:
-        """Keep the JSON of a version; all is thrown away when there is too much."""
+    def keep(self, key: tuple[int, Format, Version], entry: bytes) -> None:
+        """Keep the entry of a version; all is thrown away when there is too much."""
         if len(self.kept) >= self.MOST_KEPT:
             self.kept.clear()
-        self.kept[practice.pk, version] = json
+        self.kept[key] = entry
 
 
 PRACTITIONERS = RenderedResources(

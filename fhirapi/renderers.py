@@ -1,34 +1,17 @@
-"""Plain dict to response: the format agreed on, JSON and XML, and the HTTP around it.
+"""Plain dict to response: the format agreed on, and the HTTP around it.
 
 Nothing here raises anything of ours, so that an error can always be answered.
 """
 
 import gzip
-import re
-from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TypeAlias
 
-import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
+from fhirapi.formats import Format
 from fhirapi.resources.common import Element
-from fhirapi.well_formed import JSON
-
-
-class Format(Enum):
-    """The two formats spoken here; the value is the bare media type (GEN-050, GEN-051)."""
-
-    JSON = "application/fhir+json"
-    XML = "application/fhir+xml"
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type header of a response, letter for letter (GEN-059)."""
-        return f"{self.value};charset=utf-8"
-
 
 FORMATS_BY_MEDIA_TYPE = {
     "application/fhir+json": Format.JSON,
@@ -41,8 +24,6 @@ FORMATS_BY_MEDIA_TYPE = {
 FORMATS_BY_SHORT_NAME = {"json": Format.JSON, "xml": Format.XML}
 
 SMALLEST_WORTH_COMPRESSING = 1024  # bytes
-
-Write: TypeAlias = Callable[[str], object]  # adds to the XML that has been written so far
 
 
 # ---------------------------------------------------------------- which format
@@ -131,7 +112,7 @@ def respond(
     headers: Mapping[str, str] | None = None,
     as_format: Format | None = None,
 ) -> HttpResponse:
-    """A finished response: ``body`` is a resource, finished JSON bytes, or None for no body.
+    """A finished response: ``body`` is a resource, one that is finished, or None for no body.
 
     Never stored (GEN-074), its length known, compressed when accepted and worth it (GEN-072).
     """
@@ -164,111 +145,5 @@ def names_gzip(accept_encoding: str) -> bool:
 
 
 def render(body: Element | bytes, as_format: Format) -> bytes:
-    """A resource, or finished JSON bytes of one, as the bytes of a response."""
-    if as_format is Format.JSON:
-        return body if isinstance(body, bytes) else orjson.dumps(body)
-    return to_xml(orjson.loads(body) if isinstance(body, bytes) else body)
-
-
-# ---------------------------------------------------------------- XML
-
-NAMESPACE = "http://hl7.org/fhir"
-DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
-WITH_URL_ATTRIBUTE = {"extension", "modifierExtension"}
-
-# Line breaks and tabs need references too: a parser reads them as spaces in an attribute.
-ESCAPES = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "\t": "&#9;",
-    "\n": "&#10;",
-    "\r": "&#13;",
-}
-TO_BE_ESCAPED = re.compile('[\x00-\x1f&<>"\ud800-\udfff\ufffe\uffff]')
-
-
-def to_xml(resource: Element) -> bytes:
-    """A resource in FHIR's XML; elements keep the order of the dict's keys.
-
-    Source: FHIR STU3, "XML Representation of Resources". Characters that XML cannot hold, not
-    even escaped, become U+FFFD.
-    """
-    parts = [DECLARATION]
-    write_resource(parts.append, resource, f' xmlns="{NAMESPACE}"')
-    return "".join(parts).encode()
-
-
-def write_resource(write: Write, resource: Element, namespace: str = "") -> None:
-    """An element named for the type of the resource. Its id is an element like any other."""
-    name = resource["resourceType"]
-    write(f"<{name}{namespace}>")
-    for key, value in resource.items():
-        if key != "resourceType":
-            write_element(write, key, value, resource)
-    write(f"</{name}>")
-
-
-def write_element(write: Write, name: str, value: JSON, parent: Element) -> None:
-    """One member of a JSON object: ``name`` once, or once for each member of an array.
-
-    ``_name`` beside it holds the ids and extensions of a primitive, and is written with it.
-    """
-    if name[0] == "_":
-        if name[1:] in parent:
-            return
-        name, value, beside = name[1:], None, value
-        if isinstance(beside, list):
-            value = [None] * len(beside)
-    else:
-        beside = parent.get("_" + name)
-    if not isinstance(value, list):
-        write_one(write, name, value, beside)
-    elif beside is None:
-        for item in value:
-            write_one(write, name, item, None)
-    else:
-        for index, item in enumerate(value):
-            write_one(write, name, item, beside[index] if index < len(beside) else None)
-
-
-def write_one(write: Write, name: str, value: JSON, beside: Element | None) -> None:
-    """A primitive, an element, a resource inside its wrapper, or a narrative."""
-    if isinstance(value, dict):
-        if "resourceType" in value:
-            write(f"<{name}>")
-            write_resource(write, value)
-            write(f"</{name}>")
-        else:
-            write_complex(write, name, "", value)
-    elif name == "div" and isinstance(value, str):
-        write(value)  # XHTML, a string only in JSON
-    elif beside:
-        attribute = "" if value is None else f' value="{escape(value)}"'
-        write_complex(write, name, attribute, beside)
-    elif value is not None:
-        write(f'<{name} value="{escape(value)}"/>')
-
-
-def write_complex(write: Write, name: str, attributes: str, element: Element) -> None:
-    """An element with children; its id, and the url of an extension, are attributes."""
-    in_attributes = {"id", "url"} if name in WITH_URL_ATTRIBUTE else {"id"}
-    for key in ("id", "url"):
-        if key in in_attributes and key in element:
-            attributes += f' {key}="{escape(element[key])}"'
-    write(f"<{name}{attributes}>")
-    for key, value in element.items():
-        if key not in in_attributes:
-            write_element(write, key, value, element)
-    write(f"</{name}>")
-
-
-def escape(value: JSON) -> str:
-    """A primitive as the text of an XML attribute."""
-    if value is True or value is False:
-        return "true" if value else "false"
-    text = value if isinstance(value, str) else str(value)
-    if TO_BE_ESCAPED.search(text):
-        return TO_BE_ESCAPED.sub(lambda found: ESCAPES.get(found[0], "\ufffd"), text)
-    return text
+    """A resource as the bytes of a response; bytes are finished already, in the same format."""
+    return body if isinstance(body, bytes) else as_format.resource(body)

@@ -1,23 +1,29 @@
 """The search for free slots: checked parameters to the bytes of a Bundle.
 
-practice.reads finds the slots on offer and their sessions; here they become JSON, and with them the
-practitioners, places and the practice that the search asked to be included.
+practice.reads finds the slots on offer and their sessions; here they become JSON or XML, and with
+them the practitioners, places and the practice that the search asked to be included.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from fhirapi import rendered_directory
 from fhirapi.filters import SCHEDULE_LOCATION, SCHEDULE_PRACTITIONER, SlotFilter
+from fhirapi.formats import Format
 from fhirapi.resources import bundle, schedule, slot
-from fhirapi.resources.common import UKTimes
+from fhirapi.resources.common import UK_TIMES
 from practice.models import Organisation
 from practice.reads import slot_search
 from practice.reads.slot_search import FoundSession, Version
 
 
-def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime) -> bytes:
-    """The Bundle of a search as JSON. Raises what is wrong with the parameters.
+def free_slots(
+    search: SlotFilter,
+    *,
+    organisation: Organisation,
+    now: datetime,
+    as_format: Format = Format.JSON,
+) -> bytes:
+    """The Bundle of a search, finished. Raises what is wrong with the parameters.
 
     A query for each type of resource, however many slots there are.
     """
@@ -30,21 +36,25 @@ def free_slots(search: SlotFilter, *, organisation: Organisation, now: datetime)
         now=now,
     )
     sessions = slot_search.sessions_of(slots, organisation=organisation)
-    times = UKTimes()
-    entries = slot.encode(slots, times) + schedule.encode((row for row, *_ in sessions), times)
-    included = included_resources(sessions, asked.includes, organisation) if slots else ()
-    return bundle.encoded_searchset(entries, included)
+    rows = [session.row for session in sessions]
+    entries = slot.encode(slots, UK_TIMES, as_format) + schedule.encode(rows, UK_TIMES, as_format)
+    included = included_entries(sessions, asked.includes, organisation, as_format) if slots else []
+    return bundle.encoded_searchset(entries, included, as_format)
 
 
-def included_resources(
-    sessions: list[FoundSession], includes: set[str], organisation: Organisation
-) -> Iterator[bytes]:
-    """Holders, places and the practice of sessions as JSON, each once (SLOT-072 to SLOT-077)."""
+def included_entries(
+    sessions: list[FoundSession],
+    includes: set[str],
+    organisation: Organisation,
+    as_format: Format,
+) -> list[bytes]:
+    """Entries of holders, places and practice of sessions, each once (SLOT-072 to SLOT-077)."""
+    found = []
     if SCHEDULE_PRACTITIONER in includes:
         holders = {session.holder for session in sessions if session.holder}
-        yield from rendered_directory.PRACTITIONERS.json_of(organisation, holders)
+        found += rendered_directory.PRACTITIONERS.entries_of(organisation, holders, as_format)
     if SCHEDULE_LOCATION in includes:
         places = {session.location for session in sessions}
-        yield from rendered_directory.LOCATIONS.json_of(organisation, places)
+        found += rendered_directory.LOCATIONS.entries_of(organisation, places, as_format)
     practice = Version(organisation.pk, organisation.version, organisation.updated_at.isoformat())
-    yield from rendered_directory.PRACTICES.json_of(organisation, [practice])
+    return found + rendered_directory.PRACTICES.entries_of(organisation, [practice], as_format)

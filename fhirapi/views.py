@@ -25,6 +25,7 @@ from fhirapi.errors import (
     SpineError,
     is_contention,
 )
+from fhirapi.formats import Format
 from fhirapi.jwt import Requester
 from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
@@ -51,7 +52,7 @@ class GPConnectRequest(HttpRequest):
     interaction: Interaction
     requester: Requester
     actor: Actor
-    fhir_format: renderers.Format
+    fhir_format: Format
 
 
 class GPConnectView(APIView):
@@ -194,7 +195,7 @@ class GPConnectView(APIView):
         )
 
     def bundle_response(self, bundle: Element | bytes) -> HttpResponse:
-        """A response that carries a searchset, as a dict or as finished JSON bytes (GEN-091)."""
+        """A response that carries a searchset, as a dict or finished (GEN-091)."""
         return renderers.respond(
             self.request,
             bundle,
@@ -296,7 +297,7 @@ def check_enabled(practice: Organisation, interaction: Interaction) -> None:
         )
 
 
-def agreed_format(request: HttpRequest) -> renderers.Format:
+def agreed_format(request: HttpRequest) -> Format:
     """The format of the answer. Raises 415 when the consumer asks only for others (GEN-056)."""
     agreed = renderers.negotiate(request)
     if agreed is None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 from lxml import etree
 
-from fhirapi import renderers, ssp
+from fhirapi import formats, ssp
 from fhirapi.ssp import Interaction
 from workbench.consumer import encode_part, make_token
 
@@ -92,7 +92,7 @@ def encoded(tree: Any, as_format: str) -> bytes:
     """A spoilt body; what XML cannot say is said in JSON, whatever the Content-Type promises."""
     if as_format == "xml" and isinstance(tree, dict):
         try:
-            return renderers.to_xml(tree)
+            return formats.to_xml(tree)
         except Exception:  # a tree that is no resource
             return as_json(tree)
     return as_json(tree)

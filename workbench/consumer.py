@@ -19,7 +19,7 @@ from django.utils import timezone
 from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
-from fhirapi import parsers, renderers, ssp
+from fhirapi import formats, parsers, ssp
 from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
 from fhirapi.ssp import Interaction
 from practice.models import Organisation
@@ -166,7 +166,7 @@ class Consumer:
             encoded = query if isinstance(query, str) else urlencode(query, doseq=True)
             address += f"?{encoded}"
         if isinstance(body, dict):
-            body = renderers.to_xml(body) if format == "xml" else orjson.dumps(body)
+            body = formats.to_xml(body) if format == "xml" else orjson.dumps(body)
         return self.client.generic(
             verb or interaction.verb,
             address,

@@ -1,9 +1,9 @@
 """Bundle: the answer to a search. Plain STU3, except that a registration's names its profile."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
-import orjson
-
+from fhirapi.formats import Format
 from fhirapi.resources.common import Element
 
 # Demands what every bundle here leaves out: total, link, entry.search (REG-072, GEN-113).
@@ -21,10 +21,20 @@ def searchset(resources: Iterable[Element], *, profile: str = "") -> Element:
     return bundle
 
 
-def encoded_searchset(entries: Sequence[str], resources: Iterable[bytes]) -> bytes:
-    """The same as JSON, of what is JSON already: entries, and resources that are none yet."""
+def encoded_searchset(entries: Sequence[str], others: Sequence[bytes], as_format: Format) -> bytes:
+    """The same, finished, of entries that are written already; without ``entries`` no others."""
     if not entries:
-        return orjson.dumps(searchset(()))
-    others = b"".join(b',{"resource":' + resource + b"}" for resource in resources)
-    found = ",".join(entries).encode()
-    return b'{"resourceType":"Bundle","type":"searchset","entry":[' + found + others + b"]}"
+        return as_format.resource(searchset(()))
+    before, after = _around_entries(as_format)
+    between = as_format.between_entries
+    return b"".join(
+        [before, between.encode().join([between.join(entries).encode(), *others]), after]
+    )
+
+
+@cache
+def _around_entries(as_format: Format) -> tuple[bytes, bytes]:
+    """What stands before and after the entries of a searchset."""
+    some = {"resourceType": "Basic"}
+    before, after = as_format.resource(searchset([some])).split(as_format.entry(some).encode())
+    return before, after

@@ -53,13 +53,20 @@ def uk_time(moment: datetime) -> str:
 class UKTimes(dict[int, str]):
     """``uk_time`` of seconds since 1970, each worked out once: starts repeat across a day's diary.
 
-    Make one for each answer, so that it holds no more than the answer does.
+    The same serve the next answers too. When there are too many, all are thrown away.
     """
+
+    MOST_KEPT = 20_000  # of 200 bytes: three months of working days, in steps of five minutes
 
     def __missing__(self, epoch: int) -> str:
         written = datetime.fromtimestamp(epoch, clock.LONDON).isoformat()
+        if len(self) >= self.MOST_KEPT:
+            self.clear()
         self[epoch] = written
         return written
+
+
+UK_TIMES = UKTimes()
 
 
 NO_SUCH_ID = 0  # logical ids start at 1

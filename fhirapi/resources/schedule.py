@@ -1,9 +1,10 @@
 """Schedule: one session on one date. Sent by the search for free slots only."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+from fhirapi.formats import Format
 from fhirapi.resources import fragments
 from fhirapi.resources.common import (
     STRUCTURES,
@@ -48,15 +49,11 @@ def render(row: SessionRow, times: UKTimes) -> Element:
     return rendered
 
 
-def encode(rows: Iterable[SessionRow], times: UKTimes) -> list[str]:
-    """Rows as the JSON of Bundle entries."""
-    kinds: dict[tuple[str, str, bool], list[str]] = {}
+def encode(rows: Iterable[SessionRow], times: UKTimes, as_format: Format) -> list[str]:
+    """Rows as entries of a Bundle."""
     entries = []
     for pk, version, role, session_name, location, session_holder, start, end in rows:
-        kind = (role, session_name, session_holder is not None)
-        if kind not in kinds:
-            kinds[kind] = _cut(*kind)
-        a, b, c, d, *e, f, g = kinds[kind]
+        a, b, c, d, *e, f, g = _cut(as_format, role, session_name, session_holder is not None)
         holder = f"{session_holder}{e[0]}" if e else ""
         entries.append(
             f"{a}{pk}{b}{version}{c}{location}{d}{holder}{times[start]}{f}{times[end]}{g}"
@@ -64,7 +61,8 @@ def encode(rows: Iterable[SessionRow], times: UKTimes) -> list[str]:
     return entries
 
 
-def _cut(role: str, session_name: str, has_holder: bool) -> list[str]:
+@lru_cache(fragments.MOST_KINDS)
+def _cut(as_format: Format, role: str, session_name: str, has_holder: bool) -> tuple[str, ...]:
     """The entry of every session of a kind, without its ids, version, start and end."""
 
     def marked(mark: str) -> Element:
@@ -73,4 +71,4 @@ def _cut(role: str, session_name: str, has_holder: bool) -> list[str]:
         row: Any = (mark, mark, role, session_name, mark, holder, 0, 0)
         return render(row, UKTimes({0: mark}))
 
-    return fragments.cut(marked, role, session_name)
+    return fragments.cut(as_format, marked, role, session_name)

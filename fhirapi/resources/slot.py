@@ -1,8 +1,10 @@
 """Slot: a time that can be booked. Sent by the search for free slots only."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
+from fhirapi.formats import Format
 from fhirapi.resources import fragments
 from fhirapi.resources.common import STRUCTURES, Element, UKTimes, meta, reference
 from practice.reads.slot_search import SlotRow
@@ -32,20 +34,23 @@ def render(row: SlotRow, times: UKTimes) -> Element:
     }
 
 
-def encode(rows: Iterable[SlotRow], times: UKTimes) -> list[str]:
-    """Rows as the JSON of Bundle entries. The only hot place: there are thousands."""
-    kinds: dict[tuple[str, str, str], list[str]] = {}
+def encode(rows: Iterable[SlotRow], times: UKTimes, as_format: Format) -> list[str]:
+    """Rows as entries of a Bundle. The only hot place: there are thousands."""
+    # What the slots of a session have in common is put together once.
+    shared: dict[tuple[int, str, str, int, str], tuple[str, str, str, str]] = {}
     entries = []
     for pk, version, channel, slot_type, schedule, status, start, end in rows:
-        kind = (channel, slot_type, status)
-        if kind not in kinds:
-            kinds[kind] = _cut(*kind)
-        a, b, c, d, e, f = kinds[kind]
-        entries.append(f"{a}{pk}{b}{version}{c}{schedule}{d}{times[start]}{e}{times[end]}{f}")
+        key = (version, channel, slot_type, schedule, status)
+        if key not in shared:
+            a, b, c, d, e, f = _cut(as_format, channel, slot_type, status)
+            shared[key] = a, f"{b}{version}{c}{schedule}{d}", e, f
+        before, between, until, after = shared[key]
+        entries.append(f"{before}{pk}{between}{times[start]}{until}{times[end]}{after}")
     return entries
 
 
-def _cut(channel: str, slot_type: str, status: str) -> list[str]:
+@lru_cache(fragments.MOST_KINDS)
+def _cut(as_format: Format, channel: str, slot_type: str, status: str) -> tuple[str, ...]:
     """The entry of every slot of a kind, without its ids, version, start and end."""
 
     def marked(mark: str) -> Element:
@@ -53,4 +58,4 @@ def _cut(channel: str, slot_type: str, status: str) -> list[str]:
         row: Any = (mark, mark, channel, slot_type, mark, status, 0, 0)
         return render(row, UKTimes({0: mark}))
 
-    return fragments.cut(marked, channel, slot_type, status)
+    return fragments.cut(as_format, marked, channel, slot_type, status)

@@ -8,7 +8,7 @@ import pytest
 
 from fhirapi import parsers
 from fhirapi.errors import FHIRError
-from fhirapi.renderers import to_xml
+from fhirapi.formats import to_xml
 
 BOOKING = {
     "resourceType": "Appointment",

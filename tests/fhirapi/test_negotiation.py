@@ -2,7 +2,8 @@
 
 import pytest
 
-from fhirapi.renderers import Format, negotiate
+from fhirapi.formats import Format
+from fhirapi.renderers import negotiate
 
 JSON, XML = Format.JSON, Format.XML
 

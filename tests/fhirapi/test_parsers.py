@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fhirapi import errors, parsers
 from fhirapi.errors import FHIRError
-from fhirapi.renderers import to_xml
+from fhirapi.formats import to_xml
 from fhirapi.resources import appointment, organization
 from fhirapi.resources.common import LARGEST_ID
 from fhirapi.validation import problems_of

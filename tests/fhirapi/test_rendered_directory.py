@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from fhirapi.formats import Format
 from fhirapi.rendered_directory import RenderedResources
 from practice.models import Organisation
 from practice.reads.slot_search import Version
@@ -19,16 +20,17 @@ class Shelf:
     def read(self, practice, ids):
         self.asked.append(sorted(ids))
         return [
-            {"id": str(pk), "meta": {"versionId": str(self.versions[pk])}}
+            {"resourceType": "Basic", "id": str(pk), "meta": {"versionId": str(self.versions[pk])}}
             for pk in ids
             if pk in self.versions
         ]
 
     def versions_of(self, *wanted, organisation_id=1):
-        found = self.resources.json_of(
-            Organisation(pk=organisation_id), [Version(*each) for each in wanted]
+        found = self.resources.entries_of(
+            Organisation(pk=organisation_id), [Version(*each) for each in wanted], Format.JSON
         )
-        return [(each["id"], each["meta"]["versionId"]) for each in map(orjson.loads, found)]
+        entries = [orjson.loads(each)["resource"] for each in found]
+        return [(each["id"], each["meta"]["versionId"]) for each in entries]
 
 
 def test_only_what_is_not_kept_is_read_and_all_is_given_by_id():
@@ -77,3 +79,13 @@ def test_memory_has_an_end(monkeypatch):
         assert shelf.versions_of((pk, 1, "noon")) == [(str(pk), "1")]
 
     assert len(shelf.resources.kept) == 1
+
+
+def test_each_format_is_kept_by_itself():
+    shelf = Shelf()
+    wanted = Organisation(pk=1), [Version(1, 1, "noon")]
+
+    for as_format in [*Format, *Format]:
+        [entry] = shelf.resources.entries_of(*wanted, as_format)
+
+        assert entry.decode() == as_format.entry(*shelf.read(None, [1]))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fhirapi import renderers
+from fhirapi import formats
 from fhirapi.resources import organization
 from fhirapi.resources.common import ODS_CODE
 from practice.models import Appointment, AuditEvent
@@ -46,7 +46,7 @@ def test_a_json_object_has_no_order_but_xml_has(consumer, world):
 
     assert response.status_code == 201, response.content
     read = consumer.read_appointment(as_dict(response)["id"], format="xml")
-    wanted = renderers.to_xml(FULL_ORGANISATION).partition(b'xmlns="http://hl7.org/fhir">')[2]
+    wanted = formats.to_xml(FULL_ORGANISATION).partition(b'xmlns="http://hl7.org/fhir">')[2]
     assert wanted in read.content
 
 

@@ -66,6 +66,16 @@ def test_a_time_is_worked_out_once_and_remembered():
     assert times == {epoch: first}
 
 
+def test_remembered_times_have_an_end(monkeypatch):
+    monkeypatch.setattr(UKTimes, "MOST_KEPT", 2)
+    times = UKTimes()
+
+    written = [times[minute * 60] for minute in range(3)]
+
+    assert written == [UKTimes()[minute * 60] for minute in range(3)]
+    assert len(times) == 1
+
+
 def test_fractions_of_a_second_are_never_written():
     """A consumer's own times may have them; a slot's cannot."""
     moment = CLOCK_CHANGES[0] + timedelta(microseconds=999_999)

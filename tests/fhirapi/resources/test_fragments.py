@@ -1,17 +1,17 @@
-"""The JSON of a resource is cut where its values go, whatever its texts hold."""
+"""A resource that is written is cut where its values go, whatever its texts hold."""
 
-import orjson
 import pytest
 
 from fhirapi.resources.fragments import cut
+from tests.fhirapi.resources.rows import FORMATS
 
 
+@FORMATS
 @pytest.mark.parametrize("text", ["Routine", "~", "a ~~ b", '"~"', ""])
-def test_filled_pieces_are_the_json_of_the_resource(text):
-    def render(mark):
-        return {"id": mark, "text": text, "version": mark}
+def test_filled_pieces_are_the_entry_of_the_resource(text, as_format):
+    def render(mark, version="2"):
+        return {"resourceType": "Basic", "id": mark, "text": text, "version": version}
 
-    first, second, third = cut(render, text)
+    first, second, third = cut(as_format, lambda mark: render(mark, mark), text)
 
-    entry = orjson.loads(f"{first}7{second}2{third}")
-    assert entry == {"resource": {"id": "7", "text": text, "version": "2"}}
+    assert f"{first}7{second}2{third}" == as_format.entry(render("7"))
