@@ -54,7 +54,8 @@ class Patients(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         run_hook(request)
-        return self.bundle_response(b'{"resourceType":"Bundle","type":"searchset"}')
+        bundle = {"resourceType": "Bundle", "type": "searchset"}
+        return self.bundle_response(request.fhir_format.resource(bundle))  # finished
 
 
 class Appointments(GPConnectView):

@@ -24,6 +24,15 @@ def test_a_response_is_utf8_typed_measured_and_never_stored(rf, as_format):
     assert "Content-Encoding" not in response
 
 
+@pytest.mark.parametrize("as_format", list(Format))
+def test_what_is_finished_is_sent_as_it_is(rf, as_format):
+    finished = as_format.resource(RESOURCE)
+
+    response = renderers.respond(rf.get("/"), finished, as_format=as_format)
+
+    assert response.content == finished
+
+
 @pytest.mark.req("GEN-072")
 @pytest.mark.parametrize(
     "accepted", ["gzip", "gzip, deflate", "deflate, gzip;q=0.5", "GZIP", "*", "br;q=1.0, *;q=0.1"]
