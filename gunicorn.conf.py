@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-# What it refuses itself is refused in FHIR.
+# Spreads connections evenly. What it refuses itself is refused in FHIR.
 worker_class = "config.serving.Worker"
 # Not less than nginx lets through (deploy/nginx: 8 KB for the line and for each header), so that it
 # is the application that sees and audits a request; what nginx adds to X-Forwarded-For included.
@@ -35,7 +35,12 @@ keepalive = 75
 max_requests = 50_000
 max_requests_jitter = 5_000
 # Of systemd's, in memory: a slow disk must not make a process look dead.
-worker_tmp_dir = os.getenv("RUNTIME_DIRECTORY")
+worker_tmp_dir = RUNTIME = os.getenv("RUNTIME_DIRECTORY")
+if RUNTIME:
+    # A socket for each process, and one for whoever does not care which. More than there are
+    # processes, so that nothing gets lost where nginx still has the sockets of some more.
+    own = range(1, max(workers, 16) + 1)
+    bind = [f"unix:{RUNTIME}/web.sock", *(f"unix:{RUNTIME}/web-{number}.sock" for number in own)]
 
 MADE_HERE = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 if MADE_HERE:
@@ -47,6 +52,12 @@ def on_starting(server: Any) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for left_over in FOLDER.glob("*.db"):
         left_over.unlink()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    from config import serving
+
+    serving.settle(worker, among=server.WORKERS.values(), processes=server.num_workers)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -61,6 +72,9 @@ def post_worker_init(worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
+    from config import serving
+
+    serving.clear_away(worker)
     multiprocess.mark_process_dead(worker.pid)
 
 

@@ -50,6 +50,7 @@ PARTS = (
     Part("generation"),
     Part("pages"),
     Part("memory", (POSTGRESQL,), brings_server=True),
+    Part("workers", (POSTGRESQL,), brings_server=True),
 )
 # As in production, but asked directly and as fast as it can answer.
 ENVIRONMENT = {

@@ -266,7 +266,7 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
         database = running.enter_context(cluster(settings=TUNED))
         folder = Path(database.home)
         os.chmod(folder, 0o755)  # nginx's user passes through to the socket
-        upstream, port = f"unix:{folder}/web.sock", nginx.free_port()
+        port = nginx.free_port()
         os.environ.update(environment(database.url, folder))
 
         def start(*arguments: str) -> subprocess.Popen[bytes]:
@@ -279,8 +279,12 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
 
         fill(practices, log.parent / "world.json")
         # As deploy/systemd/appointments-web.service has it.
-        bind = upstream if nginx.NGINX else f"127.0.0.1:{port}"
-        web = start("-m", "gunicorn", "config.wsgi", "--bind", bind, "--umask", "0")
+        words = ["--umask", "0"]
+        if nginx.NGINX:
+            os.environ["RUNTIME_DIRECTORY"] = str(folder)
+        else:
+            words += ["--bind", f"127.0.0.1:{port}"]
+        web = start("-m", "gunicorn", "config.wsgi", *words)
         assert database.process is not None
         pids = {"web": web.pid, "PostgreSQL": database.process.pid}
         pids["sealing"] = start("manage.py", "seal_audit", "--loop").pid
@@ -292,7 +296,9 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
         wait_for_socket(folder / "web.sock", web, log)
         # One address sends everything here, so nginx's limit for each is out of the way.
         nginx.MAIN = nginx.MAIN.replace("connections 256", "connections 2048")
-        front = running.enter_context(nginx.nginx(upstream, requests_per_second=5000))
+        processes = int(os.environ.get("WEB_CONCURRENCY", "2"))
+        sockets = [f"unix:{folder}/web-{number}.sock" for number in range(1, processes + 1)]
+        front = running.enter_context(nginx.nginx(",".join(sockets), requests_per_second=5000))
         tls = nginx.context(front.authority, front.valid)
         pids["nginx"] = front.process.pid
         yield Stack(database.url, nginx.FHIR, front.tls_port, tls, web, pids)

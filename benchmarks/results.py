@@ -142,19 +142,27 @@ ACCEPTANCE = (
         "x",
         at_least=0.85,
     ),
+    *(
+        _wanted(f"4 connections, {name}: {what}", f"workers/{name}/4/{figure}", "x", **bound)
+        for name in ("directly, as make serve", "nginx, a socket for each")
+        for what, figure, bound in (
+            ("busier", "busier_at_worst", {"at_most": 0.65}),
+            ("slowest", "slowest_of_median", {"at_least": 0.85}),
+        )
+    ),
 )
 
 
 def verdicts(parts: Mapping[str, Any]) -> list[str]:
     """Lines that say of every acceptance figure what was wanted, what was measured, if it holds."""
-    lines = [f"{'':<44}{'wanted':>18}{'measured':>12}  holds"]
+    lines = [f"{'':<48}{'wanted':>18}{'measured':>12}  holds"]
     for wanted in ACCEPTANCE:
         measured = wanted.measured(parts)
         if measured is None:
             told, holds = "-", "not measured"
         else:
             told, holds = f"{measured:,.4g}", "yes" if wanted.holds(measured) else "NO"
-        lines.append(f"{wanted.what:<44}{wanted.bound:>18}{told:>12}  {holds}")
+        lines.append(f"{wanted.what:<48}{wanted.bound:>18}{told:>12}  {holds}")
     return lines
 
 

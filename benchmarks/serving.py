@@ -69,10 +69,7 @@ def granian(*words: str) -> Candidate:
 UVICORN = ("-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application")
 CANDIDATES = {
     "gunicorn sync": gunicorn("--worker-class=sync", "--threads=1"),
-    **{
-        f"gunicorn, {n} threads": gunicorn("--worker-class=gthread", f"--threads={n}")
-        for n in (1, 2, 4, 8, 16)
-    },
+    **{f"gunicorn, {n} threads": gunicorn(f"--threads={n}") for n in (1, 2, 4, 8, 16)},
     "gunicorn, not frozen": gunicorn(configuration=UNPREPARED),
     "gunicorn, preloaded": gunicorn("--preload"),
     "gunicorn, no keep-alive": gunicorn("--keep-alive=0"),

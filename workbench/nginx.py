@@ -5,6 +5,7 @@ It runs without privileges, in front of whatever upstream it is given.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -66,15 +67,24 @@ http {{
 """
 
 
-def configure(folder, authority, ports, *, upstream, requests_per_second, crl_days):
-    """Write the configuration that is deployed, and the certificates that it names."""
-    server = {"purpose": ExtendedKeyUsageOID.SERVER_AUTH}
-    for name in (FHIR, STAFF):
-        authority.issue(name, names=[name], file=name, **server)
-    (folder / "ca.pem").write_bytes(authority.pem)
-    (folder / "crl.pem").write_bytes(authority.revocations(days=crl_days))
+# The application as nginx reaches it, without the doors in front of it.
+DOORLESS = """
+server {{
+    listen 127.0.0.1:{port};
+    access_log off;
+    location / {{
+        proxy_pass http://appointments;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+    }}
+}}
+"""
+
+
+def values_of(folder, ports, *, upstream, requests_per_second):
+    """What the template is to be filled in with."""
     tls_port, plain_port = ports
-    values = {
+    return {
         "FHIR_NAME": FHIR,
         "FHIR_CERTIFICATE": f"{folder}/{FHIR}.pem",
         "FHIR_KEY": f"{folder}/{FHIR}.key",
@@ -91,8 +101,18 @@ def configure(folder, authority, ports, *, upstream, requests_per_second, crl_da
         "LOG_FOLDER": str(folder),
         "FHIR_REQUESTS_PER_SECOND": str(requests_per_second),
     }
+
+
+def configure(folder, authority, ports, *, upstream, requests_per_second, crl_days):
+    """Write the configuration that is deployed, and the certificates that it names."""
+    server = {"purpose": ExtendedKeyUsageOID.SERVER_AUTH}
+    for name in (FHIR, STAFF):
+        authority.issue(name, names=[name], file=name, **server)
+    (folder / "ca.pem").write_bytes(authority.pem)
+    (folder / "crl.pem").write_bytes(authority.revocations(days=crl_days))
     # The configuration as it is; only the group lies where an unprivileged process may read it.
     shutil.copy(ROOT / "deploy" / "nginx" / "ffdhe3072.pem", folder / "group.pem")
+    values = values_of(folder, ports, upstream=upstream, requests_per_second=requests_per_second)
     (folder / "appointments.conf").write_text(render(values))
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
 
@@ -101,7 +121,6 @@ def configure(folder, authority, ports, *, upstream, requests_per_second, crl_da
 def nginx(upstream, *, requests_per_second=1000, crl_days=(-1, 7)):
     """Run nginx in front of ``upstream``, with an authority and certificates of its own."""
     folder = Path(tempfile.mkdtemp(prefix="transport-"))
-    process = None
     try:
         authority = Authority(folder, "Sub authority", below=Authority(folder, "Root authority"))
         ports = tls_port, plain_port = free_port(), free_port()
@@ -113,11 +132,42 @@ def nginx(upstream, *, requests_per_second=1000, crl_days=(-1, 7)):
             requests_per_second=requests_per_second,
             crl_days=crl_days,
         )
-        child = unprivileged()
-        if child:
-            for path in (folder, *folder.iterdir()):
-                os.chown(path, child["user"], child["group"])
-        output = (folder / "output").open("w+")
+        with running(folder, tls_port) as process:
+            yield Transport(
+                folder,
+                authority,
+                tls_port,
+                plain_port,
+                process,
+                authority.issue(PROXY, file="valid"),
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def without_doors(upstream):
+    """Run nginx with the ``upstream`` of the configuration alone; its address, without TLS."""
+    folder, port = Path(tempfile.mkdtemp(prefix="transport-")), free_port()
+    try:
+        values = values_of(folder, (port, port), upstream=upstream, requests_per_second=1000)
+        (block,) = re.findall(r"^upstream \w+ \{.*?^\}$", render(values), re.M | re.S)
+        (folder / "appointments.conf").write_text(block + DOORLESS.format(port=port))
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+        with running(folder, port):
+            yield "127.0.0.1", port
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(folder, port):
+    """nginx with what is in the folder, as a process without privileges where it can be one."""
+    child = unprivileged()
+    if child:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, child["user"], child["group"])
+    with (folder / "output").open("w+") as output:
         process = subprocess.Popen(
             [NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"],
             stdin=subprocess.DEVNULL,
@@ -126,16 +176,12 @@ def nginx(upstream, *, requests_per_second=1000, crl_days=(-1, 7)):
             cwd=folder,
             **child,
         )
-        wait_for(process, tls_port, folder)
-        yield Transport(
-            folder, authority, tls_port, plain_port, process, authority.issue(PROXY, file="valid")
-        )
-    finally:
-        if process is not None:
+        try:
+            wait_for(process, port, folder)
+            yield process
+        finally:
             process.terminate()
             process.wait(30)
-            output.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_for(process, port, folder):

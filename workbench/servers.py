@@ -122,6 +122,7 @@ def gunicorn(
     threads: int = 4,
     environment: Mapping[str, str] | None = None,
     application: str = "config.wsgi",
+    keep_alive: bool = False,
 ) -> Iterator[Gunicorn]:
     """Run gunicorn. What it wrote is in the message when the test fails."""
     variables = {
@@ -137,8 +138,11 @@ def gunicorn(
         tempfile.TemporaryFile("w+") as log,
     ):
         command = [sys.executable, "-m", "gunicorn", application]
-        command += [f"--bind=fd://{listener.fileno()}"]
-        command += [f"--workers={workers}", f"--threads={threads}", "--keep-alive=0"]
+        if "RUNTIME_DIRECTORY" not in variables:  # there its sockets lie, as its unit has it
+            command += [f"--bind=fd://{listener.fileno()}"]
+        command += [f"--workers={workers}", f"--threads={threads}"]
+        if not keep_alive:
+            command += ["--keep-alive=0"]
         command += ["--access-logfile=-", "--access-logformat=served %(p)s %(s)s"]
         process = subprocess.Popen(
             command,

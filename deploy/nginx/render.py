@@ -3,6 +3,9 @@
 
 Each ${NAME} of the template is read from the environment; all of them must be set. Those with an
 obvious value have a default, below. Only Python itself is needed.
+
+UPSTREAM is where the application listens: addresses with commas between. By default one for each of
+the web server's processes, so WEB_CONCURRENCY must be the same here as it is there.
 """
 
 import os
@@ -20,8 +23,8 @@ DEFAULTS = {
     "LOG_FOLDER": "/var/log/nginx",
     "PLAIN_LISTEN": "80",
     "TLS_LISTEN": "443",
-    "UPSTREAM": "unix:/run/appointments/web.sock",
 }
+PROCESSES = "2"  # as in gunicorn.conf.py
 
 
 def render(values: Mapping[str, str]) -> str:
@@ -31,12 +34,24 @@ def render(values: Mapping[str, str]) -> str:
     """
     template = TEMPLATE.read_text(encoding="utf-8")
     wanted = set(re.findall(r"\$\{([A-Z_]+)\}", template))
-    known = {**DEFAULTS, **{name: values[name] for name in wanted if values.get(name)}}
+    processes = int(values.get("WEB_CONCURRENCY") or PROCESSES)
+    sockets = (f"unix:/run/appointments/web-{number}.sock" for number in range(1, processes + 1))
+    defaults = {**DEFAULTS, "UPSTREAM": ",".join(sockets)}
+    known = {**defaults, **{name: values[name] for name in wanted if values.get(name)}}
     if missing := sorted(wanted - known.keys()):
         raise KeyError(", ".join(missing))
     for name in sorted(wanted):
-        if not re.fullmatch(r"[A-Za-z0-9_./:\[\]@+-]+", known[name]):
-            raise ValueError(f"{name} is not a plain name, path or address.")
+        for value in known[name].split(",") if name == "UPSTREAM" else [known[name]]:
+            if not re.fullmatch(r"[A-Za-z0-9_./:\[\]@+-]+", value):
+                raise ValueError(f"{name} is not a plain name, path or address.")
+    template = re.sub(
+        r"^.*\$\{UPSTREAM\}.*\n",
+        lambda line: "".join(
+            line[0].replace("${UPSTREAM}", address) for address in known["UPSTREAM"].split(",")
+        ),
+        template,
+        flags=re.MULTILINE,
+    )
     return re.sub(r"\$\{([A-Z_]+)\}", lambda found: known[found[1]], template)
 
 
