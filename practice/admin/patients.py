@@ -133,6 +133,7 @@ class RegistrationFilter(DropdownFilter):
             ("temporary", "Temporary, registered today"),
             ("ended", "Registration ended"),
             ("deceased", "Deceased"),
+            ("untraced", "NHS number to be traced or verified"),
             ("hidden", "Not visible to other organisations"),
         ]
 
@@ -146,6 +147,7 @@ class RegistrationFilter(DropdownFilter):
             "temporary": ~ended & ~deceased & Q(registration_type="T"),
             "ended": ended & ~deceased,
             "deceased": deceased,
+            "untraced": ~ended & ~deceased & ~Q(nhs_number_verification=VERIFIED),
             "hidden": hidden,
         }
         return queryset.filter(conditions.get(self.value() or "", Q()))

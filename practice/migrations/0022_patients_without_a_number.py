@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(migrations.RunPython.noop, note),
         migrations.AlterField(
             model_name="patient",
             name="nhs_number",
@@ -50,5 +51,5 @@ class Migration(migrations.Migration):
                 name="patient_number_is_there_or_null",
             ),
         ),
-        migrations.RunPython(note, note),
+        migrations.RunPython(note, migrations.RunPython.noop),
     ]

@@ -11,7 +11,7 @@ from practice.db.journeys import one_journey
 from practice.db.prepared import Number, Numbers, Prepared
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import Appointment, AppointmentSlot, Organisation, Patient
-from practice.reads.patients import VERIFIED, visible_patients, why_nobody_books_for
+from practice.reads.patients import VERIFIED, visible_patients
 
 
 def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
@@ -82,22 +82,20 @@ def check_may_be_read(found: Appointment | None, *, now: datetime) -> Appointmen
     """
     if found is None:
         raise AppointmentNotFound
-    check_patient_may_be_known(found.patient, now=now)
+    check_patient_may_be_known(found.patient)
     if found.start <= now:
         raise AppointmentInPast("Appointments in the past cannot be read.")
     return found
 
 
-def check_patient_may_be_known(patient: Patient, *, now: datetime) -> None:
+def check_patient_may_be_known(patient: Patient) -> None:
     """Raise PatientNotFound when an appointment of this patient is not to be shown outside.
 
-    So it is when they are flagged sensitive (READ-007), when they have no NHS number that could be
-    verified, or while they are registered with one that never was (PAT, visibility matrix). That
-    they have left or died does not hide it, so that it can be cancelled (DEC-059).
+    So it is when they are flagged sensitive (READ-007), or while their NHS number was never
+    verified, if there is one (PAT, visibility matrix). That they have left or died does not hide
+    it, so that it can be cancelled (DEC-059).
     """
-    gone = why_nobody_books_for(patient, now=now)
-    unverified = patient.nhs_number_verification != VERIFIED
-    if patient.sensitive or not patient.nhs_number or (unverified and not gone):
+    if patient.sensitive or patient.nhs_number_verification != VERIFIED:
         raise PatientNotFound
 
 

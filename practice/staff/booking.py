@@ -129,10 +129,18 @@ class Book(ChosenSlotsPage):
             carried=self.carried,
             choosing=self.step(*self.pairs(slots)),
             elsewhen=self.elsewhen(),
+            register=self.register(search, slots) if asked else "",
         )
 
     def pairs(self, slots: Iterable[Slot]) -> list[tuple[str, Any]]:
         return [("slot", slot.pk) for slot in slots]
+
+    def register(self, search: searches.PatientSearch, slots: list[Slot]) -> str:
+        """Where whoever was not found is registered, with what was typed of them."""
+        if not self.request.user.has_perm("practice.add_patient"):
+            return ""
+        typed = [*self.pairs(slots), *search.person().items(), *self.carried]
+        return f"{reverse('admin:register')}?{urlencode(typed)}"
 
     def elsewhen(self) -> str:
         """Where another time is chosen before it is known for whom."""

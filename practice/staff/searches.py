@@ -61,6 +61,21 @@ class PatientSearch(forms.Form):
     def is_empty(self) -> bool:
         return not (self.cleaned_data.get("words") or self.cleaned_data.get("born"))
 
+    def person(self) -> dict[str, Any]:
+        """What was typed, as the fields of somebody who is registered: to be gone over there."""
+        words, born = self.cleaned_data["words"], self.cleaned_data.get("born")
+        digits = words.replace(" ", "").replace("-", "")
+        said: dict[str, Any] = {"birth_date": f"{born:%d/%m/%Y}"} if born else {}
+        if digits.isdigit():
+            said["telephone" if is_telephone(digits) else "nhs_number"] = words
+        elif "," in words:
+            family, _, given = words.partition(",")
+            said |= {"given_names": given.strip().title(), "family_name": family.strip().title()}
+        elif words:
+            given, _, family = words.rpartition(" ")
+            said |= {"given_names": given.title(), "family_name": family.title()}
+        return said
+
     def patients(self, organisation: Organisation) -> list[Patient]:
         """Return who fits, one more than are shown."""
         return find_patients(

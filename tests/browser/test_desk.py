@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from practice import clock
 from practice.models import Appointment
 from tests.browser.test_booking import NARROW, WIDE, Desk, tab_to
-from workbench.factories import make_appointment, make_schedule, make_slots
+from workbench.factories import make_appointment, make_patient, make_schedule, make_slots
 
 
 @pytest.fixture
@@ -158,6 +158,31 @@ def test_next_available_is_booked_by_keyboard_alone(page_for, desk):
     assert desk.booked().start == desk.slots[0].start
 
 
+def test_enter_chooses_nobody_of_several_and_a_held_key_books_nothing(page_for, desk):
+    """The hazard (H01): a booking for whoever came first in a list, or that nobody looked at."""
+    make_patient(family_name="Fauxley", given_names="Edith", prefix="")
+    page = page_for(desk.user, WIDE)
+    page.goto(f"/admin/practice/appointment/add/?slot={desk.slots[0].pk}")
+
+    expect(page.get_by_label("NHS number or name")).to_be_focused()
+    page.keyboard.type("fauxley")
+    expect(page.get_by_role("status").first).to_have_text(re.compile("2 patients found"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name=re.compile("FAUXLEY, Edie"))).to_be_focused()
+    page.keyboard.down("Enter")
+    expect(page.get_by_label("Description")).to_be_focused()
+    for _ in range(5):
+        page.keyboard.down("Enter")  # as a key that is held down repeats itself
+    page.keyboard.up("Enter")
+    page.wait_for_timeout(300)
+    assert not Appointment.objects.exists()
+
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Booked.", exact=True)).to_be_visible()
+    assert desk.booked().start == desk.slots[0].start
+
+
 def test_a_step_back_loses_neither_patient_nor_search(page_for, desk):
     page = page_for(desk.user, WIDE)
     page.goto("/admin/practice/appointment/add/")
@@ -199,6 +224,60 @@ def test_next_available_is_booked_without_scripts(page_for, desk):
     assert Appointment.objects.get().start == desk.slots[2].start
 
 
+# ---------------------------------------------------------------- a caller whom nobody knows
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no scripts"])
+def test_an_unregistered_caller_is_booked(page_for, desk, javascript):
+    """From a free slot: not found, one who is nearly the same is looked at, registered, booked."""
+    make_patient(family_name="Testowska", given_names="Zofia", birth_date="1991-05-04")
+    page = page_for(desk.user, WIDE, javascript=javascript)
+    page.goto(f"/admin/practice/appointment/add/?slot={desk.slots[1].pk}")
+
+    page.get_by_label("NHS number or name").fill("zosia testowska 4/5/91")
+    page.get_by_role("button", name="Find patient").click()
+    expect(page.get_by_role("status").first).to_contain_text("No patient of the practice fits.")
+    page.get_by_role("link", name="Not registered yet: register and book").click()
+    expect(page.get_by_label("First name")).to_have_value("Zosia")
+    expect(page.get_by_label("Date of birth")).to_have_value("04/05/1991")
+    page.get_by_label("Gender").select_option("Female")
+    page.get_by_label("Mobile, or another number").fill("07700 900188")
+    page.get_by_label("Description").fill("Ear ache")
+    page.get_by_role("button", name=re.compile("^Register and book .* 09:10")).click()
+    expect(page.get_by_role("cell", name="first name")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^None of these: register and book")).click()
+
+    expect(page.get_by_text("Registered and booked.")).to_be_visible()
+    booked = Appointment.objects.get()
+    assert (booked.patient.full_name, booked.start) == ("Zosia Testowska", desk.slots[1].start)
+    assert booked.description == "Ear ache"
+
+
+def test_a_patients_page_is_where_a_call_happens(page_for, desk):
+    """By search to the page; asked who it is, told of a note, cancelled; and back each time."""
+    booked = make_appointment(slots=[desk.slots[0]], patient=desk.patient)
+    page = page_for(desk.user, WIDE)
+    page.goto("/admin/practice/appointment/add/?q=fauxley")
+    page.get_by_role("link", name="Page of Edie Fauxley").click()
+
+    for asked in ("Full name", "Date of birth", "Address"):
+        page.get_by_label(re.compile(asked)).check()
+    page.get_by_role("button", name="It is the patient").click()
+    expect(page.get_by_text("Recorded: the caller is who they say.")).to_be_visible()
+    page.get_by_label("New note").fill("Prefers mornings")
+    page.get_by_role("button", name="Add the note").click()
+    expect(page.get_by_text("Prefers mornings").first).to_be_visible()
+    page.get_by_role("link", name=re.compile("^Cancel ")).click()
+    page.get_by_label("Why is it cancelled?").fill("Feels better")
+    page.get_by_role("button", name="Cancel appointment").click()
+    page.get_by_role("link", name="Back to the patient").click()
+
+    expect(page.get_by_role("heading", name="Coming appointments (0)")).to_be_visible()
+    expect(page.get_by_text("Feels better")).to_be_visible()
+    booked.refresh_from_db()
+    assert booked.status == "cancelled"
+
+
 # ---------------------------------------------------------------- nobody is kept out
 
 
@@ -216,6 +295,8 @@ def test_every_step_can_be_read_by_everybody(page_for, axe, desk, width, dark):
         f"/admin/practice/appointment/add/?patient={patient}&slot={slot}",
         f"/admin/practice/appointment/{booked.pk}/move/",
         f"/admin/practice/appointment/{booked.pk}/slip/",
+        f"/admin/practice/patient/{patient}/",
+        f"/admin/register/?slot={slot}",
     ]
     found = {}
 

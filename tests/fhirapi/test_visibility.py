@@ -11,15 +11,19 @@ from django.utils import timezone
 
 from fhirapi.resources import appointment
 from practice import clock
-from practice.models import Appointment, Patient
+from practice.models import Appointment, AuditEvent, Patient
 from practice.reads import appointments
+from practice.services.audit.recording import Actor
+from practice.services.desk_registration import NewAppointment, NewPatient, register_at_desk
 from tests.fhirapi.answers import resources
 from workbench.bodies import appointment_body, cancelled, registration_body
 from workbench.consumer import as_dict, spine_code
-from workbench.factories import make_appointment, make_patient, make_slots
+from workbench.factories import make_appointment, make_patient, make_slots, new_nhs_number
+from workbench.staff import make_staff
 
 pytestmark = pytest.mark.django_db
 
+STAFF = Actor(door=AuditEvent.Door.STAFF, user_id="rita", name="Rita", role="Receptionist")
 NOT_FOUND = (404, "PATIENT_NOT_FOUND")
 NO_REFERENCE = (422, "REFERENCE_NOT_FOUND")
 NOT_CONFIRMED = (400, "INVALID_PATIENT_DEMOGRAPHICS")
@@ -148,3 +152,105 @@ def test_register(consumer, state, national_record):
         assert answer(consumer.read_patient(patient.pk)) == OK
     else:
         assert Patient.objects.values().get(pk=patient.pk) == before
+
+
+# ---------------------------------------------------------------- registered at the desk
+
+
+@pytest.fixture(
+    params=[
+        {"without_number": "03"},
+        {"without_number": "07", "registration_type": "T"},
+        {"without_number": "08"},
+        {"nhs_number": "unverified"},
+        {"nhs_number": "unverified", "registration_type": "IN"},
+    ],
+    ids=["to be traced", "from abroad", "newborn", "number said", "at once, number said"],
+)
+def from_the_desk(request, practice, national_record) -> tuple[Patient, Appointment]:
+    """Somebody whom reception has just registered and booked; the national record knows nobody."""
+    said = dict(request.param)
+    if "nhs_number" in said:
+        said["nhs_number"] = new_nhs_number()
+    new = NewPatient(
+        **{
+            "given_names": "Zosia",
+            "family_name": "Testowska",
+            "birth_date": date(1991, 5, 4),
+            "gender": "female",
+            "registration_type": "R",
+            "telephone": "07700 900188",
+            **said,
+        }
+    )
+    first = make_slots(2)[0]
+    patient, booked = register_at_desk(
+        new,
+        NewAppointment([first.pk], "Ear ache"),
+        organisation=practice.organisation,
+        registered_by=make_staff(practice.organisation),
+        actor=STAFF,
+        now=timezone.now(),
+    )
+    assert booked
+    return patient, booked
+
+
+def asked_about(consumer, patient, booked) -> dict[str, tuple[int, str]]:
+    """What each interaction that names a patient or an appointment answers."""
+    today = clock.today(timezone.now())
+    slot = booked.schedule.slots.get(status="free")
+    amended = {**as_received(booked), "description": "Worse since the morning."}
+    return {
+        "read": answer(consumer.read_patient(patient.pk)),
+        "retrieve": answer(consumer.retrieve(patient.pk, f"{today}", f"{today}")),
+        "book": answer(consumer.book(appointment_body(slots=[slot], patient=patient))),
+        "read appointment": answer(consumer.read_appointment(booked.pk)),
+        "amend": answer(consumer.amend(booked.pk, amended)),
+        "cancel": answer(consumer.cancel(booked.pk, cancelled(amended))),
+    }
+
+
+HIDDEN = {
+    **dict.fromkeys(("read", "retrieve", "read appointment", "amend", "cancel"), NOT_FOUND),
+    "book": NO_REFERENCE,
+}
+
+
+@pytest.mark.req("PAT-011", "PAT-012", "PAT-032", "RETR-018")
+def test_whom_the_desk_registered_is_seen_by_nobody_outside(consumer, from_the_desk):
+    patient, booked = from_the_desk
+
+    if patient.nhs_number:
+        assert resources(as_dict(consumer.find_patient(patient.nhs_number))) == []
+
+    assert asked_about(consumer, patient, booked) == HIDDEN
+    booked.refresh_from_db()
+    assert (booked.status, booked.description) == ("booked", "Ear ache")
+
+
+@pytest.mark.req("PAT-011", "PAT-032")
+def test_whoever_was_never_verified_stays_hidden_when_they_have_left(consumer, from_the_desk):
+    """An appointment of others who have left can be read, so that it can be cancelled (DEC-059)."""
+    patient, booked = from_the_desk
+    Patient.objects.filter(pk=patient.pk).update(active=False)
+
+    assert asked_about(consumer, patient, booked) == HIDDEN
+
+
+@pytest.mark.req("PAT-012", "PAT-046")
+def test_once_the_number_is_known_and_confirmed_they_are_found(
+    consumer, from_the_desk, national_record
+):
+    """Staff write the number into the record; the next find verifies it."""
+    patient, booked = from_the_desk
+    if not patient.nhs_number:
+        patient.nhs_number, patient.nhs_number_verification = new_nhs_number(), "02"
+        patient.save()
+    national_record.add_patient(patient)
+
+    (found,) = resources(as_dict(consumer.find_patient(patient.nhs_number)))
+
+    assert found["id"] == str(patient.pk)
+    assert answer(consumer.read_patient(patient.pk)) == OK
+    assert answer(consumer.read_appointment(booked.pk)) == OK

@@ -99,7 +99,7 @@ def appointment_for_change(
         raise AppointmentNotFound
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     if through_gp_connect:
-        check_patient_may_be_known(appointment.patient, now=now)
+        check_patient_may_be_known(appointment.patient)
     check_version(appointment, expected_version)
     if appointment.status == Appointment.Status.CANCELLED:
         raise AppointmentCancelled
