@@ -259,7 +259,6 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
     """PostgreSQL, gunicorn, sealing and nginx, all ended afterwards."""
     import django
 
-    django.setup()
     from workbench.cluster import cluster
 
     with contextlib.ExitStack() as running, log.open("wb") as output:
@@ -268,6 +267,7 @@ def stack(practices: int, log: Path) -> Iterator[Stack]:
         os.chmod(folder, 0o755)  # nginx's user passes through to the socket
         port = nginx.free_port()
         os.environ.update(environment(database.url, folder))
+        django.setup()
 
         def start(*arguments: str) -> subprocess.Popen[bytes]:
             process = subprocess.Popen(
