@@ -7,17 +7,16 @@ provenance".
 
 import base64
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import TypedDict, cast
 
 import orjson
 
 from fhirapi.errors import BAD_REQUEST, INVALID_RESOURCE, FHIRError
+from fhirapi.remembered import Remembered
 from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID, Element
 from fhirapi.ssp import SCOPES, Interaction
 from fhirapi.validation import problems_of
@@ -88,8 +87,7 @@ def check(authorization: str, *, now: datetime) -> Requester:
     ``now`` is timezone-aware. Raises BAD_REQUEST with a WWW-Authenticate header (JWT-009), or
     INVALID_RESOURCE.
     """
-    digest = sha256(authorization.encode("utf-8", "surrogatepass")).digest()
-    requester = accepted.get(digest)
+    digest, requester = accepted.get(authorization.encode("utf-8", "surrogatepass"))
     if requester is None:
         requester = read(authorization, now=now)
         accepted.keep(digest, requester)
@@ -135,31 +133,8 @@ def read(authorization: str, *, now: datetime) -> Requester:
     )
 
 
-class Accepted:
-    """The requesters of tokens that were accepted: a consumer sends one again within its life.
-
-    By the digest of the header, so that no token is kept; the oldest goes when there are too many.
-    """
-
-    MOST = 2048
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.kept: dict[bytes, Requester] = {}
-
-    def get(self, digest: bytes) -> Requester | None:
-        """The requester of a header that was accepted, whose times are to be checked again."""
-        return self.kept.get(digest)
-
-    def keep(self, digest: bytes, requester: Requester) -> None:
-        """Remember that a header was accepted."""
-        with self.lock:
-            while len(self.kept) >= self.MOST:
-                del self.kept[next(iter(self.kept))]
-            self.kept[digest] = requester
-
-
-accepted = Accepted()
+# A consumer sends the same token again and again within its life.
+accepted: Remembered[Requester] = Remembered(most=2048)
 
 
 def check_scope(requester: Requester, interaction: Interaction) -> None:

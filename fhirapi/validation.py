@@ -9,15 +9,19 @@ Diagnostics name the element and the rule and never quote a value.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from fhir.resources.STU3 import get_fhir_model_class
 from fhir_core.fhirabstractmodel import FHIRAbstractModel
 from fhir_core.utils import get_fhir_type_name, is_list_type, is_primitive_type
 from lxml import etree
 from pydantic import ValidationError
 
+from fhirapi.remembered import Remembered
+from fhirapi.resources.common import Element
 from fhirapi.well_formed import JSON, Malformed, strict_xml
 
 MOST_PROBLEMS = 10  # reported for one resource
@@ -108,6 +112,90 @@ def in_fhir_order(value: JSON, klass: type[FHIRAbstractModel] | None = None) -> 
     return ordered
 
 
+# ---------------------------------------------------------------- what it looks like
+
+# Two resources that differ only in words and moments are both valid or both not, and looking at all
+# of one costs much more than drawing its outline. Of what was found invalid nothing is remembered.
+valid_outlines: Remembered[bool] = Remembered(most=4096)
+
+ANY = 1  # stands where a text was: no text looks like that
+MOMENT = re.compile(
+    r"(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
+)
+LONGEST_WORDS = 1000  # characters
+
+
+def are_words(text: str) -> bool:
+    """Whether a text is nothing out of the ordinary: any other such could stand in its place."""
+    return (
+        0 < len(text) <= LONGEST_WORDS
+        and text.isascii()
+        and text.isprintable()
+        and text == text.strip()
+    )
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text is a moment of our time that there is: the 30th of February is none."""
+    try:
+        return bool(MOMENT.fullmatch(text) and datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+INTERCHANGEABLE = {"string": are_words, "instant": is_moment, "dateTime": is_moment}
+
+
+class Undrawn(Exception):
+    """There is something odd in a resource: nothing is to be concluded from others."""
+
+
+def outline(resource: Element, klass: type[FHIRAbstractModel]) -> bytes | None:
+    """A resource with ANY in the place of what is interchangeable, or None where it is odd."""
+    try:
+        return klass.__resource_type__.encode() + orjson.dumps(outline_of(resource, klass))
+    except (Undrawn, TypeError):  # orjson's: such as a number that is too large
+        return None
+
+
+def outline_of(value: object, klass: type[FHIRAbstractModel]) -> Element:
+    """The same of a resource or an element, of which orjson makes the bytes."""
+    if not isinstance(value, dict):
+        raise Undrawn
+    known = definitions_of(klass)
+    drawn: Element = {}
+    for name, member in value.items():
+        if name == "resourceType":
+            drawn[name] = member
+            continue
+        element = known.get(name)
+        if element is None or isinstance(member, list) != element.is_list:
+            raise Undrawn
+        if element.is_list:
+            drawn[name] = [outline_of_one(item, element) for item in member]
+        else:
+            drawn[name] = outline_of_one(member, element)
+    return drawn
+
+
+def outline_of_one(value: object, element: Definition) -> object:
+    """The same of one value of an element."""
+    if element.is_primitive:
+        is_ordinary = INTERCHANGEABLE.get(element.type_name)
+        if is_ordinary is None:
+            return value
+        if not isinstance(value, str):
+            raise Undrawn
+        return ANY if is_ordinary(value) else value
+    if element.type_name != "Resource":
+        return outline_of(value, get_fhir_model_class(element.type_name))
+    klass = resource_class(value.get("resourceType")) if isinstance(value, dict) else None
+    if klass is None:
+        raise Undrawn
+    return outline_of(value, klass)
+
+
 # ---------------------------------------------------------------- is it valid?
 
 
@@ -119,6 +207,20 @@ def problems_of(resource: object, expected: str) -> list[str]:
     klass = get_fhir_model_class(expected)
     if not isinstance(resource, dict) or resource.get("resourceType") != expected:
         return [f"A resource of type {expected} is expected."]
+    drawn = outline(resource, klass)
+    if drawn is None:
+        return all_problems(resource, klass, expected)
+    digest, is_valid = valid_outlines.get(drawn)
+    if is_valid:
+        return []
+    problems = all_problems(resource, klass, expected)
+    if not problems:
+        valid_outlines.keep(digest, found=True)
+    return problems
+
+
+def all_problems(resource: Element, klass: type[FHIRAbstractModel], expected: str) -> list[str]:
+    """The same for a resource of the right type, each of its values being looked at."""
     problems = []
     for problem in object_problems(resource, klass, expected):
         problems.append(problem)

@@ -71,7 +71,8 @@ class GPConnectView(APIView):
     # the trail are not the handler's and stay with the primary (ENA-007).
     may_be_stale: ClassVar[bool] = False
 
-    request: GPConnectRequest  # type: ignore[assignment] - nothing here asks for REST framework's
+    # Not Django REST framework's, which nothing here asks for.
+    request: GPConnectRequest  # type: ignore[assignment]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Guard, answer, audit; whatever goes wrong becomes an OperationOutcome, audited too."""

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 
-from fhirapi import jwt, rendered_directory
+from fhirapi import jwt, rendered_directory, validation
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
 from tests import append_only, row_security_world
@@ -78,6 +78,7 @@ def nothing_kept() -> Callable[[], None]:
         ):
             resources.kept.clear()
         jwt.accepted.kept.clear()
+        validation.valid_outlines.kept.clear()
 
     forget()
     shutil.rmtree(settings.AUDIT_SPOOL, ignore_errors=True)

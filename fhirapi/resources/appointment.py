@@ -57,7 +57,7 @@ def render(row: AppointmentRow, slots: Sequence[int]) -> Element:
             "resourceType": "Appointment",
             "id": str(row.pk),
             "meta": meta(PROFILE, row.version),
-            "contained": [contained],
+            "contained": ["its place"] if contained else None,
             "extension": list(_extensions(row, contained)),
             # Spelled out: PostgreSQL keeps the members of JSON in an order of its own.
             "identifier": [identifier(each["system"], each["value"]) for each in row.identifiers],

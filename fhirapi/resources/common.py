@@ -27,22 +27,25 @@ SDS_ROLE_PROFILE_ID = "https://fhir.nhs.uk/Id/sds-role-profile-id"
 
 # ---------------------------------------------------------------- values
 
+EMPTY: tuple[object, ...] = (None, "", [], {})
+
 
 def prune(element: Element) -> Element:
     """The same without empty texts, lists and objects and without nulls, at any depth (GEN-133)."""
-    kept = {name: _pruned(value) for name, value in element.items()}
-    return {name: value for name, value in kept.items() if value not in EMPTY}
+    kept = {}
+    for name, value in element.items():
+        pruned = _pruned(value)
+        if pruned or pruned == 0:  # nought and False say something
+            kept[name] = pruned
+    return kept
 
 
 def _pruned(value: Any) -> Any:
     if isinstance(value, dict):
         return prune(value)
     if isinstance(value, list):
-        return [item for item in map(_pruned, value) if item not in EMPTY]
+        return [pruned for pruned in map(_pruned, value) if pruned or pruned == 0]
     return value
-
-
-EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def uk_time(moment: datetime) -> str:

@@ -26,9 +26,9 @@ BOOKING = {
 }
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The booking with one value set; ``path`` such as "slot.0.reference"."""
-    body = copy.deepcopy(BOOKING)
+def changed(path: str, value: Any, whole: dict[str, Any] = BOOKING) -> dict[str, Any]:
+    """A booking with one value set; ``path`` such as "slot.0.reference"."""
+    body = copy.deepcopy(whole)
     *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     place: Any = body
     for step in steps:

@@ -1,14 +1,17 @@
 """A resource is valid STU3, or refused with the name of the element and no value."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fhir.resources.STU3 import get_fhir_model_class
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fhirapi import validation
 from fhirapi.validation import problems_of
 from tests.fhirapi.bodies_sent import BOOKING, changed, post, refusal, sent, without
+from tests.fuzzing import JUNK_TEXTS, JUNK_VALUES
 
 # ---------------------------------------------------------------- not valid FHIR: 422
 
@@ -225,3 +228,110 @@ def test_no_value_whatever_is_a_surprise(name, value):
     problems = problems_of({**BOOKING, name: value}, "Appointment")
 
     assert all(problem.endswith(".") for problem in problems)
+
+
+# ---------------------------------------------------------------- what is like something valid
+
+URL = "https://fhir.nhs.uk/x"
+LONG_WINDED: dict[str, Any] = {
+    **BOOKING,
+    "id": "9",
+    "identifier": [{"system": URL, "value": "1", "period": {"start": "2030-01-01"}}],
+    "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">x</div>'},
+    "comment": "Free text",
+    "minutesDuration": 10,
+    "serviceType": [{"coding": [{"system": URL, "code": "a", "display": "A"}], "text": "A"}],
+    "extension": [
+        {"url": URL, "valueReference": {"reference": "#1", "display": "Hub"}},
+        {"url": URL, "valueString": "Free text"},
+        {"url": URL, "valueMarkdown": "Free text"},
+        {"url": URL, "valueInstant": "2030-05-30T10:00:00+01:00"},
+        {"url": URL, "valueDateTime": "2030-05-30"},
+        {"url": URL, "valueDate": "2030-05-30"},
+        {"url": URL, "valueTime": "10:00:00"},
+        {"url": URL, "valueDecimal": 1.5},
+        {"url": URL, "extension": [{"url": "a", "valueCode": "a"}]},
+    ],
+    "contained": [
+        {
+            "resourceType": "Organization",
+            "id": "1",
+            "name": "Hub",
+            "active": True,
+            "telecom": [{"system": "phone", "value": "0113 496 0005", "rank": 1}],
+            "address": [{"line": ["1 Street"], "period": {"end": "2030-05-30T10:00:00Z"}}],
+            "contact": [{"name": {"family": "Jones", "given": ["Claire"]}}],
+        }
+    ],
+}
+ODD_WORDS = (
+    *("x", "x y", " ", " x", "x ", "x\u00a0", "\u00a0", "x\u2028y", "x\u0085", "x\x0by", "x\x0cy"),
+    *(
+        "x\ty",
+        "x\ny",
+        "x\ry",
+        "x\x7f",
+        "x" * 1000,
+        "x" * 1001,
+        "#1",
+        "Patient/1",
+        "http://x.x/a b",
+    ),
+    *("2030-02-28T10:00:00Z", "2030-02-29T10:00:00Z", "2030-04-31T00:00:00Z"),
+    *("1900-02-29T10:00:00Z", "2000-02-29T10:00:00Z", "2030-05-30T10:00:00"),
+    *("2030-05-30T23:59:60Z", "2030-05-30T10:00:00.1234567Z", "2030-05-30T10:00:00.Z", "10:00:00"),
+    *("2030-05-30T10:00:00+13:59", "2030-05-30T10:00:00-14:00", "2030-05-30T10:00:00+14:01"),
+    *("2030-05-30 10:00:00Z", "2030-05-30T10:00Z", "2030-05", "2199-12-31T23:59:59-13:59"),
+    *("2030-05-30T10:00:00z", "2030-05-30T10:00:00Z\n", "\u0662030-05-30T10:00:00Z"),
+)
+
+
+def places(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The path of everything in a body, and what stands there."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, member in inside:
+        here = f"{path}.{step}".removeprefix(".")
+        yield here, member
+        if isinstance(member, dict | list):
+            yield from places(member, here)
+
+
+def test_what_is_remembered_of_valid_bodies_lets_no_other_pass():
+    """Each odd value in each place: after all of them were seen, nothing invalid looks valid."""
+    appointment = get_fhir_model_class("Appointment")
+    invalid, number = {}, 0
+    for path, value in places(LONG_WINDED):
+        texts = (*JUNK_TEXTS[::9], *ODD_WORDS) if isinstance(value, str) else ("", "x")
+        for junk in (*texts, *JUNK_VALUES[::3]):
+            body = changed(path, junk, LONG_WINDED)
+            if body["resourceType"] == "Appointment":
+                number += 1
+                if validation.all_problems(body, appointment, "Appointment"):
+                    invalid[f"{path}: {junk!r:.40}"] = validation.outline(body, appointment)
+                else:
+                    assert problems_of(body, "Appointment") == []
+
+    assert problems_of(LONG_WINDED, "Appointment") == []
+    assert number - len(invalid) > 1.5 * len(validation.valid_outlines.kept) > 500
+    for name, drawn in invalid.items():
+        assert drawn is None or not validation.valid_outlines.get(drawn)[1], name
+
+
+def test_a_body_like_one_that_was_valid_is_not_looked_at_again(monkeypatch):
+    problems_of(BOOKING, "Appointment")
+    monkeypatch.setattr(validation, "all_problems", lambda *given: ["looked at"])
+
+    again = changed("description", "Other words")
+    again["slot"][0]["reference"] = "Slot/2"
+    again["start"], again["end"] = "2031-05-30T10:00:00Z", "2031-05-30T10:25:00Z"
+    assert problems_of(again, "Appointment") == []
+
+    for path, value in (("status", "cancelled"), ("priority", 2), ("comment", "more")):
+        assert problems_of(changed(path, value), "Appointment") == ["looked at"]
+
+
+def test_nothing_is_remembered_of_what_is_not_valid():
+    for _ in range(2):
+        assert problems_of(changed("status", "a  b"), "Appointment") != []
+
+    assert validation.valid_outlines.kept == {}
