@@ -42,6 +42,7 @@ RECEPTIONIST = [
     *permissions("add change", ["patient", "appointment"]),
     *permissions("add change delete", RECORDS_OF_A_PATIENT),
     "change_slot",
+    "report_sick",  # there from 0023 on
 ]
 PRACTICE_MANAGER = [
     *RECEPTIONIST,

@@ -222,6 +222,12 @@ class Appointment(Versioned):
     def __str__(self) -> str:
         return f"{self.patient}, {self.slot_type}"
 
+    @property
+    def was_told(self) -> bool:
+        """Whether the last who rang said that the patient knows: that can be taken back."""
+        attempts = list(self.contact_attempts.all())  # the latest first
+        return bool(attempts) and attempts[0].reached and not self.to_be_told
+
 
 class AppointmentSlotQuerySet(models.QuerySet["AppointmentSlot"]):
     """What the links between appointments and slots are called when they are asked for."""

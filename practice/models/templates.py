@@ -203,6 +203,7 @@ class Closure(models.Model):
 
     class Meta:
         ordering = ["start_date", "start_time"]
+        permissions = [("report_sick", "Can report that a clinician is off sick today")]
         indexes = [models.Index(fields=["organisation", "start_date"], name="closure_by_date")]
         constraints = [
             models.CheckConstraint(

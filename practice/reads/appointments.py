@@ -1,7 +1,7 @@
 """What was booked at a practice, and which of it another organisation may read."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -169,3 +169,9 @@ def slot_ids_of(appointment_ids: Iterable[int]) -> dict[int, list[int]]:
     for appointment, slot in SLOTS_OF_APPOINTMENTS.rows(appointments=appointment_ids):
         held.setdefault(appointment, []).append(slot)
     return held
+
+
+def number_still_booked(organisation: Organisation, day: date) -> int:
+    """How many people are booked on a day and have not come yet, nor been told not to."""
+    found = Appointment.objects.filter(organisation=organisation)
+    return found.booked().on_days(day, day).count()

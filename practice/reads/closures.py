@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from practice.models import Appointment, Closure, Organisation
 
@@ -32,3 +32,10 @@ def appointments_named(ids: Iterable[int], *, organisation: Organisation) -> Que
         .select_related("patient", "schedule__session_holder", "location")
         .order_by("start", "pk")
     )
+
+
+def still_to_ring(closures: Iterable[Closure]) -> dict[int, int]:
+    """Return how many people of each closure do not know yet what it means for them; one query."""
+    met = Appointment.objects.to_be_told().filter(affected_by__in=list(closures))
+    counted = met.order_by().values("affected_by").annotate(people=Count("pk"))
+    return dict(counted.values_list("affected_by", "people"))

@@ -8,11 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from practice import clock
 from practice.models import (
+    AccessProfile,
     Appointment,
     AppointmentSlot,
+    Closure,
     Location,
     Organisation,
     Practitioner,
@@ -20,8 +23,11 @@ from practice.models import (
     Schedule,
     Slot,
 )
+from practice.reads.access_profiles import profiles as access_profiles
 from practice.reads.bookability import embargo_ends
+from practice.reads.closures import closures_between, still_to_ring
 from practice.reads.directory import possible_holders
+from practice.reads.kept_slots import NOBODY, kept
 
 # How each state is called, and the class that colours it.
 STATES = {
@@ -32,6 +38,7 @@ STATES = {
     "dna": "Did not attend",
     "blocked": "Blocked",
     "embargoed": "Embargoed",
+    "reserved": "Reserved",
     "orphaned": "Orphaned",
     "withdrawn": "Withdrawn",
     "cancelled": "Cancelled",
@@ -63,6 +70,7 @@ class Entry:
     is_past: bool = False
     patient: int | None = None
     booked_by: str = ""  # the organisation that did, of what came from outside
+    whom: str = ""  # whom a free slot is kept for
 
     @property
     def key(self) -> str:
@@ -87,6 +95,17 @@ class Session:
     entries: list[Entry] = field(default_factory=list)
 
 
+class ClosedTime(NamedTuple):
+    """A time of a column in which nobody works; ``away``: its session holder is not there."""
+
+    pk: int
+    start: datetime
+    end: datetime
+    words: str
+    away: bool
+    to_ring: int  # people who do not know yet what it has done to their appointment
+
+
 @dataclass
 class Column:
     """A session holder's time, or the sessions at one location that name nobody.
@@ -100,6 +119,7 @@ class Column:
     free: int = 0
     waiting: int = 0
     hidden: int = 0
+    closed: list[ClosedTime] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -172,27 +192,63 @@ def days(
     now: datetime,
     schedules: list[Schedule] | None = None,
 ) -> list[Day]:
-    """Return the days from the first to the last, each with its columns by name: five queries.
+    """Return the days from the first to the last, each with its columns by name: eight queries.
 
     ``schedules``: only these sessions, as ``sessions_between`` gives them. A withdrawn session has
-    a column only while something is left in it.
+    a column only while something is left in it, or a closure says why nothing is.
     """
     if schedules is None:
         schedules = sessions_between(organisation, first, last, choice)
+    every = list(closures_between(first, last, organisation=organisation))
+    to_ring = still_to_ring(every)
+    closed = {schedule.pk: closed_times(schedule, every, to_ring) for schedule in schedules}
     entries, hidden = entries_of(organisation, schedules, choice, now=now)
     roles = role_names(organisation, {s.session_holder_id for s in schedules})
     found = []
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         todays = [schedule for schedule in schedules if schedule.date == day]
-        shown = [s for s in todays if not s.withdrawn or entries.get(s.pk)]
+        shown = [s for s in todays if not s.withdrawn or entries.get(s.pk) or closed[s.pk]]
         columns = columns_of(shown, entries, roles, hidden)
+        for column in columns:
+            column.closed = [each for s in column.sessions for each in closed[s.schedule.pk]]
         unseen: dict[str, int] = defaultdict(int)
         for schedule in todays:
             if schedule not in shown:
                 unseen[key_of(schedule)] += hidden[schedule.pk]
         found.append(Day(day, columns, dict(unseen)))
     return found
+
+
+def closed_times(
+    schedule: Schedule, closures: Iterable[Closure], to_ring: dict[int, int]
+) -> list[ClosedTime]:
+    """Return what closures take from a session, with their reasons, if they take anything.
+
+    A bank holiday does not close a session that takes place all the same.
+    """
+    found = []
+    for closure in closures:
+        if closure.location_id not in (None, schedule.location_id):
+            continue
+        if closure.practitioner_id not in (None, schedule.session_holder_id):
+            continue
+        if closure.kind == Closure.Kind.BANK_HOLIDAY and not schedule.withdrawn:
+            continue
+        first, last = closure.period
+        start, end = max(first, schedule.start), min(last, schedule.end)
+        if start < end:
+            away = closure.practitioner_id is not None
+            words = closed_in_words(closure)
+            ring = to_ring.get(closure.pk, 0)
+            found.append(ClosedTime(closure.pk, start, end, words, away, ring))
+    return found
+
+
+def closed_in_words(closure: Closure) -> str:
+    """Return Off sick: clinician unwell, or what kind of closure it is."""
+    kind = str(closure.get_kind_display())
+    return f"{kind}: {closure.name}" if closure.name and closure.name != kind else kind
 
 
 def sessions_between(
@@ -231,11 +287,14 @@ def entries_of(
         for appointment in appointments
     ]
     at_home = {schedule.pk: schedule for schedule in schedules}
+    profiles = {profile.pk: profile for profile in access_profiles(organisation=organisation)}
     slots = Slot.objects.valid().filter(organisation=organisation, schedule__in=schedules)
     for slot in slots:
         if slot.pk not in taken:
             slot.schedule = at_home[slot.schedule_id]
-            found.append((slot.schedule_id, entry_of_slot(slot, organisation, now=now)))
+            found.append(
+                (slot.schedule_id, entry_of_slot(slot, organisation, now=now, profiles=profiles))
+            )
     for schedule, entry in found:
         if entry.state in HIDDEN and not choice.show_hidden:
             hidden[schedule] += 1
@@ -266,9 +325,20 @@ def entry_of_appointment(appointment: Appointment, *, now: datetime) -> Entry:
     )
 
 
-def entry_of_slot(slot: Slot, organisation: Organisation, *, now: datetime) -> Entry:
+def entry_of_slot(
+    slot: Slot,
+    organisation: Organisation,
+    *,
+    now: datetime,
+    profiles: dict[int, AccessProfile] | None = None,
+) -> Entry:
     """Return a slot that nobody has as the diary shows it."""
     state, until = slot_state(slot, organisation, now=now)
+    is_kept = NOBODY
+    if state in {"free", "embargoed"} and slot.end > now:
+        is_kept = kept(slot, organisation=organisation, now=now, profiles=profiles)
+        if is_kept.whom and state == "free":
+            state, until = "reserved", is_kept.until
     return Entry(
         what="slot",
         pk=slot.pk,
@@ -277,8 +347,9 @@ def entry_of_slot(slot: Slot, organisation: Organisation, *, now: datetime) -> E
         state=state,
         heading="",
         detail=slot.note or kind(slot.slot_type, slot.delivery_channel),
-        gp_connect=slot.gp_connect_bookable and state in {"free", "embargoed"},
+        gp_connect=slot.gp_connect_bookable and state in {"free", "embargoed", "reserved"},
         until=until,
+        whom=is_kept.whom,
         is_past=slot.end <= now,  # staff may book a slot until then
     )
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from practice import clock
 from practice.models import Location, Organisation, Practitioner, Slot, SlotQuerySet
-from practice.reads.bookability import effective_profile, embargo_ends
+from practice.reads.kept_slots import kept
 
 # A part of the day: from which hour by the clock on the wall, and before which.
 PARTS_OF_DAY = {"am": (0, 12), "pm": (12, 24), "evening": (17, 24)}
@@ -62,21 +62,8 @@ def with_session(slots: QuerySet[Slot]) -> QuerySet[Slot]:
 
 
 def kept_for_others(slot: Slot, *, organisation: Organisation, now: datetime) -> str:
-    """Return for whom, or until when, a free slot is kept, in words; empty: for nobody.
-
-    Staff may book it all the same; whoever does takes it from those whom the practice meant it for.
-    """
-    if not slot.gp_connect_bookable:
-        return ""
-    said = []
-    profile = effective_profile(slot)
-    if profile and (profile.organisation_types or profile.ods_codes):
-        said.append(f"Reserved for others: {profile.name}")
-    ends = embargo_ends(slot, organisation)
-    if ends and ends > now:
-        local = clock.local(ends)
-        said.append(f"Under embargo until {local:%a} {local.day} {local:%b %H:%M}")
-    return ". ".join(said)
+    """Return for whom, or until when, a free slot is kept, in words; empty: for nobody."""
+    return kept(slot, organisation=organisation, now=now).words
 
 
 def fitting_slots(wanted: Wanted, *, organisation: Organisation, now: datetime) -> SlotQuerySet:

@@ -1,6 +1,6 @@
 """Sessions (Schedules) one by one: what their pages show, and what they can be given."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
@@ -48,3 +48,9 @@ def possible_places(*, organisation: Organisation, now_at: int | None = None) ->
     """The practice's open places, and the one where the session is now."""
     is_open = Q(status=Location.Status.ACTIVE) | Q(pk=now_at)
     return organisation.locations.filter(is_open)
+
+
+def next_day_with_sessions(organisation: Organisation, *, after: date) -> date | None:
+    """Return the first day after this one on which anybody holds a session."""
+    coming = Schedule.objects.taking_place().filter(organisation=organisation, date__gt=after)
+    return coming.order_by("date").values_list("date", flat=True).first()

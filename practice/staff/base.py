@@ -53,7 +53,7 @@ class StaffPage(AccessMixin, View):
     actor: Actor
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(self.permission):
+        if not self.is_allowed(request):
             raise PermissionDenied
         practice = self.practice_asked_for(request)
         if practice is None:
@@ -62,6 +62,10 @@ class StaffPage(AccessMixin, View):
         self.actor = actor_of(request, practice)
         with bound_to(practice.pk):
             return super().dispatch(request, *args, **kwargs)
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        """Whether somebody may come in; what they may do there is said where it is done."""
+        return request.user.has_perm(self.permission)
 
     def practice_asked_for(self, request: HttpRequest) -> Organisation | None:
         """Return the practice in which the page works.

@@ -40,7 +40,10 @@ class Contacted(StaffPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         back = self.back(reverse("admin:worklist"))
         found_or_404(appointment_by_id(organisation=self.practice, appointment_id=pk))
-        reached = request.POST.get("reached") == "yes"
+        said = request.POST.get("reached", "")
+        reached = said == "yes"
+        if said == "undo":
+            return self.take_back(pk, back)
         try:
             follow_up.record_contact(
                 organisation=self.practice,
@@ -54,6 +57,20 @@ class Contacted(StaffPage):
         except PracticeError as refusal:
             return self.refused(str(refusal), back)
         return self.done("Marked as told." if reached else "Noted: not reached yet.", back)
+
+    def take_back(self, pk: int, back: str) -> HttpResponse:
+        """Somebody was marked as told by mistake."""
+        try:
+            follow_up.take_back_told(
+                organisation=self.practice,
+                appointment_id=pk,
+                by=self.reader,
+                actor=self.actor,
+                now=self.now,
+            )
+        except PracticeError as refusal:
+            return self.refused(str(refusal), back)
+        return self.done("Still to be told.", back)
 
 
 class WorklistPage(CallPage):

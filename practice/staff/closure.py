@@ -95,6 +95,20 @@ class Close(StaffPage):
     permission = "practice.add_closure"
     title = "Close a time"
 
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return self.closes_anything(request) or request.user.has_perm("practice.report_sick")
+
+    def closes_anything(self, request: HttpRequest) -> bool:
+        """Whether somebody may close more than a clinician's day who is off sick."""
+        return request.user.has_perm(self.permission)
+
+    def check(self, closure: Closure) -> None:
+        """Refuse what is more than "off sick today" to whoever may report no more than that."""
+        is_today = closure.start_date == closure.end_date == self.today
+        is_sick = closure.kind == Closure.Kind.SICK and closure.practitioner_id
+        if not (is_today and is_sick or self.closes_anything(self.request)):
+            raise PermissionDenied("Only some roles may close anything else than a day off sick.")
+
     def get(self, request: HttpRequest) -> HttpResponse:
         if "kind" not in request.GET:
             first = {"start_date": self.today, "end_date": self.today, "kind": "sick"}
@@ -102,6 +116,7 @@ class Close(StaffPage):
         form = ClosureForm(request.GET, organisation=self.practice)
         if not form.is_valid() or "change" in request.GET:
             return self.ask(form)
+        self.check(form.instance)
         return self.show(form.instance)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -109,6 +124,7 @@ class Close(StaffPage):
         if not form.is_valid():
             return self.ask(form, status=422)
         closure = form.instance
+        self.check(closure)
         if "look" in request.POST:
             return self.show(closure)
         try:

@@ -14,9 +14,13 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 
-from practice.models import Practitioner, Schedule
+from practice.models import Organisation, Practitioner, Schedule
+from practice.reads.appointments import number_still_booked
+from practice.reads.closures import closures_between
 from practice.reads.diary_changes import Changes, changes_of_days
 from practice.reads.diary_columns import (
     HIDDEN,
@@ -24,13 +28,14 @@ from practice.reads.diary_columns import (
     Choice,
     Column,
     Day,
+    closed_in_words,
     days,
     key_of,
     people_and_places,
     sessions_between,
 )
 from practice.reads.directory import practitioners
-from practice.reads.sessions import sessions
+from practice.reads.sessions import next_day_with_sessions, sessions
 from practice.site.addresses import number, read_date
 from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
@@ -180,6 +185,11 @@ class DiaryPage(StaffPage):
             self.practice, view.first, view.last, view.choice, now=moment, schedules=schedules
         )
 
+    def column(self, view: View, strip: Strip, *, swap: bool = False) -> SafeString:
+        """Return a column of the page, with what its heading leads to."""
+        menu = menu_of(self.request, view, strip, today=self.today)
+        return diary_html.column(strip, menu=menu, swap=swap)
+
     def record_viewed(self, view: View, found: list[Day]) -> None:
         """Audit whose appointments are in these columns."""
         patients = [e.patient for day in found for c in day.columns for e in c.entries]
@@ -231,7 +241,8 @@ class Diary(DiaryPage):
             view=view,
             heading=view.title,
             strips=strips,
-            columns=[diary_html.column(one) for one in strips],
+            columns=[self.column(view, one) for one in strips],
+            notices=notices(self.practice, view, is_empty=not strips),
             live=is_live,
             live_changes=f"{reverse('admin:diary_changes')}{view.query}",
             live_at=int(self.now.timestamp()),
@@ -264,6 +275,56 @@ class Diary(DiaryPage):
             chosen = {"schedule": view.choice.schedule}
         query = urlencode({name: value for name, value in chosen.items() if value})
         return f"{reverse('admin:clinic_list')}?{query}"
+
+
+def menu_of(request: HttpRequest, view: View, strip: Strip, *, today: date) -> str:
+    """Return the menu of a column's heading: off sick today first, for whoever may report it."""
+    if view.week or not strip.holder:
+        return ""
+    may = request.user.has_perm
+    holder = strip.holder
+    day = view.day.isoformat()
+    chosen = {"practitioner": holder, "start_date": day, "end_date": day}
+    close = reverse("admin:practice_closure_add")
+    links = []
+    may_report = may("practice.report_sick") or may("practice.add_closure")
+    if may_report and view.day == today and strip.away is None:
+        links.append(("Off sick today…", f"{close}?{urlencode({'kind': 'sick', **chosen})}"))
+    if may("practice.add_closure"):
+        asked = urlencode({"kind": "leave", **chosen, "change": 1})
+        links.append(("Leave, training or other closure…", f"{close}?{asked}"))
+    links += [
+        ("Only this clinician", view.address(holder=holder)),
+        ("Week of this clinician", view.address(holder=holder, week=True, schedule=None)),
+        (
+            "Print clinic list",
+            f"{reverse('admin:clinic_list')}?{urlencode({'date': day, 'holder': holder})}",
+        ),
+    ]
+    return diary_html.menu(strip.title, links)
+
+
+def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString:
+    """Return a line for each closure of the whole practice, and the next day with sessions."""
+    if view.week:
+        return mark_safe("")
+    closed = [
+        closure
+        for closure in closures_between(view.day, view.day, organisation=practice)
+        if closure.practitioner_id is None and closure.location_id is None
+    ]
+    booked = number_still_booked(practice, view.day) if closed else 0
+    following = None
+    if closed or is_empty:
+        following = next_day_with_sessions(practice, after=view.day)
+    context = {
+        "closed": [(closed_in_words(each), each) for each in closed],
+        "booked": booked,
+        "following": following,
+        "following_words": step_words(view, following) if following else "",
+        "following_address": view.address(day=following) if following else "",
+    }
+    return render_to_string("staff/diary/notices.html", context)
 
 
 def step_words(view: View, day: date) -> str:

@@ -16,7 +16,7 @@ from practice.reads.diary_changes import changes_of_days
 from practice.reads.diary_columns import people_and_places, sessions_between
 from practice.site.addresses import number
 from practice.staff import diary_html
-from practice.staff.diary import DiaryPage, View
+from practice.staff.diary import DiaryPage, View, notices
 from practice.staff.diary_layout import Scale, Strip, axis_between
 from practice.staff.live import live
 
@@ -47,9 +47,10 @@ class DiaryChanges(DiaryPage):
                 "version": is_live["version"],
                 "live": is_live["address"],
                 "at": seconds(self.now),
-                "columns": {one.key: diary_html.column(one) for one in strips},
+                "columns": {one.key: self.column(view, one) for one in strips},
                 "order": list(dict.fromkeys(map(view.key_of, in_order(view, schedules)))),
                 "gone": [key for key in have if key not in still_there],
+                "notices": notices(self.practice, view, is_empty=not still_there),
                 "unseen": view.unseen(found, versions),
                 "hidden": sum(have[key][1] for key in kept) + sum(day.hidden for day in found),
                 **self.turned(view, [s for s in schedules if view.key_of(s) in kept], versions),

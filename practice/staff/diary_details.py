@@ -22,7 +22,7 @@ from practice.reads.diary_changes import changes_of_days
 from practice.reads.diary_columns import days, sessions_between
 from practice.staff import diary_html
 from practice.staff.base import RecordPage
-from practice.staff.diary import View
+from practice.staff.diary import View, menu_of
 from practice.staff.diary_layout import address_of, time_words, wall_time
 
 CHANGED = (
@@ -188,7 +188,10 @@ class Detail(RecordPage):
             key = f"day-{schedule.date:%Y-%m-%d}"
         strips = view.strips(found, view.versions(schedules, changes), now=self.now)
         found_there = next((one for one in strips if one.key == key), None)
-        return diary_html.column(found_there, swap=True) if found_there else ""
+        if found_there is None:
+            return ""
+        menu = menu_of(self.request, view, found_there, today=self.today)
+        return diary_html.column(found_there, menu=menu, swap=True)
 
 
 def leads_back(path: str) -> bool:

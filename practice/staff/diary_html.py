@@ -6,13 +6,17 @@ written is escaped here, each once.
 
 from html import escape
 
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from practice.staff.diary_layout import Axis, Block, Strip
 
 
-def column(strip: Strip, *, swap: bool = False) -> SafeString:
-    """Return a whole column; ``swap``: to be put in the place of the one that is there (htmx)."""
+def column(strip: Strip, *, menu: str = "", swap: bool = False) -> SafeString:
+    """Return a whole column; ``swap``: to be put in the place of the one that is there (htmx).
+
+    ``menu`` is what its heading leads to.
+    """
     key = strip.key
     lines = "".join(f"<p>{escape(line)}</p>" for line in strip.lines)
     now_line = f'<div class="now-line {strip.now_at}" data-now></div>' if strip.now_at else ""
@@ -21,7 +25,7 @@ def column(strip: Strip, *, swap: bool = False) -> SafeString:
         f'<section class="diary-column" id="column-{key}" aria-labelledby="title-{key}"'
         f' data-version="{strip.version}.{strip.hidden}"{oob}>'
         f'<div class="diary-head"><h3 id="title-{key}" tabindex="-1">{escape(strip.title)}</h3>'
-        f'<p class="diary-counts">{counts(strip)}</p>{lines}</div>'
+        f'<p class="diary-counts">{counts(strip)}</p>{away(strip)}{lines}{menu}</div>'
         f'<div class="diary-body"><ol>{"".join(map(cell, strip.blocks))}</ol>{now_line}</div>'
         "</section>"
     )
@@ -30,6 +34,28 @@ def column(strip: Strip, *, swap: bool = False) -> SafeString:
 def counts(strip: Strip) -> str:
     """Return how many slots are free and how many people wait."""
     return f"<b>{strip.free}</b> free, <b>{strip.waiting}</b> waiting"
+
+
+def away(strip: Strip) -> str:
+    """Return that the session holder is not there, with the way to whom to ring."""
+    if strip.away is None:
+        return ""
+    page = reverse("admin:practice_closure_change", args=[strip.away.pk])
+    kind = escape(strip.away.words.partition(":")[0])
+    ring = f"{strip.away.to_ring} to ring" if strip.away.to_ring else "closure"
+    return f'<p class="diary-away"><b>{kind}</b>, <a class="text-link" href="{page}">{ring}</a></p>'
+
+
+def menu(title: str, links: list[tuple[str, str]]) -> str:
+    """Return what the heading of a column leads to."""
+    items = "".join(
+        f'<li><a href="{escape(address)}">{escape(words)}</a></li>' for words, address in links
+    )
+    return (
+        f'<details class="diary-menu no-print"><summary><span class="sr-only">More for '
+        f'{escape(title)}</span><span aria-hidden="true">•••</span></summary><ul>{items}</ul>'
+        "</details>"
+    )
 
 
 def cell(block: Block) -> str:

@@ -11,11 +11,12 @@ from django.urls import reverse
 
 from practice import clock
 from practice.models import Schedule
-from practice.reads.diary_columns import Column, Entry
+from practice.reads.diary_columns import ClosedTime, Column, Entry
 
 LONGEST_AXIS = 51  # hours; a session begins on its day and lasts another day at most
 LANES = 8  # side by side in one column, as many as diary_scale.css has words for
 LABEL_MINUTES = 6  # the name of a session takes the room of so many minutes above it
+CLOSED_MINUTES = 5  # a gap that is shorter is not told of
 ONE_LINE_MINUTES = 8  # what is shorter has room for one line
 
 
@@ -92,6 +93,8 @@ class Strip:
     waiting: int = 0
     hidden: int = 0
     version: str = ""
+    holder: int = 0
+    away: ClosedTime | None = None
     now_at: str = ""
     first: int = 24 * 60  # minutes: what is earliest and latest in it
     last: int = 0
@@ -122,8 +125,11 @@ def strip(
     for session in column.sessions:
         top = scale.minutes(session.schedule.start)
         blocks.append((top, 0, label_of(session.schedule, scale.at(top), top, busy)))
+    for closed in column.closed:
+        blocks += closed_blocks(closed, scale, busy)
     blocks.sort(key=lambda each: each[:2])
-    edges = [*busy, *((top, top) for top, _, _ in blocks)]
+    ends = [scale.minutes(closed.end) for closed in column.closed]
+    edges = [*busy, *((top, top) for top, _, _ in blocks), *((end, end) for end in ends)]
     is_today = clock.today(now) == scale.day
     return Strip(
         key=key,
@@ -134,6 +140,8 @@ def strip(
         waiting=column.waiting,
         hidden=column.hidden,
         version=version,
+        holder=column.holder.pk if column.holder else 0,
+        away=next((each for each in column.closed if each.away), None),
         now_at=scale.at(scale.minutes(now)) if is_today else "",
         first=min((top for top, _ in edges), default=24 * 60),
         last=max((bottom for _, bottom in edges), default=0),
@@ -152,10 +160,8 @@ def block_of(entry: Entry, at: str, lane: int, of: int) -> Block:
     if of > 1:
         classes.append(f"lane{lane} of{of}")
     detail = entry.detail
-    if entry.until:
-        same = clock.local(entry.until).date() == clock.local(entry.start).date()
-        day = "" if same else f"{clock.local(entry.until):%a} "
-        detail = f"until {day}{wall_time(entry.until)} · {detail}"
+    if kept := kept_words(entry):
+        detail = f"{kept} · {detail}"
     return Block(
         classes=" ".join(classes),
         heading=entry.heading or words,
@@ -167,6 +173,41 @@ def block_of(entry: Entry, at: str, lane: int, of: int) -> Block:
         gp_connect=entry.gp_connect,
         booked_by=entry.booked_by,
     )
+
+
+def kept_words(entry: Entry) -> str:
+    """Return "for NHS 111 until 12:00", or of an embargo "until 10:00 for NHS 111"."""
+    until = ""
+    if entry.until:
+        same = clock.local(entry.until).date() == clock.local(entry.start).date()
+        day = "" if same else f"{clock.local(entry.until):%a} "
+        until = f"until {day}{wall_time(entry.until)}"
+    whom = f"for {entry.whom}" if entry.whom else ""
+    words = [until, whom] if entry.state == "embargoed" else [whom, until]
+    return " ".join(filter(None, words))
+
+
+def closed_blocks(
+    closed: ClosedTime, scale: Scale, busy: list[tuple[int, int]]
+) -> Iterable[tuple[int, int, Block]]:
+    """Return a closed time as blocks between what is still there, each with the reason."""
+    at, last = scale.minutes(closed.start), scale.minutes(closed.end)
+    for top, bottom in [*sorted(busy), (last, last)]:
+        until = min(top, last)
+        if until - at >= CLOSED_MINUTES:
+            hours, minutes = divmod(until - at, 60)
+            yield (
+                at,
+                2,
+                Block(
+                    classes=f"closed {scale.at(at)} x{hours} y{minutes}",
+                    heading=closed.words,
+                    time=f"{wall_time(closed.start)}–{wall_time(closed.end)}",
+                ),
+            )
+        at = max(at, bottom)
+        if at >= last:
+            return
 
 
 def label_of(schedule: Schedule, at: str, top: int, busy: list[tuple[int, int]]) -> Block:

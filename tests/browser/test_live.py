@@ -155,3 +155,26 @@ def test_the_front_page_shows_a_booking_from_outside(page_for, world):
     new = booked_outside(world, 2, "Nova")
 
     expect(page.get_by_role("link", name=new.patient.full_name)).to_be_visible(timeout=SOON)
+
+
+# ---------------------------------------------------------------- sick at 07:45
+
+
+def test_a_receptionist_reports_a_clinician_sick_from_the_heading_to_the_call_list(
+    page_for, world, axe
+):
+    page = open_diary(page_for, world)
+    column = page.locator(f"#column-holder-{world.slots[4].schedule.session_holder_id}")
+    column.get_by_text("•••").click()
+    assert axe(page) == []
+    column.get_by_role("link", name="Off sick today…").click()
+    expect(page.get_by_text("Nothing has changed yet.")).to_be_visible()
+    page.get_by_role("button", name="Close: withdraw").click()
+
+    expect(page.get_by_role("heading", name="Call list")).to_be_visible()
+    expect(page.get_by_role("rowheader", name=world.outside.patient.full_name)).to_be_visible()
+
+    page.goto(f"/admin/diary/?date={clock.today(world.start):%Y-%m-%d}")
+    expect(column).to_contain_text("Off sick, 1 to ring")
+    expect(column.locator(".closed").first).to_contain_text("Off sick")
+    assert axe(page) == []

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from practice.exceptions import AppointmentNotFound, PracticeError
+from practice.exceptions import AppointmentNotFound, ChangeRefused, PracticeError
 from practice.models import Appointment, Closure, ContactAttempt, Organisation
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from practice.services.appointments.rescheduling import move_appointment
@@ -150,4 +150,34 @@ def record_contact(
         now=now,
         detail={"reached": reached, "note": note},
     )
+    return attempt
+
+
+@transaction.atomic
+def take_back_told(
+    *, organisation: Organisation, appointment_id: int, by: User, actor: Actor, now: datetime
+) -> ContactAttempt:
+    """Put somebody back among those to be told: they were marked as told by mistake.
+
+    What was noted before stays, with this after it. Raises AppointmentNotFound, ChangeRefused.
+    """
+    appointment = (
+        Appointment.objects.select_for_update(no_key=True, of=("self",))
+        .filter(organisation=organisation, pk=appointment_id)
+        .first()
+    )
+    if appointment is None:
+        raise AppointmentNotFound
+    if not appointment.was_told:
+        raise ChangeRefused("Nobody has marked this patient as told.")
+    attempt = ContactAttempt.objects.create(
+        appointment=appointment,
+        at=now,
+        by=by,
+        by_name=actor.name[:200],
+        reached=False,
+        note="Marked as told by mistake",
+    )
+    Appointment.objects.filter(pk=appointment.pk).update(to_be_told=True)
+    record_done("appointment.told_taken_back", appointment, actor=actor, now=now)
     return attempt

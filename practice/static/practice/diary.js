@@ -176,6 +176,10 @@
         list.append(now);
       }
     }
+    const notices = document.getElementById("diary-notices");
+    if (notices && notices.innerHTML.trim() !== answer.notices.trim()) {
+      notices.innerHTML = answer.notices;
+    }
     const total = diary.querySelector("[data-hidden-total]");
     if (total) {
       total.textContent = answer.hidden;
@@ -395,6 +399,23 @@
       });
     }
   }
+
+  // ---------------------------------------------------------------- the menu of a heading
+
+  const menus = () => [...document.querySelectorAll(".diary-menu[open]")];
+  document.addEventListener("click", (event) => {
+    for (const menu of menus().filter((each) => !each.contains(event.target))) {
+      menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of menus()) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+    }
+  });
 
   // ---------------------------------------------------------------- letters
 

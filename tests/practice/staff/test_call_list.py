@@ -100,3 +100,24 @@ def test_a_page_that_says_nothing_sensible_is_sent_everything(client, manager, h
     answer = client.get("/admin/changes/worklist/", {"have": have}).json()
 
     assert set(answer["parts"]) == {"worklist-people", "worklist-rest"}
+
+
+def test_told_is_taken_back_and_what_was_noted_stays(practice, client, manager, sick):
+    gp, *_ = sick
+    close(client, gp)
+    closure = Closure.objects.get(kind="sick")
+    calls = reverse("admin:practice_closure_change", args=[closure.pk])
+    first = Appointment.objects.filter(affected_by=closure).first()
+    contacted = reverse("admin:contacted", args=[first.pk])
+
+    client.post(contacted, {"reached": "undo", "back": calls})
+    assert not ContactAttempt.objects.exists()  # nobody had been told
+    client.post(contacted, {"reached": "yes", "back": calls})
+    assert "Not told after all" in text(client.get(calls))
+    client.post(contacted, {"reached": "undo", "back": calls})
+
+    first.refresh_from_db()
+    assert first.to_be_told
+    assert [a.reached for a in ContactAttempt.objects.order_by("pk")] == [True, False]
+    assert "2 of 2 still to be told" in text(client.get(calls))
+    assert AuditEvent.objects.filter(event="appointment.told_taken_back").count() == 1

@@ -437,3 +437,48 @@ def test_of_two_managers_who_open_the_same_time_again_one_does_and_one_is_told(
     assert sum("somebody else has opened it again" in page for page in lists) == 1
     assert AuditEvent.objects.filter(event="closure.delete").count() == 1
     assert not Slot.objects.filter(pk__in=[slot.pk for slot in slots], withdrawn=True).exists()
+
+
+# ---------------------------------------------------------------- off sick today
+
+
+@pytest.fixture
+def desk(practice, client):
+    """A receptionist, and a clinician with a session today."""
+    client.force_login(make_staff(practice.organisation))
+    gp = make_practitioner()
+    start = max(timezone.now() - timedelta(minutes=5), clock.day_start(clock.today(timezone.now())))
+    make_slots(6, make_schedule(start=start, session_holder=gp))
+    return gp
+
+
+def sick_today(gp, **other):
+    today = str(clock.today(timezone.now()))
+    asked = {"kind": "sick", "practitioner": gp.pk, "start_date": today, "end_date": today}
+    return {**asked, **other}
+
+
+def test_a_receptionist_reports_who_is_off_sick_today_and_nothing_else(client, desk):
+    address = reverse("admin:practice_closure_add")
+    tomorrow_ = str(tomorrow())
+
+    page = client.get(address, sick_today(desk))
+    assert "Nothing has changed yet" in text(page)
+    for more in (
+        {"kind": "leave"},
+        {"kind": "closed", "practitioner": ""},
+        {"end_date": tomorrow_},
+        {"start_date": tomorrow_, "end_date": tomorrow_},
+    ):
+        asked = sick_today(desk, **more)
+        assert client.get(address, asked).status_code == 403
+        assert client.post(address, {**asked, "digest": ""}).status_code == 403
+
+    done = client.post(address, sick_today(desk, digest=page.context["plan"].digest))
+
+    closure = Closure.objects.get()
+    assert done["Location"] == reverse("admin:practice_closure_change", args=[closure.pk])
+    assert client.get(done["Location"]).context["may_call"]
+    assert (
+        client.get(reverse("admin:practice_closure_delete", args=[closure.pk])).status_code == 403
+    )

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group
 
 from practice import clock
 from practice.models import Appointment, AuditEvent, Slot
@@ -12,8 +13,10 @@ from practice.services.appointments import changing
 from practice.staff.diary_layout import wall_time
 from tests.practice.staff.diary_world import DURING, MORNING, THURSDAY, booked, words_of
 from workbench.factories import (
+    make_access_profile,
     make_actor,
     make_appointment,
+    make_closure,
     make_location,
     make_patient,
     make_practitioner,
@@ -268,3 +271,103 @@ def test_no_template_of_the_diary_needs_inline_styles_or_scripts():
     for template in folder.glob("*.html"):
         text = template.read_text()
         assert not re.search(r'\sstyle="|<style|<script(?![^>]* src=)|\son\w+="', text), template
+
+
+# ---------------------------------------------------------------- the day explains itself
+
+
+def closed(**fields):
+    return make_closure(start_date=THURSDAY, **fields)
+
+
+@pytest.mark.req("STAFF-040")
+def test_who_is_off_sick_keeps_the_column_with_the_reason_between_what_is_still_booked(
+    practice, client, receptionist
+):
+    schedule = make_schedule(date=THURSDAY)
+    slots = make_slots(18, schedule)  # 09:00 to 12:00
+    appointment = booked(slots[6])  # 10:00
+    Slot.objects.exclude(pk=slots[6].pk).update(withdrawn=True)
+    closure = closed(kind="sick", name="clinician unwell", practitioner=schedule.session_holder)
+    Appointment.objects.filter(pk=appointment.pk).update(
+        orphaned=True, to_be_told=True, affected_by=closure
+    )
+
+    content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
+
+    bands = re.findall(r'<li class="closed ([^"]*)"><b>([^<]*)', content)
+    assert bands == [
+        ("h9 m0 x1 y0", "Off sick: clinician unwell"),
+        ("h10 m10 x1 y50", "Off sick: clinician unwell"),
+    ]
+    assert f'<b>Off sick</b>, <a class="text-link" href="/admin/practice/closure/{closure.pk}' in (
+        content
+    )
+    assert "1 to ring" in content
+
+    appointment.delete()
+    Slot.objects.update(status="free", withdrawn=True)
+    schedule.withdrawn = True
+    schedule.save()
+    content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
+    assert f'id="column-holder-{schedule.session_holder_id}"' in content
+    assert 'class="closed h9 m0 x3 y0"' in content
+
+
+def test_a_closure_of_somebody_else_or_elsewhere_closes_nothing_here(
+    practice, client, receptionist
+):
+    make_slots(3, make_schedule(date=THURSDAY))
+    closed(kind="leave", practitioner=make_practitioner())
+    closed(kind="closed", location=make_location())
+
+    assert '"closed ' not in client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
+
+
+def test_a_bank_holiday_is_a_line_with_the_next_day_that_has_sessions(
+    practice, client, receptionist
+):
+    closed(kind="bank-holiday", name="A holiday")
+    make_schedule(date=THURSDAY + timedelta(days=4))
+    make_slots(3, make_schedule(date=THURSDAY))  # a holiday clinic: it takes place all the same
+
+    content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
+
+    assert "Bank holiday: A holiday. The practice is closed." in words_of(content)
+    assert "Next day with sessions: Mon 23" in content
+    assert '"closed ' not in content
+
+
+def test_a_reserved_slot_says_for_whom_and_until_when(practice, client, receptionist):
+    profile = make_access_profile(name="NHS 111", organisation_types=["urgent-care"])
+    slots = make_slots(8, make_schedule(date=THURSDAY, access_profile=profile))
+    Slot.objects.filter(pk=slots[6].pk).update(minimum_notice_minutes=20)
+    Slot.objects.filter(pk=slots[7].pk).update(embargo_minutes=30)
+
+    content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
+
+    assert "Reserved GPC for NHS 111 until 09:40 · Routine" in words_of(
+        block_of(content, f"slot-{slots[6].pk}")
+    )
+    assert "until 09:40 for NHS 111 · Routine" in words_of(block_of(content, f"slot-{slots[7].pk}"))
+
+
+# ---------------------------------------------------------------- sick at 07:45
+
+
+def test_whoever_may_report_it_finds_off_sick_first_in_the_heading_of_today(
+    practice, client, receptionist
+):
+    holder = make_schedule(date=THURSDAY).session_holder_id
+    make_schedule(date=THURSDAY + timedelta(days=1))
+
+    def menu(day):
+        content = client.get("/admin/diary/", {"date": day}).content.decode()
+        return re.findall(r'<details class="diary-menu.*?<li><a href="([^"]*)">([^<]*)', content)
+
+    [(address, first)] = menu(THURSDAY)
+    assert first == "Off sick today…"
+    assert f"kind=sick&amp;practitioner={holder}&amp;start_date=2026-11-19" in address
+    assert menu(THURSDAY + timedelta(days=1))[0][1] == "Only this clinician"
+    receptionist.groups.set(Group.objects.filter(name="Auditor"))
+    assert menu(THURSDAY)[0][1] == "Only this clinician"
