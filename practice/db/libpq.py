@@ -93,6 +93,8 @@ class Line:
         write = _WRITERS.get(type(value))
         if write is not None:
             return write(value)
+        if isinstance(value, str):  # of a choice
+            return _text(value)
         written: Written = self.transformer.get_dumper(value, PyFormat.TEXT).dump(value)
         return written
 
@@ -171,7 +173,10 @@ class Line:
             return result
         if self.pgconn.status == ConnStatus.BAD:
             raise psycopg.OperationalError(result.get_error_message())
-        raise error_from_result(result)
+        error = error_from_result(result)
+        if isinstance(error, psycopg.errors.InvalidSqlStatementName):
+            self.kept.clear()  # somebody told the server to forget them all
+        raise error
 
 
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)

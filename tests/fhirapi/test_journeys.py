@@ -180,6 +180,7 @@ def test_what_travels_together_is_one_journey_and_a_preparation_one_of_its_own()
             for _ in range(3):
                 cursor.execute("SELECT 1")
         together = wire.journeys()
+        connection.connection.prepare_threshold = None  # as others want it
 
     assert one_by_one == [["prepare SELECT 1"], ["SELECT 1"]]
     assert together == [["SELECT 1"] * 3]

@@ -3,7 +3,7 @@
 from threading import Event, Thread
 
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, OperationalError, ProgrammingError, connection, transaction
 
 from practice.db.journeys import ask, line_of, one_journey
 from practice.db.libpq import Statement
@@ -71,6 +71,17 @@ def test_a_statement_that_failed_at_first_is_prepared_when_it_comes_again():
         rows_of_a_journey((DIVIDED, 0), (fresh, 1))
 
     assert rows(fresh, 2) == [(2,)]
+
+
+def test_a_server_that_was_told_to_forget_is_told_anew():
+    rows(DIVIDED, 1)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        rows(DIVIDED, 1)
+
+    assert rows(DIVIDED, 1) == [(10, "100 %")]
 
 
 @pytest.mark.parametrize("together", [False, True])

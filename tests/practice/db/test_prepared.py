@@ -89,6 +89,25 @@ def test_instances_come_with_what_was_selected_beside_them(practice, django_asse
     ]
 
 
+def test_an_instance_is_as_the_orm_makes_it(practice):
+    (slot,) = make_slots(1)
+
+    (ours,) = KEPT.objects(ids=[slot.pk])
+    theirs = Slot.objects.select_related("schedule", "access_profile").get(pk=slot.pk)
+
+    for mine, other in ((ours, theirs), (ours.schedule, theirs.schedule)):
+        assert columns_of(mine) == columns_of(other)
+        assert (mine._state.adding, mine._state.db) == (False, "default")
+    assert ours._state.fields_cache.keys() == theirs._state.fields_cache.keys()
+    ours.version = 7
+    ours.save(update_fields=["version"])
+    assert Slot.objects.get().version == 7
+
+
+def columns_of(instance):
+    return {name: value for name, value in vars(instance).items() if name != "_state"}
+
+
 BLOCK = PreparedUpdate(
     lambda: Slot.objects.filter(pk__among=Numbers("ids")),
     status=Slot.Status.BUSY_UNAVAILABLE,
