@@ -1,5 +1,7 @@
 """Bytes are JSON or XML without a doubt, or they are malformed."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,9 @@ MALFORMED_JSON = {
     "name twice": b'{"resourceType": "Appointment", "status": "booked", "status": "cancelled"}',
     "name twice inside": b'{"a": [{"b": 1, "c": 2, "b": 3}]}',
     "name twice by escape": b'{"a": 1, "\\u0061": 2}',
+    "name twice, and a colon": b'{"a": 1, "a": ":"}',
+    "name twice, and an escaped colon": b'{"a": 1, "a": "\\u003a"}',
+    "name twice, and another one": b'{"a": 1, "a": "\\u003A", "b": ":"}',
     "deep lists": b"[" * 200 + b"]" * 200,
     "very deep lists": b"[" * 100_000 + b"]" * 100_000,
     "deep objects": b'{"a":' * 200 + b"1" + b"}" * 200,
@@ -79,3 +84,30 @@ def test_no_bytes_whatever_are_a_surprise(data):
             read(data)
         except (Malformed, FHIRError):
             continue
+
+
+texts = st.sampled_from(
+    ['"a"', '"b"', '":"', '"a:"', '"\\u003a"', '"\\u003A:"', '"\\u0061"', '"é"']
+)
+objects = st.recursive(
+    st.sampled_from(["1", "null", "[]"]) | texts,
+    lambda inside: st.lists(st.tuples(texts, inside), min_size=1, max_size=4).map(
+        lambda members: "{" + ", ".join(f"{name} : {value}" for name, value in members) + "}"
+    ),
+    max_leaves=8,
+)
+
+
+@given(objects)
+def test_a_name_that_stands_twice_is_always_found(text):
+    def refuse(members):
+        if len(dict(members)) < len(members):
+            raise Malformed
+
+    try:
+        json.loads(text, object_pairs_hook=refuse)
+    except Malformed:
+        with pytest.raises(Malformed):
+            strict_json(text.encode())
+    else:
+        assert strict_json(text.encode()) == json.loads(text)
