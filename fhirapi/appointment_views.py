@@ -71,13 +71,19 @@ class AppointmentView(AppointmentResponder):
         "PUT": (ssp.AMEND_APPOINTMENT, ssp.CANCEL_APPOINTMENT),
     }
 
+    def foresee(self, ods_code: str, **ids: str) -> None:
+        """The appointment in the address, and its slots."""
+        self.asked = appointments.appointment_later(
+            ods_code=ods_code, appointment_id=logical_id(ids["appointment_id"])
+        )
+
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
-        found, slots = self.appointment_asked_for(appointment_id)
+        found, slots = self.appointment_asked_for()
         readable = appointments.check_may_be_read(found, now=request.now)
         return self.appointment_response(readable, slots)
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
-        _, slots = self.appointment_asked_for(appointment_id)
+        _, slots = self.appointment_asked_for()
         body = self.resource_sent("Appointment")
         if body.get("id") != appointment_id:
             raise FHIRError(BAD_REQUEST, "Appointment.id must be the id in the address.")
@@ -101,19 +107,17 @@ class AppointmentView(AppointmentResponder):
             )
         return self.appointment_response(found, slots)
 
-    def appointment_asked_for(self, appointment_id: str) -> tuple[Appointment | None, list[int]]:
+    def appointment_asked_for(self) -> tuple[Appointment | None, list[int]]:
         """The one in the address and its slots.
 
         The trail is told of it and of its patient, so that a refusal is recorded with them too
         (AUD-003, AUD-007). A patient whose number was never verified is verified now, as by a find:
         their appointments are shown only then (visibility matrix).
         """
-        request, pk = self.request, logical_id(appointment_id)
-        found, slots = appointments.appointment_with_slots(
-            organisation=request.practice, appointment_id=pk
-        )
+        request = self.request
+        found, slots = self.asked.found()
         if found:
-            self.about(patient_id=found.patient_id, resource=f"Appointment/{pk}")
+            self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
             patient = found.patient
             if patient.nhs_number and patient.nhs_number_verification != patients.VERIFIED:
                 registration.verify_patient(
@@ -142,16 +146,22 @@ class PatientAppointmentsView(GPConnectView):
 
     interactions = {"GET": ssp.RETRIEVE_APPOINTMENTS}
 
+    def foresee(self, ods_code: str, **ids: str) -> None:
+        """The appointments, if the days that were sent are understood."""
+        try:
+            first, last = AppointmentFilter(self.request.GET).days()
+        except FHIRError:
+            return
+        self.asked = appointments.patient_appointments_later(
+            ods_code=ods_code,
+            patient_id=logical_id(ids["patient_id"]),
+            first=first,
+            last=last,
+            now=self.request.now,
+        )
+
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
-        search = AppointmentFilter(request.GET)
-        search.check(now=request.now)
-        pk = logical_id(patient_id)
-        self.about(patient_id=pk)
-        found = appointments.patient_appointments(
-            organisation=request.practice, patient_id=pk, now=request.now
-        )
-        rows = appointments.appointment_rows(search.filter_queryset(found))
-        slots = appointments.slot_ids_of(row.pk for row in rows)
-        return self.bundle_response(
-            bundle.searchset(appointment.render(row, slots[row.pk]) for row in rows)
-        )
+        AppointmentFilter(request.GET).check(now=request.now)
+        self.about(patient_id=logical_id(patient_id))
+        found = self.asked.found()
+        return self.bundle_response(bundle.searchset(appointment.render(*each) for each in found))

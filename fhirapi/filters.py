@@ -306,12 +306,6 @@ class SearchFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         }
         return self.values
 
-    def filter_queryset(self, queryset: Appointments) -> Appointments:
-        """Narrow a query set by what was read."""
-        for name, value in self.values.items():
-            queryset = self.base_filters[name].filter(queryset, value)
-        return queryset
-
 
 class SlotQuery(NamedTuple):
     """What a search for free slots asks: for whom, from when to when, and with what beside them."""
@@ -396,18 +390,11 @@ class DaysField(SearchField):
         return first, last
 
 
-class DaysFilter(Filter):  # type: ignore[misc]  # django-filter has no types
+class DaysFilter(ReadFilter):
     """Appointments that start on one of the days, by the London calendar (RETR-031, RETR-032)."""
 
     field_class = DaysField
     fhir_type = "date"
-
-    def filter(self, qs: Appointments, value: tuple[date, date]) -> Appointments:
-        first, last = value
-        try:
-            return qs.filter(start__gte=clock.day_start(first), start__lt=clock.day_end(last))
-        except OverflowError:  # the last day there is
-            return qs.filter(start__gte=clock.day_start(first))
 
 
 class AppointmentFilter(SearchFilter):
@@ -423,9 +410,14 @@ class AppointmentFilter(SearchFilter):
         model = Appointment
         fields: tuple[str, ...] = ()
 
+    def days(self) -> tuple[date, date]:
+        """The first and the last day, both included."""
+        days: tuple[date, date] = self.read()["start"]
+        return days
+
     def check(self, *, now: datetime) -> None:
         """Refuse what is no range of days from today on (RETR-010 to RETR-017)."""
-        first, _ = self.read()["start"]
+        first, _ = self.days()
         if first < clock.today(now):
             raise FHIRError(
                 INVALID_PARAMETER,

@@ -30,11 +30,12 @@ from fhirapi.jwt import Requester
 from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
 from practice.db.availability import database_within_reach, is_unreachable, note_failure
+from practice.db.journeys import one_journey
 from practice.db.replicas import from_replica
-from practice.db.row_security import bound_to
+from practice.db.row_security import bound_to, bound_to_ods_code
 from practice.db.transactions import last_step, single_transaction
 from practice.models import AuditEvent, Organisation
-from practice.reads.directory import practice_by_ods_code
+from practice.reads.directory import practice_later
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor, Facts
 
@@ -82,18 +83,20 @@ class GPConnectView(APIView):
         self.version_asked_for: str | None = kwargs.pop("version", None)
         with ExitStack() as self.binding:
             try:
-                self.initial(self.request, ods_code)
+                self.initial(self.request, ods_code, **kwargs)
                 return self.answer(**kwargs)
             except Exception as exc:
                 return self.refuse(exc)
 
     # ------------------------------------------------------------ the guards
 
-    def initial(self, request: GPConnectRequest, ods_code: str) -> None:  # type: ignore[override]
+    def initial(  # type: ignore[override]
+        self, request: GPConnectRequest, ods_code: str, **ids: str
+    ) -> None:
         """The checks that come before any data is touched; the first to fail decides (ERR-062)."""
         request.now = timezone.now()
         guards.check_client(request.headers)
-        request.practice = find_practice(ods_code)
+        request.practice = self.find_practice(ods_code, **ids)
         self.binding.enter_context(bound_to(request.practice.pk))
         offered = self.offered(request.method or "")
         request.interaction = ssp.check(
@@ -113,6 +116,28 @@ class GPConnectView(APIView):
         request.fhir_format = agreed_format(request)
         if request.method in {"POST", "PUT"}:
             parsers.body_format(request)
+
+    def find_practice(self, ods_code: str, **ids: str) -> Organisation:
+        """The practice of a service root; case counts, ASIDs play no part (GEN-007, GEN-008).
+
+        With the question goes what the handler will ask.
+        """
+        practice = None
+        if ods_code.isascii() and ods_code.isalnum():
+            with database_within_reach():
+                with bound_to_ods_code(ods_code), one_journey():
+                    asked = practice_later(ods_code)
+                    self.foresee(ods_code, **ids)
+                practice = asked.first()
+        if practice is None:
+            raise FHIRError(ORGANISATION_NOT_FOUND, "No practice has this service root.")
+        return practice
+
+    def foresee(self, ods_code: str, **ids: str) -> None:
+        """Ask what the handler will need of this practice, if that is known beforehand.
+
+        It is answered before anybody was let in, so nothing may be read of it but by the handler.
+        """
 
     def offered(self, verb: str) -> tuple[Interaction, ...]:
         """The interactions that this URL serves with a verb. Raises BAD_REQUEST if none (GEN-011).
@@ -273,17 +298,6 @@ class NotImplementedView(GPConnectView):
     def offered(self, verb: str) -> tuple[Interaction, ...]:
         """Nothing, with any verb."""
         raise FHIRError(NOT_IMPLEMENTED, "No interaction with this address is implemented.")
-
-
-def find_practice(ods_code: str) -> Organisation:
-    """The practice of a service root; case counts, ASIDs play no part (GEN-007, GEN-008)."""
-    practice = None
-    if ods_code.isascii() and ods_code.isalnum():
-        with database_within_reach():
-            practice = practice_by_ods_code(ods_code)
-    if practice is None:
-        raise FHIRError(ORGANISATION_NOT_FOUND, "No practice has this service root.")
-    return practice
 
 
 def check_enabled(practice: Organisation, interaction: Interaction) -> None:

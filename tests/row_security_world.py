@@ -28,14 +28,23 @@ def make_role(name: str) -> None:
 
 def serve_as(name: str) -> None:
     """From now on a transaction that hears what is in reach is that role's."""
-    row_security.BIND = Statement(
-        "SELECT set_config('appointments.practices', given, true),"
-        f" set_config('role', CASE given WHEN 'all' THEN 'none' ELSE '{name}' END, true)"
-        " FROM (VALUES (%s)) AS reach (given)"
+    row_security.BIND = Statement(BINDING.format(role=name, given="(VALUES (%s)) AS reach (given)"))
+    row_security.BIND_BY_ODS_CODE = Statement(
+        BINDING.format(
+            role=name,
+            given="(SELECT coalesce((SELECT format('{%%s}', id) FROM practice_organisation"
+            " WHERE ods_code = %s), '{}') AS given) AS reach",
+        )
     )
     row_security.UNBIND = Statement(
         "SELECT set_config('appointments.practices', '', true), set_config('role', 'none', true)"
     )
+
+
+BINDING = (
+    "SELECT set_config('appointments.practices', given, true),"
+    " set_config('role', CASE given WHEN 'all' THEN 'none' ELSE '{role}' END, true) FROM {given}"
+)
 
 
 def nothing_said_yet(

@@ -218,13 +218,39 @@ class PreparedInsert:
         self.model = model
         self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
         self.plain = [type(field) in PLAIN and not _is_stamped(field) for field in self.fields]
-        self.made: dict[tuple[str, int, bool], Statement] = {}
+        self.made: dict[tuple[str, int, bool, bool], Statement] = {}
+        self.ids: dict[str, Statement] = {}
 
     def one(self, instance: Model, using: str = "default", /) -> None:
         """Store a new instance, which gets its id."""
         connection = connections[using]
         statement = self._statement(using, returning=True)
         ((instance.pk,),) = ask(connection, statement, self.values(instance, connection)).rows()
+        instance._state.adding, instance._state.db = False, using
+
+    def id_later(self, using: str = "default", /) -> "NextId":
+        """Take the id of a new instance on a journey, so that it need not be waited for later.
+
+        What is not used is missing from the numbers. SQLite has no need of it, and gives none.
+        """
+        connection = connections[using]
+        if connection.vendor != "postgresql":
+            return NextId(None)
+        if using not in self.ids:
+            options: Any = self.model._meta
+            sequence = f"pg_get_serial_sequence('{options.db_table}', '{options.pk.column}')"
+            self.ids[using] = Statement(f"SELECT nextval({sequence})")
+        return NextId(ask(connection, self.ids[using], []))
+
+    def one_with(self, taken: "NextId", instance: Model, using: str = "default", /) -> None:
+        """Store a new instance under the id that was taken for it; nothing is waited for."""
+        if taken.answer is None:
+            self.one(instance, using)
+            return
+        ((instance.pk,),) = taken.answer.rows()
+        connection = connections[using]
+        values = [instance.pk, *self.values(instance, connection)]
+        ask(connection, self._statement(using, with_id=True), values)
         instance._state.adding, instance._state.db = False, using
 
     def add(self, instance: Model, using: str = "default", /) -> None:
@@ -252,19 +278,29 @@ class PreparedInsert:
             for field, is_plain in zip(self.fields, self.plain, strict=True)
         ]
 
-    def _statement(self, using: str, rows: int = 1, *, returning: bool = False) -> Statement:
-        """The statement for so many rows; ``returning`` the id of the only one."""
-        made = self.made.get((using, rows, returning))
+    def _statement(
+        self, using: str, rows: int = 1, *, returning: bool = False, with_id: bool = False
+    ) -> Statement:
+        """The statement for so many rows; ``returning`` the id of the only one, or given it."""
+        made = self.made.get((using, rows, returning, with_id))
         if made is None:
             quote: Any = connections[using].ops.quote_name
             options: Any = self.model._meta
-            columns = ", ".join(quote(field.column) for field in self.fields)
-            gaps = ", ".join("%s" for _ in self.fields)
+            own_id = [options.pk.column] if with_id else []
+            names = [*own_id, *(field.column for field in self.fields)]
+            columns, gaps = ", ".join(map(quote, names)), ", ".join("%s" for _ in names)
             values = ", ".join([f"({gaps})"] * rows)
             sql = f"INSERT INTO {quote(options.db_table)} ({columns}) VALUES {values}"  # noqa: S608
             made = Statement(f"{sql} RETURNING {quote(options.pk.column)}" if returning else sql)
-            self.made[using, rows, returning] = made
+            self.made[using, rows, returning, with_id] = made
         return made
+
+
+@dataclass(frozen=True)
+class NextId:
+    """An id that was taken on a journey; none where it is given when the row is stored."""
+
+    answer: Answer | None
 
 
 class PreparedChange:

@@ -27,8 +27,14 @@ ALL_PRACTICES = "all"
 # As an array of ids that PostgreSQL reads, or ALL_PRACTICES; None: nothing was said.
 in_reach: ContextVar[str | None] = ContextVar("in_reach", default=None)
 
+OF_ODS_CODE = "of "  # and its ODS code: one practice, of which the id is not known yet
+
 # A transaction forgets it at its end.
 BIND = Statement("SELECT set_config('appointments.practices', %s, true)")
+BIND_BY_ODS_CODE = Statement(
+    "SELECT set_config('appointments.practices', coalesce((SELECT format('{%%s}', id)"
+    " FROM practice_organisation WHERE ods_code = %s), '{}'), true)"
+)
 UNBIND = Statement("SELECT set_config('appointments.practices', '', true)")
 BEGIN = Statement("BEGIN")
 
@@ -37,6 +43,13 @@ BEGIN = Statement("BEGIN")
 def bound_to(*practice_ids: int) -> Iterator[None]:
     """Let what runs inside reach these practices, and nothing of any other."""
     with with_reach(f"{{{','.join(str(int(pk)) for pk in practice_ids)}}}"):
+        yield
+
+
+@contextmanager
+def bound_to_ods_code(ods_code: str) -> Iterator[None]:
+    """The same of the practice with this code, if there is one, for who has not yet found it."""
+    with with_reach(OF_ODS_CODE + ods_code):
         yield
 
 
@@ -176,6 +189,14 @@ def to_say_first(driver: Any) -> list[tuple[Statement, list[str]]]:
     elif status == TransactionStatus.IDLE and not known.on_journey:
         said = None
     if wanted != said:
-        first.append((UNBIND, []) if wanted is None else (BIND, [wanted]))
+        first.append(_saying(wanted))
     known.said = wanted
     return first
+
+
+def _saying(wanted: str | None) -> tuple[Statement, list[str]]:
+    if wanted is None:
+        return UNBIND, []
+    if wanted.startswith(OF_ODS_CODE):
+        return BIND_BY_ODS_CODE, [wanted.removeprefix(OF_ODS_CODE)]
+    return BIND, [wanted]

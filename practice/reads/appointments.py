@@ -1,17 +1,17 @@
 """What was booked at a practice, and which of it another organisation may read."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import CharField, DateField, DateTimeField, QuerySet
 
-from practice.db.journeys import one_journey
-from practice.db.prepared import Number, Numbers, Prepared
+from practice import clock
+from practice.db.prepared import Later, Number, Numbers, Prepared, QueryParameter
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import Appointment, AppointmentSlot, Organisation, Patient
-from practice.reads.patients import VERIFIED, visible_patients
+from practice.reads.patients import VERIFIED, visible_to_others
 
 
 def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
@@ -34,10 +34,11 @@ def booking_organisations(*, organisation: Organisation) -> Iterator[tuple[int, 
 
 PORTION = 500  # appointments
 
+PRACTICE = QueryParameter("practice", CharField())  # its ODS code
+
 APPOINTMENT = Prepared(
     lambda: Appointment.objects.filter(
-        organisation=Number("organisation"),
-        pk=Number("appointment"),
+        organisation__ods_code=PRACTICE, pk=Number("appointment")
     ).select_related("patient", "schedule")
 )
 
@@ -45,20 +46,29 @@ APPOINTMENT = Prepared(
 def appointment_by_id(*, organisation: Organisation, appointment_id: int) -> Appointment | None:
     """Return an appointment of the practice with its patient and its session."""
     found: Appointment | None = APPOINTMENT.first(
-        organisation=organisation.pk, appointment=appointment_id
+        practice=organisation.ods_code, appointment=appointment_id
     )
     return found
 
 
-def appointment_with_slots(
-    *, organisation: Organisation, appointment_id: int
-) -> tuple[Appointment | None, list[int]]:
-    """Return the same and the ids of its slots by start, which never change, on one journey."""
-    with one_journey():
-        asked = APPOINTMENT.later(organisation=organisation.pk, appointment=appointment_id)
-        held = SLOTS_OF_APPOINTMENTS.later(appointments=[appointment_id])
-    found: Appointment | None = asked.first()
-    return found, [slot for _, slot in held.rows()] if found else []
+class AskedAppointment(NamedTuple):
+    """An appointment that was asked for on a journey, and the ids of its slots."""
+
+    appointment: Later[Appointment]
+    slots: Later[AppointmentSlot]
+
+    def found(self) -> tuple[Appointment | None, list[int]]:
+        """The appointment with patient and session, and its slots by start, which never change."""
+        appointment = self.appointment.first()
+        return appointment, [slot for _, slot in self.slots.rows()] if appointment else []
+
+
+def appointment_later(*, ods_code: str, appointment_id: int) -> AskedAppointment:
+    """Ask on a journey for an appointment of the practice with this code, and for its slots."""
+    return AskedAppointment(
+        APPOINTMENT.later(practice=ods_code, appointment=appointment_id),
+        SLOTS_OF_APPOINTMENTS.later(appointments=[appointment_id]),
+    )
 
 
 def appointment_in_detail(*, organisation: Organisation, appointment_id: int) -> Appointment | None:
@@ -99,19 +109,6 @@ def check_patient_may_be_known(patient: Patient) -> None:
         raise PatientNotFound
 
 
-def patient_appointments(
-    *, organisation: Organisation, patient_id: int, now: datetime
-) -> QuerySet[Appointment]:
-    """Every appointment of a patient at the practice, by start (RETR-033 to RETR-036).
-
-    Raises PatientNotFound unless the patient may be seen outside (RETR-018).
-    """
-    if not visible_patients(organisation=organisation, now=now).filter(pk=patient_id).exists():
-        raise PatientNotFound
-    found = appointments(organisation=organisation).filter(patient=patient_id)
-    return found.order_by("start", "pk")
-
-
 # ---------------------------------------------------------------- as other organisations see them
 
 
@@ -149,11 +146,6 @@ def appointment_row(appointment: Appointment) -> AppointmentRow:
     return AppointmentRow._make(_values_of(appointment))
 
 
-def appointment_rows(found: QuerySet[Appointment]) -> list[AppointmentRow]:
-    """Return the rows of appointments, in their order, in one query."""
-    return [AppointmentRow._make(row) for row in found.values_list(*APPOINTMENT_COLUMNS)]
-
-
 SLOTS_OF_APPOINTMENTS = Prepared(
     lambda: (
         AppointmentSlot.objects.filter(appointment__pk__among=Numbers("appointments"))
@@ -175,3 +167,72 @@ def number_still_booked(organisation: Organisation, day: date) -> int:
     """How many people are booked on a day and have not come yet, nor been told not to."""
     found = Appointment.objects.filter(organisation=organisation)
     return found.booked().on_days(day, day).count()
+
+
+# ---------------------------------------------------------------- those of a patient
+
+
+def of_patient(practice: Any, patient: Any, first: Any, end: Any) -> QuerySet[Appointment]:
+    """A patient's appointments that start between two instants, by start (RETR-033 to RETR-036)."""
+    return Appointment.objects.filter(
+        organisation__ods_code=practice, patient=patient, start__gte=first, start__lt=end
+    ).order_by("start", "pk")
+
+
+SPAN = (
+    *(PRACTICE, Number("patient")),
+    *(QueryParameter(name, DateTimeField()) for name in ("first", "end")),
+)
+OF_PATIENT = Prepared(lambda: of_patient(*SPAN).values_list(*APPOINTMENT_COLUMNS))
+SLOTS_OF_PATIENT = Prepared(
+    lambda: (
+        AppointmentSlot.objects.filter(appointment__in=of_patient(*SPAN).order_by())
+        .order_by("slot__start")
+        .values_list("appointment", "slot")
+    )
+)
+VISIBLE_PATIENT = Prepared(
+    lambda: (
+        visible_to_others(QueryParameter("today", DateField()))
+        .filter(organisation__ods_code=PRACTICE, pk=Number("patient"))
+        .values_list("pk")
+    )
+)
+
+
+class AskedAppointments(NamedTuple):
+    """A patient's appointments that were asked for on a journey, and the ids of their slots."""
+
+    patient: Later[Patient]
+    appointments: Later[Appointment]
+    slots: Later[AppointmentSlot]
+
+    def found(self) -> list[tuple[AppointmentRow, list[int]]]:
+        """Each appointment and its slots by start.
+
+        Raises PatientNotFound unless the patient may be seen outside (RETR-018).
+        """
+        if not self.patient.rows():
+            raise PatientNotFound
+        held: dict[int, list[int]] = {}
+        for appointment, slot in self.slots.rows():
+            held.setdefault(appointment, []).append(slot)
+        rows = (AppointmentRow._make(row) for row in self.appointments.rows())
+        return [(row, held[row.pk]) for row in rows]
+
+
+def patient_appointments_later(
+    *, ods_code: str, patient_id: int, first: date, last: date, now: datetime
+) -> AskedAppointments:
+    """Ask on a journey for a patient's appointments on some days, the last one included."""
+    of_practice = {"practice": ods_code, "patient": patient_id}
+    try:
+        end = clock.day_end(last)
+    except OverflowError:  # the last day there is
+        end = datetime.max.replace(tzinfo=UTC)
+    span = {**of_practice, "first": clock.day_start(first), "end": end}
+    return AskedAppointments(
+        VISIBLE_PATIENT.later(**of_practice, today=clock.today(now)),
+        OF_PATIENT.later(**span),
+        SLOTS_OF_PATIENT.later(**span),
+    )

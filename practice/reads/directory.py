@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet
 
-from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
+from practice.db.prepared import Later, Number, Numbers, Prepared, QueryParameter
 from practice.db.row_security import across_practices
 from practice.models import Location, Organisation, Practitioner, PractitionerRole, Schedule
 from practice.models.directory import PractitionerRoleQuerySet
@@ -18,8 +18,13 @@ PRACTICE_BY_ODS_CODE = Prepared(
 
 def practice_by_ods_code(ods_code: str) -> Organisation | None:
     """Return the practice hosted here under exactly this ODS code."""
-    found: Organisation | None = PRACTICE_BY_ODS_CODE.first(ods_code=ods_code)
+    found: Organisation | None = practice_later(ods_code).first()
     return found
+
+
+def practice_later(ods_code: str) -> Later[Organisation]:
+    """Ask for it on a journey."""
+    return PRACTICE_BY_ODS_CODE.later(ods_code=ods_code)
 
 
 def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:

@@ -55,20 +55,25 @@ def patient_with_nhs_number(
 
 def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
     """Patients who are registered today, alive and not flagged sensitive, verified or not."""
-    today = clock.today(now)
-    return Patient.objects.filter(
-        Q(registration_end__isnull=True) | Q(registration_end__gte=today),
-        organisation=organisation,
-        active=True,
-        sensitive=False,
-        deceased_at__isnull=True,
-    )
+    return _known(clock.today(now)).filter(organisation=organisation)
 
 
 def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
     """Patients whom others may see: known ones with a verified NHS number (PAT-011)."""
-    return known_patients(organisation=organisation, now=now).filter(
-        nhs_number_verification=VERIFIED
+    return visible_to_others(clock.today(now)).filter(organisation=organisation)
+
+
+def visible_to_others(today: Any) -> QuerySet[Patient]:
+    """The same of all practices, on a day or on a parameter that stands for it."""
+    return _known(today).filter(nhs_number_verification=VERIFIED)
+
+
+def _known(today: Any) -> QuerySet[Patient]:
+    return Patient.objects.filter(
+        Q(registration_end__isnull=True) | Q(registration_end__gte=today),
+        active=True,
+        sensitive=False,
+        deceased_at__isnull=True,
     )
 
 

@@ -33,7 +33,7 @@ def test_a_request_is_one_line_with_what_support_needs_and_no_address(consumer, 
 @pytest.mark.django_db
 def test_what_is_logged_on_the_way_carries_the_trace_id(consumer, monkeypatch, lines):
     monkeypatch.setattr(
-        "fhirapi.views.find_practice", lambda code: (_ for _ in ()).throw(KeyError(NHS_NUMBER))
+        "fhirapi.views.practice_later", lambda code: (_ for _ in ()).throw(KeyError(NHS_NUMBER))
     )
 
     consumer.read_metadata(headers={"Ssp-TraceID": "trace-3"})

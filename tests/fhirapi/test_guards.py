@@ -7,7 +7,7 @@ from django.utils import timezone
 from fhirapi import guards, ssp, views
 from practice.db import availability
 from practice.models import Appointment, AuditEvent
-from practice.reads.directory import practice_by_ods_code
+from practice.reads.directory import practice_later
 from practice.services.audit import spool
 from workbench.bodies import appointment_body
 from workbench.consumer import Consumer, issues, make_claims, spine_code
@@ -185,7 +185,7 @@ def test_bodies_that_are_weapons_are_refused_at_once(consumer, format, body):
 @pytest.fixture
 def away(monkeypatch, in_vain):
     """A database that gives no connection: the list grows with each try that waited for one."""
-    monkeypatch.setattr(views, "practice_by_ods_code", in_vain)
+    monkeypatch.setattr(views, "practice_later", in_vain)
     return in_vain.waited
 
 
@@ -226,7 +226,7 @@ def test_while_the_database_is_away_nobody_else_waits_for_it(
     assert len({issues(each)[0]["details"]["coding"][0]["code"] for each in answers}) == 1
     assert away == [1]
 
-    monkeypatch.setattr(views, "practice_by_ods_code", practice_by_ods_code)
+    monkeypatch.setattr(views, "practice_later", practice_later)
     no_database.end()
     assert consumer.read_metadata().status_code == 200
 

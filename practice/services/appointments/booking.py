@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.db.models import DateTimeField, F, QuerySet
 
 from practice.db.journeys import one_journey
-from practice.db.prepared import Numbers, PreparedInsert, PreparedUpdate, QueryParameter
+from practice.db.prepared import NextId, Numbers, PreparedInsert, PreparedUpdate, QueryParameter
 from practice.db.transactions import atomic_service
 from practice.exceptions import (
     AppointmentInPast,
@@ -127,6 +127,7 @@ def book_appointment(
     with one_journey():
         locked = locks.lock_slots_later(organisation, slot_ids)
         found = PATIENT.later("default", organisation=organisation.pk, patient=patient_id)
+        taken = APPOINTMENTS.id_later()
     slots = locks.by_start(locked.objects())
     patient = check_patient(
         found.first(),
@@ -153,6 +154,7 @@ def book_appointment(
     if undescribed:
         description = slots[0].slot_type or NO_DESCRIPTION
     return _take(
+        taken,
         slots,
         organisation=organisation,
         patient=patient,
@@ -178,6 +180,7 @@ def book_appointment(
 
 
 def _take(
+    taken: NextId,
     slots: list[Slot],
     *,
     organisation: Organisation,
@@ -202,20 +205,24 @@ def _take(
         provenance=[provenance("booked", actor, now)],
         **fields,
     )
-    APPOINTMENTS.one(appointment)
     slot_ids = [slot.pk for slot in slots]
     try:
         with one_journey():
+            APPOINTMENTS.one_with(taken, appointment)
             APPOINTMENT_SLOTS.all(
                 AppointmentSlot(appointment=appointment, slot=slot) for slot in slots
             )
             MARK_BUSY.later(ids=slot_ids, now=now)
     except IntegrityError as error:
-        raise SlotNotFree from error
+        if any(name in str(error) for name in BOOKED_ONCE):
+            raise SlotNotFree from error
+        raise
     record_in_trail("booked", appointment, actor=actor, now=now, slots=slot_ids)
     return appointment
 
 
+# The constraint, as PostgreSQL and as SQLite name it.
+BOOKED_ONCE = ("slot_booked_once", "practice_appointmentslot.slot_id")
 APPOINTMENTS, APPOINTMENT_SLOTS = PreparedInsert(Appointment), PreparedInsert(AppointmentSlot)
 MARK_BUSY = PreparedUpdate(
     lambda: Slot.objects.filter(pk__among=Numbers("ids")),

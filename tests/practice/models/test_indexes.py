@@ -23,7 +23,7 @@ from practice.models import (
     Slot,
 )
 from practice.reads import offered_slots, profile_limits, slot_search
-from practice.reads.appointments import patient_appointments
+from practice.reads.appointments import of_patient
 from workbench.factories import make_access_profile
 
 NOW = datetime.now(UTC)
@@ -73,9 +73,7 @@ class Diary:
 
     def appointments_of_a_patient(self):
         patient = Appointment.objects.filter(organisation=self.organisation).earliest("pk").patient
-        return patient_appointments(
-            organisation=self.organisation, patient_id=patient.pk, now=NOW
-        ).filter(start__gte=DAY["start"])
+        return of_patient(self.organisation.ods_code, patient.pk, DAY["start"], DAY["end"])
 
     def appointments_of_a_day(self):
         return Appointment.objects.filter(

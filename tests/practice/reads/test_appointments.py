@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from practice import clock
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import Appointment, AppointmentSlot, Patient
 from practice.reads import appointments
@@ -18,7 +19,8 @@ def test_an_appointment_at_hand_and_one_in_a_query_have_the_same_row(practice):
 
     at_hand = appointments.appointment_row(booked)
 
-    assert [at_hand] == appointments.appointment_rows(Appointment.objects.filter(pk=booked.pk))
+    columns = appointments.APPOINTMENT_COLUMNS
+    assert [at_hand] == [*Appointment.objects.filter(pk=booked.pk).values_list(*columns)]
     assert at_hand.session_holder_id == booked.schedule.session_holder_id
     for name in at_hand._fields:
         if name != "session_holder_id":
@@ -73,9 +75,21 @@ def test_a_patients_appointments_come_by_their_start_if_the_patient_may_be_seen(
     slots = make_slots(2)
     patient, now = practice.patient, timezone.now()
     later, earlier = (make_appointment([slot], patient) for slot in reversed(slots))
-    arguments = {"organisation": practice.organisation, "patient_id": patient.pk, "now": now}
+    day = clock.local(slots[0].start).date()
 
-    assert list(appointments.patient_appointments(**arguments)) == [earlier, later]
+    def found():
+        return appointments.patient_appointments_later(
+            ods_code=practice.organisation.ods_code,
+            patient_id=patient.pk,
+            first=day,
+            last=day,
+            now=now,
+        ).found()
+
+    assert [(row.pk, held) for row, held in found()] == [
+        (earlier.pk, [slots[0].pk]),
+        (later.pk, [slots[1].pk]),
+    ]
     Patient.objects.filter(pk=patient.pk).update(sensitive=True)
     with pytest.raises(PatientNotFound):
-        appointments.patient_appointments(**arguments)
+        found()
