@@ -20,11 +20,13 @@ def column(strip: Strip, *, menu: str = "", swap: bool = False) -> SafeString:
     key = strip.key
     lines = "".join(f"<p>{escape(line)}</p>" for line in strip.lines)
     now_line = f'<div class="now-line {strip.now_at}" data-now></div>' if strip.now_at else ""
+    about = " · ".join([strip.title, *strip.lines])
     oob = ' hx-swap-oob="true"' if swap else ""
     return mark_safe(  # noqa: S308 - what people have written is escaped
         f'<section class="diary-column" id="column-{key}" aria-labelledby="title-{key}"'
         f' data-version="{strip.version}.{strip.hidden}"{oob}>'
-        f'<div class="diary-head"><h3 id="title-{key}" tabindex="-1">{escape(strip.title)}</h3>'
+        f'<div class="diary-head"><h3 id="title-{key}" tabindex="-1"'
+        f' title="{escape(about)}">{escape(strip.title)}</h3>'
         f'<p class="diary-counts">{counts(strip)}</p>{away(strip)}{lines}{menu}</div>'
         f'<div class="diary-body"><ol>{"".join(map(cell, strip.blocks))}</ol>{now_line}</div>'
         "</section>"

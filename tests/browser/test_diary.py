@@ -81,7 +81,8 @@ def test_the_day_is_worked_by_keyboard_alone(page_for, world):
 
     # Tab enters the diary once, at one block; the next Tab leaves it.
     assert page.locator('[data-grid] a[tabindex="0"]').count() == 1
-    assert page.locator('[data-grid] a:not([tabindex="-1"])').count() == 1
+    assert page.locator('[data-grid] .entry > a:not([tabindex="-1"])').count() == 1
+    assert page.locator('[data-grid] summary:not([tabindex="-1"])').count() == 1
     page.locator('.diary-filter button[type="submit"]').focus()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.diary-column') !== null")
@@ -136,7 +137,7 @@ def test_letters_lead_to_today_booking_and_moving(page_for, world):
     page = open_diary(page_for, world)
     page.locator(f"#slot-{world.slots[1].pk}").focus()
     page.keyboard.press("b")
-    page.wait_for_url(f"**/admin/practice/appointment/add/?slot={world.slots[1].pk}")
+    page.wait_for_url(f"**/admin/practice/appointment/add/?slot={world.slots[1].pk}*")
 
     page = open_diary(page_for, world)
     page.locator(world.max).focus()
@@ -316,3 +317,36 @@ def test_nothing_keeps_anybody_out_and_nothing_scrolls_sideways(page_for, world,
             expect(page.locator("#detail-title")).to_be_visible()
         assert axe(page) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+LONG = "Bartholomew Featherstonehaugh-Mock"
+
+
+def test_twenty_people_with_long_names_leave_room_for_eight_columns_and_three_hours(
+    page_for, world
+):
+    """At 1366 by 650, with the menu open."""
+    for n in range(18):
+        holder = make_practitioner(world.slots[0].organisation, family_name=f"{LONG}-{n}")
+        make_slots(8, make_schedule(start=world.start, session_holder=holder), minutes=30)
+    page = page_for(world.user, 1366)
+    page.set_viewport_size({"width": 1366, "height": 650})
+    page.goto("/admin/diary/")
+
+    hours, columns = page.evaluate("""() => {
+        const grid = document.querySelector("[data-grid]").getBoundingClientRect();
+        const head = document.querySelector(".diary-head").getBoundingClientRect();
+        const column = document.querySelector(".diary-column").getBoundingClientRect();
+        const diary = getComputedStyle(document.getElementById("diary"));
+        const px = parseFloat(diary.getPropertyValue("--px"));
+        return [
+            (Math.min(innerHeight, grid.bottom) - head.bottom) / px / 60,
+            (grid.right - column.left) / column.width,
+        ];
+    }""")
+
+    assert hours >= 3
+    assert columns >= 8
+    cut = """() => [...document.querySelectorAll('.diary-head h3')]
+        .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
+    assert page.evaluate(cut) == []

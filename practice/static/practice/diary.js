@@ -40,6 +40,10 @@
     if (block) {
       block.tabIndex = 0;
     }
+    const column = block?.closest(".diary-column");
+    for (const menu of grid.querySelectorAll(".diary-menu summary")) {
+      menu.tabIndex = column?.contains(menu) ? 0 : -1; // that of its own column only
+    }
   };
 
   const start = () => {
@@ -452,6 +456,11 @@
     if (keys?.open || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
+    if (target.matches(".diary-menu summary") && ["ArrowDown", "Home"].includes(event.key)) {
+      event.preventDefault();
+      target.closest(".diary-column").querySelector(".entry > a")?.focus();
+      return;
+    }
     if (inGrid && ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
       event.preventDefault();
       step(target, event.key)?.focus();
@@ -484,6 +493,51 @@
     const button = diary.querySelector("[data-keys]");
     button.hidden = false;
     button.addEventListener("click", () => keys.showModal());
+  }
+
+  // ---------------------------------------------------------------- filters
+
+  // They apply themselves: at once when chosen with a pointer, and when left or with Enter by keyboard.
+  const filters = diary?.querySelector(".diary-filter");
+  let byKeys = false;
+  let isOther = false;
+  filters?.addEventListener("keydown", () => (byKeys = true));
+  filters?.addEventListener("pointerdown", () => (byKeys = false));
+  filters?.addEventListener("change", () => {
+    isOther = true;
+    if (!byKeys && filters.checkValidity()) {
+      filters.submit();
+    }
+  });
+  filters?.addEventListener("focusout", () => {
+    if (isOther && filters.checkValidity()) {
+      filters.submit();
+    }
+  });
+
+  const FOLDED = "diary-folded"; // in localStorage: "yes" while the filters are folded away
+  const fold = diary?.querySelector("[data-fold]");
+  const folded = (is) => {
+    document.getElementById("diary-filters").classList.toggle("folded", is && wide.matches);
+    fold.setAttribute("aria-expanded", String(!is));
+    fold.lastElementChild.textContent = is ? "▾" : "▴";
+  };
+  if (fold) {
+    fold.hidden = false;
+    try {
+      folded(localStorage.getItem(FOLDED) === "yes");
+    } catch {
+      // A window that remembers nothing shows them.
+    }
+    fold.addEventListener("click", () => {
+      const is = fold.getAttribute("aria-expanded") === "true";
+      folded(is);
+      try {
+        localStorage.setItem(FOLDED, is ? "yes" : "no");
+      } catch {
+        // It is folded on this page all the same.
+      }
+    });
   }
 
   // ---------------------------------------------------------------- the list of a narrow window
