@@ -40,7 +40,7 @@ class Wanted(NamedTuple):
         return {f"{prefix}{column}": value for column, value in asked.items() if value}
 
 
-def coming_slots(*, organisation: Organisation, now: datetime) -> SlotQuerySet:
+def coming_slots(*, organisation: Any, now: Any) -> SlotQuerySet:
     """Free slots that are planned and not over."""
     return Slot.objects.filter(organisation=organisation).in_diary().free().not_over(now)
 
@@ -66,8 +66,8 @@ def kept_for_others(slot: Slot, *, organisation: Organisation, now: datetime) ->
     return kept(slot, organisation=organisation, now=now).words
 
 
-def fitting_slots(wanted: Wanted, *, organisation: Organisation, now: datetime) -> SlotQuerySet:
-    """The coming slots that are as wanted."""
+def fitting_slots(wanted: Wanted, *, organisation: Any, now: Any) -> SlotQuerySet:
+    """The coming slots that are as wanted; what is asked may be parameters of a statement."""
     found = coming_slots(organisation=organisation, now=now)
     found = found.filter(**wanted.of_session("schedule__"))
     if wanted.first:

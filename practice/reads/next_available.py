@@ -7,20 +7,39 @@ it costs the same whether a half-day has one free slot or thirty.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, Case, Count, Min, Q, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    DateField,
+    DateTimeField,
+    F,
+    IntegerField,
+    Max,
+    Min,
+    Model,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import TruncDate
 
 from practice import clock
-from practice.models import AccessProfile, Organisation, Schedule, Slot
+from practice.db.expressions import Epoch
+from practice.db.journeys import one_journey
+from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
+from practice.models import AccessProfile, Closure, Organisation, Schedule, Slot
 from practice.models.common import OFFER_LIMITS
+from practice.models.templates import closure_period
 from practice.reads.bookability import RULE_OF, Reason, with_limits
-from practice.reads.closures import closures_between
 from practice.reads.free_times import Wanted, fitting_slots, listed
 
 WEEKS = 4
-NOON = time(12)
+NOON = 12  # by the clock on the wall
 HALVES = ("am", "pm")
 NOBODY = 0  # the row of the sessions that name no holder
 
@@ -52,17 +71,26 @@ class Place(NamedTuple):
 class Cell:
     """A half-day of one holder.
 
-    ``first`` is the first time that anybody may have, ``free`` how many there are; ``kept`` are
+    ``first`` is the first time that anybody may have, in seconds since 1970 (there may be hundreds
+    of cells), ``free`` how many there are; ``kept`` are
     free but kept for others, for ``kept_for`` where a profile says whom. ``away`` is the kind of
     the closure because of which there is no session; ``works``: there is one.
     """
 
-    first: datetime | None = None
+    first: int | None = None
     free: int = 0
     kept: int = 0
     kept_for: str = ""
     away: str = ""
     works: bool = False
+
+    @property
+    def start(self) -> datetime | None:
+        """The first time as an instant."""
+        return None if self.first is None else clock.moment(self.first)
+
+
+WORKS = Cell(works=True)
 
 
 @dataclass
@@ -93,26 +121,34 @@ def next_available(
     One each for sessions, free slots, access profiles and closures, however many there are.
     """
     last = first - timedelta(days=first.weekday()) + timedelta(days=7 * WEEKS - 1)
-    sessions = _sessions(wanted, organisation, first, last)
-    found = _free(wanted._replace(first=first, last=last), organisation, now=now)
-    away = _away(organisation, first, last)
-    rows: dict[int, Row] = {}
-    for session in sessions:
-        row = rows.setdefault(session.holder, Row(session.holder, session.name, session.role))
-        for half in session.halves():
-            row.cells[session.date, half] = Cell(works=True)
-    for place, cell in found.items():
-        if place.holder in rows:
-            rows[place.holder].cells[place.day, place.half] = cell
+    statements, values = _statements_for(wanted)
+    values |= {"organisation": organisation.pk, "first": first, "last": last}
+    with one_journey():
+        asked = statements.sessions.later(**values)
+        profiles = PROFILES.later(organisation=organisation.pk)
+        closed = CLOSURES.later(organisation=organisation.pk, first=first, last=last)
+    rows = _rows(asked.rows())
+    restricting = {pk: name for pk, name, types, codes in profiles.rows() if types or codes}
+    counted = statements.counts.rows(
+        **values,
+        start=clock.day_start(first),
+        end=clock.day_end(last),
+        now=now,
+        floor=clock.seconds(now),
+        profiles=list(restricting),
+        **{name: getattr(organisation, name) for name in OFFER_LIMITS},
+    )
+    for holder, day, afternoon, start, free, kept, whom in counted:
+        if row := rows.get(holder or NOBODY):
+            whose = restricting.get(whom, "")
+            row.cells[day, HALVES[afternoon]] = Cell(start, free, kept, whose, works=True)
     every = [first + timedelta(days=days) for days in range((last - first).days + 1)]
     worked = {day for row in rows.values() for day, _ in row.cells}
     days = [day for day in every if day.weekday() < 5 or day in worked]
-    for row in rows.values():
-        for day in days:
-            for half in HALVES:
-                kind = away.get((row.holder, day, half)) or away.get((None, day, half))
-                if kind and (day, half) not in row.cells:
-                    row.cells[day, half] = Cell(away=kind)
+    for (person, day, half), kind in _away(closed.rows(), first, last).items():
+        for row in rows.values():
+            if person in (None, row.holder) and day in days:
+                row.cells.setdefault((day, half), Cell(away=kind))
     return Grid(first, last, days, list(rows.values()))
 
 
@@ -120,7 +156,7 @@ def times_at(
     place: Place, wanted: Wanted, *, organisation: Organisation, now: datetime
 ) -> list[Slot]:
     """Return every free time of a cell, by start, each with ``kept``: one query."""
-    noon = clock.instant(place.day, NOON)
+    noon = clock.instant(place.day, time(NOON))
     halves = {"am": (clock.day_start(place.day), noon), "pm": (noon, clock.day_end(place.day))}
     start, end = halves[place.half]
     holder = (
@@ -135,74 +171,91 @@ def times_at(
     return listed(found, organisation=organisation, now=now)
 
 
-class Session(NamedTuple):
-    """A session, in what a row shows of it."""
-
-    holder: int
-    prefix: str
-    given_names: str
-    family_name: str
-    role: str
-    date: date
-    start: datetime
-    end: datetime
-
-    @property
-    def name(self) -> str:
-        named = " ".join(filter(None, [self.prefix, self.given_names, self.family_name]))
-        return named or "No named holder"
-
-    def halves(self) -> Iterable[str]:
-        start, end = clock.local(self.start), clock.local(self.end)
-        if start.time() < NOON:
-            yield "am"
-        if start.time() >= NOON or end.time() > NOON or end.date() > start.date():
-            yield "pm"
+# ---------------------------------------------------------------- what is asked, made once
 
 
-def _sessions(wanted: Wanted, organisation: Organisation, first: date, last: date) -> list[Session]:
-    """The sessions of the holders in question, by the holders' names; those of nobody come last."""
-    found = (
+class Statements(NamedTuple):
+    """The two questions that depend on what is looked for."""
+
+    sessions: Prepared[Schedule]
+    counts: Prepared[Slot]
+
+
+# What may be looked for, each with the parameter that stands for it in a statement.
+WISHES: dict[str, QueryParameter] = {
+    "holder": Number("holder"),
+    "location": Number("location"),
+    **{name: QueryParameter(name, CharField()) for name in ("slot_type", "role", "channel")},
+    "gender": QueryParameter("gender", CharField()),
+}
+
+
+def _statements_for(wanted: Wanted) -> tuple[Statements, dict[str, Any]]:
+    """The statements for what is looked for, and the values of its parameters."""
+    said = {name: value for name in WISHES if (value := getattr(wanted, name))}
+    values = {name: value.pk if isinstance(value, Model) else value for name, value in said.items()}
+    return _statements(frozenset(said), wanted.part), values
+
+
+@lru_cache(maxsize=64)
+def _statements(names: frozenset[str], part: str) -> Statements:
+    wishes: Any = {name: WISHES[name] for name in names}
+    wanted = Wanted(part=part, **wishes)
+    return Statements(Prepared(lambda: _sessions(wanted)), Prepared(lambda: _counts(wanted)))
+
+
+PARAMETERS: dict[str, Any] = {
+    "organisation": Number("organisation"),
+    "floor": Number("floor"),
+    **{name: QueryParameter(name, DateField()) for name in ("first", "last")},
+    **{name: QueryParameter(name, DateTimeField()) for name in ("now", "start", "end")},
+    **{name: Number(name) for name in OFFER_LIMITS},
+}
+NAMES = [f"session_holder__{name}" for name in ("prefix", "given_names", "family_name")]
+
+
+def _sessions(wanted: Wanted) -> QuerySet[Schedule, Any]:
+    """Who works on which day in which halves, by the holders' names."""
+    morning = Q(start__hour__lt=NOON)
+    after_noon = Q(end__hour__gt=NOON) | Q(end__hour=NOON, end__minute__gt=0)
+    afternoon = ~morning | after_noon | Q(end__date__gt=F("date"))
+    found: QuerySet[Schedule, Any] = (
         Schedule.objects.taking_place()
-        .filter(organisation=organisation, date__gte=first, date__lte=last)
-        .filter(**wanted.of_session())
+        .filter(
+            organisation=PARAMETERS["organisation"],
+            date__gte=PARAMETERS["first"],
+            date__lte=PARAMETERS["last"],
+            **wanted.of_session(),
+        )
+        .values("session_holder", *NAMES, "practitioner_role", "date")
+        .annotate(am=Max(_truth(morning)), pm=Max(_truth(afternoon)))
+        .order_by(
+            "session_holder__family_name", "session_holder__given_names", "session_holder", "date"
+        )
+        .values_list("session_holder", *NAMES, "practitioner_role", "date", "am", "pm")
     )
-    names = [f"session_holder__{name}" for name in ("prefix", "given_names", "family_name")]
-    rows = found.order_by(
-        "session_holder__family_name", "session_holder__given_names", "session_holder", "start"
-    ).values_list("session_holder", *names, "practitioner_role", "date", "start", "end")
-    sessions = [
-        Session(holder or NOBODY, prefix or "", given_names or "", family_name or "", *rest)
-        for holder, prefix, given_names, family_name, *rest in rows
-    ]
-    return sorted(sessions, key=lambda session: session.holder == NOBODY)
+    return found
 
 
-def _free(wanted: Wanted, organisation: Organisation, *, now: datetime) -> dict[Place, Cell]:
-    """What is free in each half-day, kept for others or not."""
-    restricting = {
-        pk: name
-        for pk, name, types, codes in AccessProfile.objects.filter(
-            organisation=organisation
-        ).values_list("pk", "name", "organisation_types", "ods_codes")
-        if types or codes
-    }
-    found = fitting_slots(wanted, organisation=organisation, now=now)
-    reserved = Q(gp_connect_bookable=True, profile__in=list(restricting))
-    released = RULE_OF[Reason.EMBARGOED].clear({"floor": clock.seconds(now)})
+def _counts(wanted: Wanted) -> QuerySet[Slot, Any]:
+    """What is free in each half-day: the first in seconds since 1970, how many, kept for others."""
+    found = fitting_slots(wanted, organisation=PARAMETERS["organisation"], now=PARAMETERS["now"])
+    in_time = found.filter(start__gte=PARAMETERS["start"], start__lt=PARAMETERS["end"])
+    reserved = Q(gp_connect_bookable=True, profile__among=Numbers("profiles"))
+    released = RULE_OF[Reason.EMBARGOED].clear(PARAMETERS)
     is_kept = _truth(reserved | Q(gp_connect_bookable=True) & ~released)
-    counted = (
-        with_limits(found, _limits(organisation))
+    return (
+        with_limits(in_time, PARAMETERS)
         .alias(is_kept=is_kept)
         .annotate(
             day=TruncDate("start", tzinfo=clock.LONDON),
-            afternoon=_truth(Q(start__hour__gte=NOON.hour)),
+            afternoon=_truth(Q(start__hour__gte=NOON)),
         )
         .values("schedule__session_holder", "day", "afternoon")
         .annotate(
-            first=Min("start", filter=Q(is_kept=False)),
-            free=Count("pk", filter=Q(is_kept=False)),
-            kept=Count("pk", filter=Q(is_kept=True)),
+            first=Min(Epoch("start"), filter=Q(is_kept=0)),
+            free=Count("pk", filter=Q(is_kept=0)),
+            kept=Count("pk", filter=Q(is_kept=1)),
             whom=Min("profile", filter=reserved),
         )
         .order_by()
@@ -210,44 +263,66 @@ def _free(wanted: Wanted, organisation: Organisation, *, now: datetime) -> dict[
             "schedule__session_holder", "day", "afternoon", "first", "free", "kept", "whom"
         )
     )
-    return {
-        Place(holder or NOBODY, day, HALVES[afternoon]): Cell(
-            first, free, kept, restricting.get(whom, ""), works=True
-        )
-        for holder, day, afternoon, first, free, kept, whom in counted
-    }
-
-
-def _limits(organisation: Organisation) -> dict[str, int | None]:
-    return {name: getattr(organisation, name) for name in OFFER_LIMITS}
 
 
 def _truth(condition: Q) -> Case:
-    """A condition that is true or false, never NULL: what is under no profile is not reserved."""
-    return Case(
-        When(condition, then=Value(True)), default=Value(False), output_field=BooleanField()
+    """1 or 0, never NULL: what is under no profile is not reserved."""
+    return Case(When(condition, then=Value(1)), default=Value(0), output_field=IntegerField())
+
+
+PROFILES = Prepared(
+    lambda: AccessProfile.objects.filter(organisation=PARAMETERS["organisation"]).values_list(
+        "pk", "name", "organisation_types", "ods_codes"
     )
+)
+CLOSURES = Prepared(
+    lambda: Closure.objects.filter(
+        organisation=PARAMETERS["organisation"],
+        location__isnull=True,
+        start_date__lte=PARAMETERS["last"],
+        end_date__gte=PARAMETERS["first"],
+    ).values_list("practitioner", "kind", "start_date", "start_time", "end_date", "end_time")
+)
+
+
+# ---------------------------------------------------------------- what is made of the answers
+
+
+def _rows(sessions: Iterable[tuple[Any, ...]]) -> dict[int, Row]:
+    """The rows in their order, with the half-days that have a session; of nobody comes last."""
+    rows: dict[int, Row] = {}
+    for holder, prefix, given_names, family_name, role, day, am, pm in sessions:
+        row = rows.get(holder or NOBODY)
+        if row is None:
+            name = " ".join(filter(None, [prefix, given_names, family_name]))
+            row = rows[holder or NOBODY] = Row(holder or NOBODY, name or "No named holder", role)
+        if am:
+            row.cells[day, "am"] = WORKS
+        if pm:
+            row.cells[day, "pm"] = WORKS
+    if nobody := rows.pop(NOBODY, None):
+        rows[NOBODY] = nobody
+    return rows
 
 
 def _away(
-    organisation: Organisation, first: date, last: date
+    closures: Iterable[tuple[Any, ...]], first: date, last: date
 ) -> dict[tuple[int | None, date, str], str]:
     """The kind of what closes a half-day or a part of it, of one person or (None) of everybody.
 
     It is shown where there is no session: what a closure of an hour leaves, has one.
     """
     found: dict[tuple[int | None, date, str], str] = {}
-    whole = closures_between(first, last, organisation=organisation).filter(location=None)
-    for closure in whole:
-        start, end = closure.period
-        day = max(first, closure.start_date)
-        while day <= min(last, closure.end_date):
-            noon = clock.instant(day, NOON)
+    for person, kind, start_date, start_time, end_date, end_time in closures:
+        start, end = closure_period(start_date, start_time, end_date, end_time)
+        day = max(first, start_date)
+        while day <= min(last, end_date):
+            noon = clock.instant(day, time(NOON))
             for half, begins, ends in (
                 ("am", clock.day_start(day), noon),
                 ("pm", noon, clock.day_end(day)),
             ):
                 if start < ends and end > begins:
-                    found[closure.practitioner_id, day, half] = closure.kind
+                    found[person, day, half] = kind
             day += timedelta(days=1)
-    return found
+    return dict(sorted(found.items(), key=lambda each: each[0][0] is None))

@@ -3,11 +3,33 @@
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 
 class DayInput(forms.DateInput):
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(format="%Y-%m-%d", attrs={"type": "date", **(attrs or {})})
+
+
+class QuickSelect(forms.Select):
+    """A choice written without a template for each option: pages with many of them are asked often.
+
+    For flat lists of choices, of which one is chosen.
+    """
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        around = flatatt({**self.build_attrs(self.attrs, attrs), "name": name})
+        chosen = self.format_value(value)
+        options = "".join(
+            f'<option value="{escape(key)}"{" selected" if str(key) in chosen else ""}>'
+            f"{escape(words)}</option>"
+            for key, words in self.choices
+        )
+        return format_html("<select{}>{}</select>", around, mark_safe(options))  # noqa: S308
 
 
 def time_input() -> forms.TimeInput:

@@ -6,6 +6,7 @@ known for whom. What a reader looks for stands in the address and goes with ever
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,16 +60,23 @@ class ChosenSlotsPage(StaffPage):
         return f"{address}?{urlencode({'back': back})}" if back else address
 
     def times(
-        self, *, first: date | None = None, patient: Patient | None = None, onward: str = ""
+        self,
+        *,
+        first: date | None = None,
+        slot_type: str = "",
+        patient: Patient | None = None,
+        onward: str = "",
     ) -> dict[str, Any]:
         """What the search for a free time shows, from ``first`` or today on.
 
+        ``slot_type`` is what is looked for unless the reader says otherwise, and if there is any.
         ``onward`` is the page that goes on with the time chosen; empty: the one that shows it.
         """
-        first = first or self.today
         asked = self.request.GET.copy()
-        asked.setdefault("first", str(first))
+        asked.setdefault("first", str(first or self.today))
         search = searches.SlotSearch(asked, organisation=self.practice, now=self.now)
+        if slot_type in search.slot_types:
+            asked.setdefault("slot_type", slot_type)
         place = Place.read(asked.get("cell", ""))
         found: dict[str, Any] = {
             "search": search,
@@ -147,6 +155,13 @@ def first_of_row(grid: Grid, holder: int | None) -> tuple[Place, Row, Cell] | No
     return None
 
 
+@lru_cache(maxsize=4096)
+def wall(seconds: int) -> str:
+    """Return 9:40: many clinicians begin at the same time."""
+    local = clock.local(clock.moment(seconds))
+    return f"{local.hour}:{local.minute:02}"
+
+
 class Drawing:
     """A grid as rows of a table; made here, since a template would take longer than the rest."""
 
@@ -212,8 +227,7 @@ class Drawing:
         if not cell.free and not cell.kept:
             return f'<td class="{week}none">none</td>'
         if cell.free and cell.first:
-            local = clock.local(cell.first)
-            time = f"{local.hour}:{local.minute:02}"
+            time = wall(cell.first)
             said, number = f"{time}, {cell.free} free", cell.free
             fill = "some" if number < MANY else "many" if number < VERY_MANY else "most"
         else:

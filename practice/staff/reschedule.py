@@ -38,7 +38,7 @@ class Move(RecordPage, ChosenSlotsPage):
         return self.render(
             template="staff/reschedule/when.html",
             appointment=appointment,
-            **self.times(first=max(self.today, own_day)),
+            **self.times(first=max(self.today, own_day), slot_type=appointment.slot_type),
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -14,6 +14,7 @@ from practice.reads.free_times import Wanted, coming_slot_types, free_times
 from practice.reads.next_available import Place, times_at
 from practice.reads.patient_search import find_patients, is_telephone
 from practice.site.fields import BirthDateField, DayField, record_choice
+from practice.site.widgets import QuickSelect
 
 MOST_PATIENTS = 50
 MOST_SOONEST = MOST_INSTEAD = 12
@@ -93,13 +94,13 @@ class SlotSearch(forms.Form):
     """Which free times somebody could have."""
 
     first = DayField(label="From", required=False)
-    slot_type = forms.ChoiceField(label="Slot type", required=False)
-    part = forms.ChoiceField(label="When", required=False, choices=PARTS)
-    holder = record_choice(label="Session holder", required=False)
-    role = forms.ChoiceField(label="Role", required=False)
-    gender = forms.ChoiceField(label="Man or woman", required=False)
-    channel = forms.ChoiceField(label="Channel", required=False)
-    location = record_choice(required=False)
+    slot_type = forms.ChoiceField(label="Slot type", required=False, widget=QuickSelect)
+    part = forms.ChoiceField(label="When", required=False, choices=PARTS, widget=QuickSelect)
+    holder = record_choice(label="Session holder", required=False, widget=QuickSelect)
+    role = forms.ChoiceField(label="Role", required=False, widget=QuickSelect)
+    gender = forms.ChoiceField(label="Man or woman", required=False, widget=QuickSelect)
+    channel = forms.ChoiceField(label="Channel", required=False, widget=QuickSelect)
+    location = record_choice(required=False, widget=QuickSelect)
     field_order = ("slot_type", "part", "channel", "location", "role", "gender", "holder", "first")
 
     def __init__(
@@ -110,8 +111,8 @@ class SlotSearch(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["holder"].queryset = possible_holders(organisation=organisation)
         fields["location"].queryset = organisation.locations.all()
-        types = coming_slot_types(organisation=organisation, now=now)
-        fields["slot_type"].choices = _any((text, text) for text in types)
+        self.slot_types = coming_slot_types(organisation=organisation, now=now)
+        fields["slot_type"].choices = _any((text, text) for text in self.slot_types)
         fields["role"].choices = _any(terminology.practitioner_roles())
         fields["channel"].choices = _any(terminology.delivery_channels())
         fields["gender"].choices = _any(

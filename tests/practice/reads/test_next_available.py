@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 import pytest
 
 from practice import clock
+from practice.clock import seconds
 from practice.models import Closure, Slot
 from practice.reads.free_times import Wanted, free_times
 from practice.reads.next_available import NOBODY, Cell, Place, next_available, times_at
@@ -51,9 +52,9 @@ def test_a_cell_is_the_first_free_time_and_how_many(practice, ada):
 
     assert (row.holder, row.name) == (ada.pk, "Dr Ada Aspecimen")
     assert row.cells == {
-        (MONDAY, "am"): Cell(morning[0].start, 3, works=True),
-        (later, "am"): Cell(noon[0].start, 2, works=True),
-        (later, "pm"): Cell(noon[2].start, 2, works=True),
+        (MONDAY, "am"): Cell(seconds(morning[0].start), 3, works=True),
+        (later, "am"): Cell(seconds(noon[0].start), 2, works=True),
+        (later, "pm"): Cell(seconds(noon[2].start), 2, works=True),
     }
 
 
@@ -79,7 +80,7 @@ def test_what_is_kept_for_others_is_counted_apart_and_says_for_whom(practice, ad
 
     (row,) = grid(practice).rows
 
-    assert row.cells[MONDAY, "am"] == Cell(own.start, 2, 2, "Hub", works=True)
+    assert row.cells[MONDAY, "am"] == Cell(seconds(own.start), 2, 2, "Hub", works=True)
     listed = free_times(Wanted(), organisation=practice.organisation, now=NOW, most=9)
     assert [bool(slot.kept) for slot in listed] == [False, True, True, False]
 

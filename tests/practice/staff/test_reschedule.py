@@ -115,3 +115,21 @@ def test_what_is_kept_for_others_says_so_beside_it(practice, client, receptionis
 
     assert len(offered(page)) == 2
     assert page.count("Reserved for others: Hub") == 1
+
+
+def test_a_time_of_the_same_type_is_looked_for_unless_somebody_says_otherwise(
+    practice, client, receptionist
+):
+    own, same = make_slots(2)
+    (other,) = make_slots(1, make_schedule(), slot_type="Urgent")
+    address = reverse("admin:move", args=[make_appointment([own], door="staff").pk])
+
+    first = text(client.get(address))
+    any_type = text(client.get(address, {"slot_type": ""}))
+    Slot.objects.filter(pk=same.pk).update(status="busy-unavailable")
+    none_left = text(client.get(address))
+
+    assert offered(first) == [same.pk]
+    assert '<option value="Routine" selected>' in first
+    assert sorted(offered(any_type)) == sorted([same.pk, other.pk])
+    assert offered(none_left) == [other.pk]
