@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Expression, F, Q
 
 from practice import clock, terminology
 from practice.models.access import AccessProfile
@@ -135,7 +135,7 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """Slots that have not begun."""
         return self.filter(start__gt=now)
 
-    def not_over(self, now: datetime) -> Self:
+    def not_over(self, now: datetime | Expression) -> Self:
         """Slots that have not ended: staff may still book them."""
         return self.filter(end__gt=now)
 

@@ -1,13 +1,19 @@
 """Free times that staff can book, whoever may book them outside."""
 
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import QuerySet
 
 from practice import clock
+from practice.db.prepared import QueryParameter
 from practice.models import Location, Organisation, Practitioner, Slot, SlotQuerySet
 from practice.reads.kept_slots import kept
+
+# What a question is asked with: a value, or the parameter that stands for it in a statement.
+Whose: TypeAlias = Organisation | QueryParameter
+When: TypeAlias = datetime | QueryParameter
+Conditions: TypeAlias = dict[str, Any]
 
 # A part of the day: from which hour by the clock on the wall, and before which.
 PARTS_OF_DAY = {"am": (0, 12), "pm": (12, 24), "evening": (17, 24)}
@@ -29,7 +35,7 @@ class Wanted(NamedTuple):
     gender: str = ""
     part: str = ""
 
-    def of_session(self, prefix: str = "") -> dict[str, Any]:
+    def of_session(self, prefix: str = "") -> Conditions:
         """What this asks of a session, as the conditions of a query; ``prefix`` leads to it."""
         asked = {
             "session_holder": self.holder,
@@ -40,7 +46,7 @@ class Wanted(NamedTuple):
         return {f"{prefix}{column}": value for column, value in asked.items() if value}
 
 
-def coming_slots(*, organisation: Any, now: Any) -> SlotQuerySet:
+def coming_slots(*, organisation: Whose, now: When) -> SlotQuerySet:
     """Free slots that are planned and not over."""
     return Slot.objects.filter(organisation=organisation).in_diary().free().not_over(now)
 
@@ -66,7 +72,7 @@ def kept_for_others(slot: Slot, *, organisation: Organisation, now: datetime) ->
     return kept(slot, organisation=organisation, now=now).words
 
 
-def fitting_slots(wanted: Wanted, *, organisation: Any, now: Any) -> SlotQuerySet:
+def fitting_slots(wanted: Wanted, *, organisation: Whose, now: When) -> SlotQuerySet:
     """The coming slots that are as wanted; what is asked may be parameters of a statement."""
     found = coming_slots(organisation=organisation, now=now)
     found = found.filter(**wanted.of_session("schedule__"))

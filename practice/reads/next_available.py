@@ -8,18 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import (
     Case,
     CharField,
-    Count,
     DateField,
     DateTimeField,
     F,
     IntegerField,
     Max,
-    Min,
     Model,
     Q,
     QuerySet,
@@ -29,14 +27,18 @@ from django.db.models import (
 from django.db.models.functions import TruncDate
 
 from practice import clock
-from practice.db.expressions import Epoch
+from practice.db.expressions import Epoch, HowMany, Least
 from practice.db.journeys import one_journey
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import AccessProfile, Closure, Organisation, Schedule, Slot
 from practice.models.common import OFFER_LIMITS
 from practice.models.templates import closure_period
 from practice.reads.bookability import RULE_OF, Reason, with_limits
-from practice.reads.free_times import Wanted, fitting_slots, listed
+from practice.reads.free_times import Conditions, Wanted, fitting_slots, listed
+
+SessionRows: TypeAlias = QuerySet[Schedule, Any]
+SlotRows: TypeAlias = QuerySet[Slot, Any]
+Answer: TypeAlias = tuple[Any, ...]  # a row of one of these
 
 WEEKS = 4
 NOON = 12  # by the clock on the wall
@@ -121,6 +123,21 @@ def next_available(
     One each for sessions, free slots, access profiles and closures, however many there are.
     """
     last = first - timedelta(days=first.weekday()) + timedelta(days=7 * WEEKS - 1)
+    rows, closures = _ask(wanted, organisation, first, last, now=now)
+    every = [first + timedelta(days=days) for days in range((last - first).days + 1)]
+    worked = {day for row in rows.values() for day, _ in row.cells}
+    days = [day for day in every if day.weekday() < 5 or day in worked]
+    for (person, day, half), kind in _away(closures, first, last).items():
+        for row in rows.values():
+            if person in (None, row.holder) and day in days:
+                row.cells.setdefault((day, half), Cell(away=kind))
+    return Grid(first, last, days, list(rows.values()))
+
+
+def _ask(
+    wanted: Wanted, organisation: Organisation, first: date, last: date, *, now: datetime
+) -> tuple[dict[int, Row], Iterable[Answer]]:
+    """The rows with what is free in their half-days, and the closures of these days."""
     statements, values = _statements_for(wanted)
     values |= {"organisation": organisation.pk, "first": first, "last": last}
     with one_journey():
@@ -142,14 +159,7 @@ def next_available(
         if row := rows.get(holder or NOBODY):
             whose = restricting.get(whom, "")
             row.cells[day, HALVES[afternoon]] = Cell(start, free, kept, whose, works=True)
-    every = [first + timedelta(days=days) for days in range((last - first).days + 1)]
-    worked = {day for row in rows.values() for day, _ in row.cells}
-    days = [day for day in every if day.weekday() < 5 or day in worked]
-    for (person, day, half), kind in _away(closed.rows(), first, last).items():
-        for row in rows.values():
-            if person in (None, row.holder) and day in days:
-                row.cells.setdefault((day, half), Cell(away=kind))
-    return Grid(first, last, days, list(rows.values()))
+    return rows, closed.rows()
 
 
 def times_at(
@@ -190,7 +200,7 @@ WISHES: dict[str, QueryParameter] = {
 }
 
 
-def _statements_for(wanted: Wanted) -> tuple[Statements, dict[str, Any]]:
+def _statements_for(wanted: Wanted) -> tuple[Statements, Conditions]:
     """The statements for what is looked for, and the values of its parameters."""
     said = {name: value for name in WISHES if (value := getattr(wanted, name))}
     values = {name: value.pk if isinstance(value, Model) else value for name, value in said.items()}
@@ -214,12 +224,12 @@ PARAMETERS: dict[str, Any] = {
 NAMES = [f"session_holder__{name}" for name in ("prefix", "given_names", "family_name")]
 
 
-def _sessions(wanted: Wanted) -> QuerySet[Schedule, Any]:
+def _sessions(wanted: Wanted) -> SessionRows:
     """Who works on which day in which halves, by the holders' names."""
     morning = Q(start__hour__lt=NOON)
     after_noon = Q(end__hour__gt=NOON) | Q(end__hour=NOON, end__minute__gt=0)
     afternoon = ~morning | after_noon | Q(end__date__gt=F("date"))
-    found: QuerySet[Schedule, Any] = (
+    found: SessionRows = (
         Schedule.objects.taking_place()
         .filter(
             organisation=PARAMETERS["organisation"],
@@ -237,7 +247,7 @@ def _sessions(wanted: Wanted) -> QuerySet[Schedule, Any]:
     return found
 
 
-def _counts(wanted: Wanted) -> QuerySet[Slot, Any]:
+def _counts(wanted: Wanted) -> SlotRows:
     """What is free in each half-day: the first in seconds since 1970, how many, kept for others."""
     found = fitting_slots(wanted, organisation=PARAMETERS["organisation"], now=PARAMETERS["now"])
     in_time = found.filter(start__gte=PARAMETERS["start"], start__lt=PARAMETERS["end"])
@@ -253,10 +263,10 @@ def _counts(wanted: Wanted) -> QuerySet[Slot, Any]:
         )
         .values("schedule__session_holder", "day", "afternoon")
         .annotate(
-            first=Min(Epoch("start"), filter=Q(is_kept=0)),
-            free=Count("pk", filter=Q(is_kept=0)),
-            kept=Count("pk", filter=Q(is_kept=1)),
-            whom=Min("profile", filter=reserved),
+            first=Least(Epoch("start"), filter=Q(is_kept=0)),
+            free=HowMany("pk", filter=Q(is_kept=0)),
+            kept=HowMany("pk", filter=Q(is_kept=1)),
+            whom=Least("profile", filter=reserved),
         )
         .order_by()
         .values_list(
@@ -288,7 +298,7 @@ CLOSURES = Prepared(
 # ---------------------------------------------------------------- what is made of the answers
 
 
-def _rows(sessions: Iterable[tuple[Any, ...]]) -> dict[int, Row]:
+def _rows(sessions: Iterable[Answer]) -> dict[int, Row]:
     """The rows in their order, with the half-days that have a session; of nobody comes last."""
     rows: dict[int, Row] = {}
     for holder, prefix, given_names, family_name, role, day, am, pm in sessions:
@@ -306,7 +316,7 @@ def _rows(sessions: Iterable[tuple[Any, ...]]) -> dict[int, Row]:
 
 
 def _away(
-    closures: Iterable[tuple[Any, ...]], first: date, last: date
+    closures: Iterable[Answer], first: date, last: date
 ) -> dict[tuple[int | None, date, str], str]:
     """The kind of what closes a half-day or a part of it, of one person or (None) of everybody.
 

@@ -78,30 +78,29 @@ class ChosenSlotsPage(StaffPage):
         if slot_type in search.slot_types:
             asked.setdefault("slot_type", slot_type)
         place = Place.read(asked.get("cell", ""))
-        found: dict[str, Any] = {
+        return {
             "search": search,
             "place": place,
-            "days": [],
-            "count": 0,
             "onward": onward,
             "patient": patient,
             "carried": self.carried,
             "back_to": self.back(""),
             "is_fullwidth": "1",
             "without_cell": [pair for pair in self.carried if pair[0] != "cell"],
+            **(self.found(search, place, patient) if search.is_valid() else {"count": 0}),
         }
-        if not search.is_valid():
-            return found
-        grid_first = max(search.cleaned_data.get("first") or self.today, self.today)
-        grid = next_available(
-            search.wanted, organisation=self.practice, now=self.now, first=grid_first
-        )
+
+    def found(
+        self, search: searches.SlotSearch, place: Place | None, patient: Patient | None
+    ) -> dict[str, Any]:
+        """The grid, and the next times or those of a place in it."""
+        first = max(search.cleaned_data.get("first") or self.today, self.today)
+        grid = next_available(search.wanted, organisation=self.practice, now=self.now, first=first)
         most = searches.MOST_SOONEST
         slots = search.slots_at(place) if place else search.slots(most)
         shown = slots if place else slots[:most]
         usual = patient.general_practitioner_id if patient else None
         return {
-            **found,
             "grid": Drawing(grid, place, usual, self.today, search.wanted.part),
             "days": searches.by_day(shown),
             "count": len(shown),

@@ -17,7 +17,8 @@ from practice.site.fields import BirthDateField, DayField, record_choice
 from practice.site.widgets import QuickSelect
 
 MOST_PATIENTS = 50
-MOST_SOONEST = MOST_INSTEAD = 12
+MOST_INSTEAD = 12
+MOST_SOONEST = 8
 PARTS = [
     ("", "Any time"),
     ("am", "Morning"),
