@@ -96,13 +96,18 @@ class GPConnectView(APIView):
         """The checks that come before any data is touched; the first to fail decides (ERR-062)."""
         request.now = timezone.now()
         guards.check_client(request.headers)
-        request.practice = self.find_practice(ods_code, **ids)
+        told = self.token_told()
+        request.practice = self.find_practice(
+            ods_code, foreseen=ids if isinstance(told, Requester) else None
+        )
         self.binding.enter_context(bound_to(request.practice.pk))
         offered = self.offered(request.method or "")
         request.interaction = ssp.check(
             request.headers, offered=offered, asid=request.practice.asid
         )
-        request.requester = jwt.check(request.headers.get("Authorization", ""), now=request.now)
+        if isinstance(told, FHIRError):
+            raise told
+        request.requester = told
         request.actor = actor(request, request.requester)
         if settings.GPCONNECT_CHECK_AUDIENCE:
             jwt.check_audience(request.requester, self.service_root())
@@ -117,17 +122,27 @@ class GPConnectView(APIView):
         if request.method in {"POST", "PUT"}:
             parsers.body_format(request)
 
-    def find_practice(self, ods_code: str, **ids: str) -> Organisation:
+    def token_told(self) -> Requester | FHIRError:
+        """Whom the token names, or what is wrong with it: to be said when its turn comes."""
+        request = self.request
+        try:
+            return jwt.check(request.headers.get("Authorization", ""), now=request.now)
+        except FHIRError as refusal:
+            return refusal
+
+    def find_practice(self, ods_code: str, *, foreseen: dict[str, str] | None) -> Organisation:
         """The practice of a service root; case counts, ASIDs play no part (GEN-007, GEN-008).
 
-        With the question goes what the handler will ask.
+        With the question goes what the handler will ask about the ids of the path, ``foreseen``;
+        None: nothing, as for those who do not say who they are.
         """
         practice = None
         if ods_code.isascii() and ods_code.isalnum():
             with database_within_reach():
                 with bound_to_ods_code(ods_code), one_journey():
                     asked = practice_later(ods_code)
-                    self.foresee(ods_code, **ids)
+                    if foreseen is not None:
+                        self.foresee(ods_code, **foreseen)
                 practice = asked.first()
         if practice is None:
             raise FHIRError(ORGANISATION_NOT_FOUND, "No practice has this service root.")
@@ -136,7 +151,7 @@ class GPConnectView(APIView):
     def foresee(self, ods_code: str, **ids: str) -> None:
         """Ask what the handler will need of this practice, if that is known beforehand.
 
-        It is answered before anybody was let in, so nothing may be read of it but by the handler.
+        It is asked before all guards have let them in: only the handler may read the answer.
         """
 
     def offered(self, verb: str) -> tuple[Interaction, ...]:

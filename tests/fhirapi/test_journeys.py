@@ -169,6 +169,17 @@ def test_no_interaction_makes_more_journeys_than_these(asks, nothing_kept):
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("interaction", "reads"), [("refusal: token", False), ("read", True)])
+def test_nothing_is_read_for_those_who_do_not_say_who_they_are(asks, interaction, reads):
+    with followed() as wire:
+        asks[interaction][0]()
+        sent = [each for journey in wire.journeys() for each in journey]
+
+    assert any('FROM "practice_appointment"' in each for each in sent) is reads
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
 def test_what_travels_together_is_one_journey_and_a_preparation_one_of_its_own():
     with followed() as wire:
         connection.ensure_connection()
