@@ -114,8 +114,8 @@ def in_fhir_order(value: JSON, klass: type[FHIRAbstractModel] | None = None) -> 
 
 # ---------------------------------------------------------------- what it looks like
 
-# Two resources that differ only in words and moments are both valid or both not, and looking at all
-# of one costs much more than drawing its outline. Of what was found invalid nothing is remembered.
+# Two resources that differ only in words, moments and ids are both valid or both not, and looking
+# at all of one costs much more than drawing its outline. Nothing is remembered of invalid ones.
 valid_outlines: Remembered[bool] = Remembered(most=4096)
 
 ANY = 1  # stands where a text was: no text looks like that
@@ -144,7 +144,13 @@ def is_moment(text: str) -> bool:
         return False
 
 
-INTERCHANGEABLE = {"string": are_words, "instant": is_moment, "dateTime": is_moment}
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+INTERCHANGEABLE: dict[str, Callable[[str], object]] = {
+    "string": are_words,
+    "instant": is_moment,
+    "dateTime": is_moment,
+    "id": ID.fullmatch,
+}
 
 
 class Undrawn(Exception):
@@ -329,7 +335,7 @@ def is_narrative(text: str) -> bool:
 
 # The types whose texts have a form that fhir.resources does not check.
 TEXT_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
-    "id": (re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch, "is not a FHIR id"),
+    "id": (ID.fullmatch, "is not a FHIR id"),
     "uri": (re.compile(r"\S*").fullmatch, "is not a URI"),
     "base64Binary": (re.compile(r"[A-Za-z0-9+/\s]+={0,2}").fullmatch, "is not base64"),
     "xhtml": (is_narrative, "is not a well-formed div"),

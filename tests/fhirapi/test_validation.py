@@ -322,6 +322,7 @@ def test_a_body_like_one_that_was_valid_is_not_looked_at_again(monkeypatch):
     monkeypatch.setattr(validation, "all_problems", lambda *given: ["looked at"])
 
     again = changed("description", "Other words")
+    again["contained"][0]["id"] = "2"
     again["slot"][0]["reference"] = "Slot/2"
     again["start"], again["end"] = "2031-05-30T10:00:00Z", "2031-05-30T10:25:00Z"
     assert problems_of(again, "Appointment") == []
