@@ -293,14 +293,8 @@ def menu_of(request: HttpRequest, view: View, strip: Strip, *, today: date) -> s
     if may("practice.add_closure"):
         asked = urlencode({"kind": "leave", **chosen, "change": 1})
         links.append(("Leave, training or other closure…", f"{close}?{asked}"))
-    links += [
-        ("Only this clinician", view.address(holder=holder)),
-        ("Week of this clinician", view.address(holder=holder, week=True, schedule=None)),
-        (
-            "Print clinic list",
-            f"{reverse('admin:clinic_list')}?{urlencode({'date': day, 'holder': holder})}",
-        ),
-    ]
+    # From there on the week and the printed list are this clinician's.
+    links.append(("Only this clinician", view.address(holder=holder)))
     return diary_html.menu(strip.title, links)
 
 

@@ -70,8 +70,8 @@ def cell(block: Block) -> str:
         )
     gpc = ""
     if block.gp_connect:
-        by = f", {escape(block.booked_by)}" if block.booked_by else ""
-        gpc = f' <abbr class="gpc" title="GP Connect{by}">GPC</abbr>'
+        by = f' title="GP Connect, {escape(block.booked_by)}"' if block.booked_by else ""
+        gpc = f' <abbr class="gpc"{by}>GPC</abbr>'
     state = f"<em>{block.state}</em> · " if block.state else ""
     return (
         f'<li class="{block.classes}"><a id="{block.key}" href="{block.url}"><b>'

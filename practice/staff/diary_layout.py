@@ -6,6 +6,7 @@ By classes of diary_scale.css, as inline styles have no place under the Content-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache, cached_property, lru_cache
 
 from django.urls import reverse
 
@@ -23,6 +24,7 @@ ONE_LINE_MINUTES = 8  # what is shorter has room for one line
 # ---------------------------------------------------------------- times
 
 
+@lru_cache(maxsize=8192)
 def wall_time(moment: datetime) -> str:
     """Return 09:30, or 01:30 GMT in the hour that an autumn night has twice."""
     local = clock.local(moment)
@@ -52,9 +54,14 @@ class Scale:
     day: date
     by_wall: bool = False
 
+    @cached_property
+    def begins(self) -> datetime:
+        """When the day begins."""
+        return clock.day_start(self.day)
+
     def minutes(self, moment: datetime) -> int:
         if not self.by_wall:
-            return int((moment - clock.day_start(self.day)).total_seconds()) // 60
+            return int((moment - self.begins).total_seconds()) // 60
         local = clock.local(moment)
         return (local.date() - self.day).days * 24 * 60 + local.hour * 60 + local.minute
 
@@ -66,7 +73,7 @@ class Scale:
 # ---------------------------------------------------------------- columns
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Block:
     """An entry in its place, or the name of a session above its first entry."""
 
@@ -152,7 +159,8 @@ def block_of(entry: Entry, at: str, lane: int, of: int) -> Block:
     """Return an entry as a link: who, or what state it is in, then the rest."""
     words = entry.state_in_words
     hours, minutes = divmod(entry.minutes, 60)
-    classes = ["entry", entry.state, at, f"x{hours} y{minutes}"]
+    lasts = f"x{hours} y{minutes}" if hours else f"y{minutes}"
+    classes = ["entry", entry.state, at, lasts]
     if entry.is_past:
         classes.append("past")
     if entry.minutes < ONE_LINE_MINUTES:
@@ -242,7 +250,15 @@ def lanes_of(times: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def address_of(what: str, pk: int) -> str:
     """Return the address of the page of an appointment, a slot or a session (schedule)."""
-    return reverse(f"admin:practice_{what}_change", args=[pk])
+    before, after = _around(what)
+    return f"{before}{pk}{after}"
+
+
+@cache
+def _around(what: str) -> tuple[str, str]:
+    """What stands before and after the id in the address of a page."""
+    before, _, after = reverse(f"admin:practice_{what}_change", args=[0]).rpartition("0")
+    return before, after
 
 
 @dataclass(frozen=True)
