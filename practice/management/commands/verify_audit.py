@@ -33,6 +33,12 @@ class Command(OperatorCommand):
             metavar="LOG",
             help="a log in which seal_audit published the ends of the trails: they must fit",
         )
+        parser.add_argument(
+            "--export",
+            type=Path,
+            metavar="FILE",
+            help="check a whole trail that export_audit --format json wrote, and no database",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, practice: str | None = None, **options: Any) -> None:
@@ -40,7 +46,10 @@ class Command(OperatorCommand):
         if practice and organisation is None:
             raise CommandError(f"No practice has the ODS code {practice}.")
         published = self.published_in(options["heads"]) if options["heads"] else []
-        trails = verifying.verify(organisation=organisation, published=published)
+        if options["export"]:
+            trails = [self.exported(options["export"], published)]
+        else:
+            trails = verifying.verify(organisation=organisation, published=published)
         now = timezone.now()
         if options["json"]:
             self.stdout.write(json.dumps({"trails": [as_json(t, now) for t in trails]}))
@@ -66,6 +75,16 @@ class Command(OperatorCommand):
             self.stdout.write(f"  and {len(trail.faults) - SHOWN} more")
         for warning in trail.warnings:
             self.stdout.write(f"  note: {warning}")
+
+    def exported(self, file: Path, published: list[Head]) -> Trail:
+        """The trail that a file holds."""
+        try:
+            with file.open(encoding="utf-8") as lines:
+                return verifying.verify_export(lines, name=file.name, published=published)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+        except ValueError as error:  # what is no UTF-8 too
+            raise CommandError(f"{file}: {error}") from None
 
     def published_in(self, log: Path) -> list[Head]:
         """The heads that a log holds. A log without any proves nothing, and is refused."""

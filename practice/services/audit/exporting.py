@@ -37,6 +37,9 @@ COLUMNS = {
     "detail": "detail",
     "sealed_at": "seal__sealed_at",
     "hash": "seal__hash",
+    # What a hash covers beside these: so the file can be checked where the database is not.
+    "organisation_id": "organisation_id",
+    "format": "seal__format",
 }
 
 

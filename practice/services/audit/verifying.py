@@ -9,6 +9,8 @@ whole practice. For that the heads are published in the log, out of the database
 finds is done to an event before it has its seal; docs/runbook.md has a table of all of it.
 """
 
+import heapq
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -270,6 +272,103 @@ def _sealed_events(mine: Mapping[str, Any]) -> Iterator[tuple[Columns, Columns |
         for seal in found:
             yield seal, by_id.get(seal["event_id"])
         last = ends[1]
+
+
+# ---------------------------------------------------------------- a trail that was handed out
+
+
+def verify_export(lines: Iterable[str], *, name: str, published: Iterable[Head] = ()) -> Trail:
+    """Check a whole trail that ``export_audit --format json`` wrote, away from its database.
+
+    As ``verify_trail``, but that nobody knows where it should end: ``published`` says it, heads of
+    its log. Memory does not grow with the file. Raises ValueError when this is no such file.
+    """
+    trail = Trail(name)
+    hashes = defaultdict[int, set[str]](set)
+    told = list(published)
+    of_practice: set[int | None] = set()
+
+    def sealed() -> Iterator[tuple[Columns, Columns | None]]:
+        for event in _by_sequence(_exported(lines, trail)):
+            if event["organisation_id"] not in of_practice:
+                of_practice.add(event["organisation_id"])
+                for head in told:
+                    if head.trail == event["organisation_id"]:
+                        hashes[head.sequence].add(head.hash)
+            seal = {
+                "sequence": event["number"],
+                "event_id": event["id"],
+                "sealed_at": event["sealed_at"],
+                "format": event["format"],
+                "hash": event["hash"],
+            }
+            yield seal, event
+
+    _Chain(trail, head=None, published=hashes).follow(sealed())
+    if len(of_practice) > 1:
+        trail.fault(Kind.INSERTED, "there are events of several practices in it")
+    for sequence in sorted(hashes):
+        if sequence > trail.sealed:
+            trail.fault(
+                Kind.END_REMOVED,
+                f"number {sequence} was published, but the file ends at {trail.sealed}",
+                sequence=sequence,
+            )
+    if told and not hashes:
+        trail.warnings.append("nothing that was published is of this practice.")
+    return trail
+
+
+EXPORTED = {*(name for names in FORMATS.values() for name in names), "number", "sealed_at", "hash"}
+MOST_AHEAD = 20_000  # events that may stand before one with a lower number
+
+
+def _exported(lines: Iterable[str], trail: Trail) -> Iterator[dict[str, Any]]:
+    """The sealed events of a file, in its order; those without a seal are counted as waiting."""
+    waiting, oldest, is_whole = 0, None, False
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if number == 1 and text == "[":
+            continue
+        if text == "]":
+            is_whole = True
+            continue
+        try:
+            event = json.loads(text.removeprefix(","))
+            if is_whole or not EXPORTED | {"format"} <= event.keys():
+                raise ValueError
+            event["recorded_at"] = datetime.fromisoformat(event["recorded_at"])
+            if event["number"] is None:
+                waiting += 1
+                oldest = oldest or event["recorded_at"]
+                continue
+            event["sealed_at"] = datetime.fromisoformat(event["sealed_at"])
+            if any(type(event[key]) is not int for key in ("number", "id", "format")):
+                raise ValueError
+            hash(event["organisation_id"])
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise ValueError(
+                f"line {number} is no event of a whole trail as export_audit --format json"
+                " writes it"
+            ) from None
+        yield event
+    if not is_whole:
+        trail.fault(Kind.END_REMOVED, "the file was cut off: its end is missing")
+    trail.waiting = Lag(waiting, oldest)
+
+
+def _by_sequence(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Events by their numbers. In a file they stand as they were recorded, which is nearly that."""
+    ahead: list[tuple[int, int, dict[str, Any]]] = []
+    expected = 1
+    for place, event in enumerate(events):
+        heapq.heappush(ahead, (event["number"], place, event))
+        while ahead and (ahead[0][0] <= expected or len(ahead) > MOST_AHEAD):
+            number, _, found = heapq.heappop(ahead)
+            expected = number + 1
+            yield found
+    while ahead:
+        yield heapq.heappop(ahead)[2]
 
 
 def _check_end(trail: Trail, before: AuditHead | None, after: AuditHead | None) -> None:

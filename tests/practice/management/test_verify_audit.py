@@ -88,3 +88,50 @@ def test_verify_audit_refuses_a_log_without_heads_and_an_unknown_practice(tmp_pa
         call_command("verify_audit", heads=tmp_path / "log")
     with pytest.raises(CommandError, match="No practice"):
         call_command("verify_audit", practice="NONE")
+
+
+# ---------------------------------------------------------------- a trail that was handed out
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """A whole trail of six sealed events, one of which waits for its seal, as a file."""
+    organisation = sealed_trail()
+    record(organisation)
+    path = tmp_path / "trail"
+    call_command("export_audit", practice=organisation.ods_code, format="json", output=path)
+    (tmp_path / "log").write_text(logged(*heads.present()))
+    return path
+
+
+def edited(path, edit):
+    path.write_text(edit(path.read_text()))
+    return path
+
+
+@pytest.mark.django_db
+def test_an_exported_trail_is_proved_without_its_database(exported, tmp_path, capsys):
+    tamper("UPDATE practice_auditevent SET outcome = 'X'")  # what is here does not matter
+
+    call_command("verify_audit", export=exported, heads=tmp_path / "log")
+
+    assert "trail: whole, 6 events sealed, 1 waiting" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda text: text.replace("trace 3", "trace 4"), "altered: number 4"),
+        (lambda text: "".join(text.splitlines(True)[:2] + text.splitlines(True)[3:]), "number 2 "),
+        (lambda text: "".join(text.splitlines(True)[:4]), "cut off"),
+        (lambda text: "".join(text.splitlines(True)[:4]) + "]\n", "number 6 was published"),
+        (lambda text: text.replace('"organisation_id": ', '"organisation_id": 9', 1), "altered"),
+        (lambda text: text.replace('"format"', '"form"'), "line 2 is no event of a whole trail"),
+        (lambda text: "id,event\n", "line 1 is no event"),
+    ],
+    ids=["altered", "removed", "cut", "end removed", "of another", "no format", "CSV"],
+)
+def test_an_exported_trail_that_was_changed_is_found(exported, tmp_path, edit, words):
+    with pytest.raises(CommandError, match=words):
+        call_command("verify_audit", export=edited(exported, edit), heads=tmp_path / "log")
