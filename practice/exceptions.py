@@ -169,5 +169,9 @@ class ArchiveRefused(PracticeError):
     """The diary cannot be archived in this way."""
 
 
+class DumpRefused(PracticeError):
+    """The practice's book cannot be written into a file."""
+
+
 class BackupRefused(PracticeError):
     """The backup cannot be made, or cannot be restored here."""

@@ -328,6 +328,11 @@ TESTED = ("practice.services", "practice.reads", "practice.staff", "practice.db"
 TESTED_ELSEWHERE = {
     "fhirapi.management.commands.repair_booking_organisations": "tests/fhirapi/test_repair.py",
     # What only joins others is tested through them.
+    "practice.db.rows": "tests/practice/services/dumps/test_loading.py",  # ids kept, none twice
+    **dict.fromkeys(
+        [f"practice.services.dumps.{name}" for name in ("accounts", "kinds", "reading", "writing")],
+        "tests/practice/services/dumps/test_loading.py",  # all of it, there and back
+    ),
     "practice.staff.admin_site": "tests/practice/admin/test_pages.py",  # suggestions, addresses
     "practice.staff.base": "tests/test_tenancy.py",  # a StaffPage, through every page
     "practice.staff.urls": "tests/test_tenancy.py",  # which asks for every address

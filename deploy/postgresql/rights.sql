@@ -4,7 +4,8 @@
 
 GRANT USAGE ON SCHEMA public TO appointments;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO appointments;
-GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO appointments;
+-- UPDATE: a practice that moves in brings ids along, which must not be given again.
+GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO appointments;
 
 -- The audit trail is added to and read. The triggers refuse the rest to everybody; the serving role
 -- has no right to it either, and cannot switch the triggers off, as it owns nothing.

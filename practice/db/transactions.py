@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from practice.db.journeys import ask, one_journey
 from practice.db.libpq import Statement
+from practice.db.row_security import nothing_said
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +47,28 @@ def last_step() -> Iterator[None]:
     with one_journey():
         yield
         ask(connection, COMMIT, [])
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """All that is read inside is as it was at one moment; nobody waits, and nothing is written.
+
+    In a transaction of somebody else's: as that one sees it.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic():
+            with nothing_said(), connection.cursor() as cursor:  # it must come before any query
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:  # atomic would take the one write lock
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
 
 
 def atomic_service(function: Callable[P, R]) -> Callable[P, R]:

@@ -108,6 +108,13 @@ def check(*, now: datetime, organisation: Organisation | None = None) -> Report:
     )
 
 
+def faults(*, now: datetime, organisation: Organisation) -> list[Finding]:
+    """Return what is wrong with the diary of a practice, and must never be."""
+    return _run(
+        FAULTS, Scope(organisation, now), dict(Organisation.objects.values_list("pk", "ods_code"))
+    )
+
+
 def _run(checks: dict[Check, str], scope: Scope, names: dict[int, str]) -> list[Finding]:
     findings: dict[tuple[str, str], Finding] = {}
     for look, rule in checks.items():
@@ -304,6 +311,8 @@ INTERACTIONS = {
     ":update:appointment-": "amended",
     ":cancel:appointment-": "cancelled",
 }
+# How the trail tells that an appointment came from another database, with what was done before.
+CAME = (AuditEvent.Door.COMMAND.value, "loaded")
 # What always leaves an entry in the provenance; an amendment need not have changed anything.
 STEPS = {"booked", "cancelled", "marked", "undone", "closed"}
 
@@ -344,17 +353,24 @@ def _unexplained(organisation: Organisation, ids: list[int]) -> Iterator[tuple[i
 
 
 def _audited(organisation: Organisation, ids: list[int]) -> dict[int, Counter[tuple[str, str]]]:
-    """How often the trail says that something was done to each appointment: by door and action."""
+    """How often the trail says that something was done to each appointment: by door and action.
+
+    Of one that came from another database it also counts, as CAME, the entries of its provenance
+    that came along: the trail that explains these stayed there.
+    """
     events = AuditEvent.objects.filter(
         organisation=organisation, resource__in=[f"Appointment/{pk}" for pk in ids]
     )
     counted: dict[int, Counter[tuple[str, str]]] = {}
-    for resource, door, event, outcome in events.values_list(
-        "resource", "door", "event", "outcome"
+    for resource, door, event, outcome, detail in events.values_list(
+        "resource", "door", "event", "outcome", "detail"
     ):
         if action := action_of(event, outcome):
-            pk = int(resource.partition("/")[2])
-            counted.setdefault(pk, Counter())[door, action] += 1
+            steps = counted.setdefault(int(resource.partition("/")[2]), Counter())
+            if (door, action) == CAME:
+                steps[CAME] = detail["entries"]
+            else:
+                steps[door, action] += 1
     return counted
 
 
@@ -365,8 +381,9 @@ def _contradictions(
         yield "its provenance does not begin with a booking"
     current: str = Appointment.Status.BOOKED
     told: Counter[tuple[str, str]] = Counter()
-    for entry in provenance:
-        told[entry.get("door", ""), entry.get("action", "")] += 1
+    for number, entry in enumerate(provenance, 1):
+        if number > audited[CAME]:
+            told[entry.get("door", ""), entry.get("action", "")] += 1
         step = entry.get("changes", {}).get("status")
         if step:
             if step["from"] != current:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -33,6 +34,7 @@ from practice.practice_file import Entry, read
 from practice.reads.accounts import practices_of_user
 from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
+from practice.services.dumps.loading import Progress, load_dump
 from practice.services.enablement import switch
 
 ASK_THE_SITE = "Somebody who manages all of these practices can change it in the admin site."
@@ -49,12 +51,28 @@ class Loaded:
 
 
 @transaction.atomic
-def load_practices(*, files: Mapping[str, str], actor: Actor, now: datetime) -> list[Loaded]:
-    """Load practices from files, given as name and content.
+def load_practices(
+    *,
+    files: Mapping[str, str],
+    actor: Actor,
+    now: datetime,
+    dumps: Iterable[Path] = (),
+    progress: Progress = lambda _: None,
+) -> list[Loaded]:
+    """Load practices from files, given as name and content, and from dumps, given by their paths.
 
-    Raises FilesRefused with every problem of every file; then nothing is loaded.
+    Raises FilesRefused with every problem of every file; then nothing is loaded. ``progress`` hears
+    how many bytes of dumps more have been read.
     """
     loaded, problems = [], []
+    for path in dumps:
+        try:
+            moved = load_dump(path=path, actor=actor, now=now, progress=progress)
+        except FilesRefused as refusal:
+            problems += refusal.problems
+        else:
+            made = {name.replace("_", " "): n for name, n in moved.entries.items() if n}
+            loaded.append(Loaded(moved.organisation, Counter(made), Counter()))
     for file, content in files.items():
         described, found = read(file, content, today=clock.today(now))
         problems += found

@@ -1,0 +1,1 @@
+"""A practice's whole book as one file, out of one database and into another."""
