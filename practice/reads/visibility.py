@@ -7,9 +7,12 @@ from the same rule asked of each slot (practice.reads.bookability).
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
+from typing import Any
 
 from practice import clock
-from practice.models import Organisation, Slot
+from practice.models import AccessProfile, Organisation, Schedule, Slot
+from practice.models.common import OFFER_LIMITS
 from practice.reads import bookability, offered_slots, profile_limits
 from practice.reads.bookability import Reason, Refusal
 from practice.reads.profile_limits import BookingParty
@@ -72,30 +75,24 @@ def explain(
 ) -> Explanation:
     """Explain the diary of some days to a requester: a constant number of queries."""
     span = {"start__gte": clock.day_start(first), "end__lte": clock.day_end(last)}
-    # Each session once, not once for each of its slots.
-    around = (
-        "schedule__session_holder",
-        "schedule__access_profile",
-        "schedule__location",
-        "access_profile",
-    )
-    every = list(
-        Slot.objects.valid()
-        .filter(organisation=organisation, **span)
-        .prefetch_related(*around)
-        .order_by("start", "pk")
-    )
+    valid = Slot.objects.valid().filter(organisation=organisation, **span)
+    every = list(valid.order_by("start", "pk"))
+    _give_sessions(every)
     found = offered_slots.offered(organisation=organisation, requester=requester, now=now)
     in_order = found.filter(**span).order_by("start", "pk").values_list("pk", flat=True)
     order = {pk: place for place, pk in enumerate(in_order)}
     profiles = {p.pk: p for slot in every if (p := bookability.effective_profile(slot))}
     taken = profile_limits.usage(profiles.values(), now)
     offered, not_offered, doubtful = [], [], []
+    known: dict[tuple[Any, ...], list[Refusal]] = {}
     for slot in every:
         slot.organisation = organisation
         if slot.pk in order:
             offered.append(slot)
-            if doubts := bookability.doubts(slot, organisation=organisation):
+            alike = DOUBTED_BY(slot)
+            if alike not in known:
+                known[alike] = bookability.doubts(slot, organisation=organisation)
+            if doubts := known[alike]:
                 doubtful.append(SlotReasons(slot, doubts))
             continue
         reasons = bookability.why_not_offered(
@@ -104,6 +101,32 @@ def explain(
         not_offered.append(SlotReasons(slot, reasons))
     offered.sort(key=lambda slot: order[slot.pk])
     return Explanation(offered, not_offered, doubtful, _counts(not_offered))
+
+
+# What a doubt about an offered slot goes by, beside its session: the same for most slots of one.
+DOUBTED_BY = attrgetter(
+    "schedule_id",
+    "status",
+    "slot_type",
+    "delivery_channel",
+    "overbooked",
+    "withdrawn",
+    *OFFER_LIMITS,
+)
+
+
+def _give_sessions(slots: list[Slot]) -> None:
+    """Give each slot its session and its profile, each of which is fetched and made once."""
+    around = ("session_holder", "access_profile", "location")
+    sessions = Schedule.objects.select_related(*around).in_bulk(
+        {each.schedule_id for each in slots}
+    )
+    own = {each.access_profile_id for each in slots if each.access_profile_id}
+    profiles = AccessProfile.objects.in_bulk(own)
+    for slot in slots:
+        known = slot._state.fields_cache
+        known["schedule"] = sessions[slot.schedule_id]
+        known["access_profile"] = profiles.get(slot.access_profile_id)
 
 
 def _counts(not_offered: list[SlotReasons]) -> list[ReasonCount]:
