@@ -15,13 +15,13 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateTimeFilter,
     TextFilter,
 )
 from unfold.decorators import display
 
 from practice import clock
 from practice.admin.base import ReadOnlyAdmin, tones
+from practice.admin.filters import RangeDateTimeFilter
 from practice.models import AuditEvent
 from practice.services.audit.recording import record_done
 from practice.site.people import actor_of

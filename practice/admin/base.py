@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ALL_VAR
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
 from django.db.models import F, Model, QuerySet
@@ -21,11 +22,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSingleTimeWidget
 
+from practice.admin import list_html
 from practice.db.row_security import across_practices
 from practice.exceptions import PracticeError
 from practice.models import (
@@ -61,8 +65,53 @@ class OwnRelatedFilter(RelatedDropdownFilter):
 class OwnChangeList(ChangeList):
     """A list that is narrowed by its own filters and no others, whatever its address says.
 
-    Django by itself takes any lookup on any column, and leaves it to the database to fail.
+    Django by itself takes any lookup on any column, and leaves it to the database to fail. Its
+    template shows the properties; practice.admin.list_html writes them.
     """
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.title = self.model_admin.list_title or capfirst(str(self.opts.verbose_name_plural))
+
+    @property
+    def table(self) -> SafeString:
+        return list_html.table(self)
+
+    @property
+    def filters(self) -> SafeString:
+        return list_html.filters(self)
+
+    @property
+    def pages(self) -> SafeString:
+        return list_html.pages(self)
+
+    @property
+    def calendar(self) -> SafeString:
+        return list_html.calendar(self)
+
+    @property
+    def kept(self) -> SafeString:
+        return list_html.kept(self)
+
+    @property
+    def kept_of_search(self) -> SafeString:
+        return list_html.kept_of_search(self)
+
+    @property
+    def show_all_address(self) -> str:
+        return self.get_query_string({ALL_VAR: ""})
+
+    @property
+    def counted(self) -> str:
+        """What the list has so many of."""
+        if self.result_count == 1 and not self.model_admin.list_title:
+            return str(self.opts.verbose_name)
+        return self.model_admin.list_title.lower() or str(self.opts.verbose_name_plural)
+
+    @property
+    def begins_today(self) -> bool:
+        """Whether the list is narrowed to what is still to come, without anybody's asking."""
+        return any(getattr(spec, "begins_today", False) for spec in self.filter_specs)
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:
@@ -235,6 +284,7 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
     form: Any = PracticeForm
     keeps_history = False  # Nothing of this kind is ever deleted.
     compressed_fields = False  # Labels above the fields, so that several fit into a row.
+    list_title = ""  # Empty: the plural of what it lists.
     list_per_page = 50
     list_filter_submit = True
     show_full_result_count = False

@@ -9,13 +9,12 @@ from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateTimeFilter,
 )
 from unfold.decorators import display
 
 from practice import nhs_number
 from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
-from practice.admin.filters import WhenFilter
+from practice.admin.filters import RangeDateTimeFilter, WhenFilter
 from practice.admin.patients import birth_date_in
 from practice.models import Appointment
 from practice.site.words import day_in_words, times_in_words

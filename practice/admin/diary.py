@@ -14,13 +14,11 @@ from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
     FieldTextFilter,
-    RangeDateFilter,
-    RangeDateTimeFilter,
 )
 from unfold.decorators import display
 
 from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
-from practice.admin.filters import WhenFilter
+from practice.admin.filters import RangeDateFilter, RangeDateTimeFilter, WhenFilter
 from practice.models import Schedule, Slot
 from practice.reads.slots import slot_count, who_has_each
 from practice.services import slots

@@ -13,7 +13,6 @@ from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateFilter,
 )
 from unfold.decorators import display
 
@@ -28,6 +27,7 @@ from practice.admin.base import (
     tones,
 )
 from practice.admin.directory import ADDRESS
+from practice.admin.filters import RangeDateFilter
 from practice.models import (
     Patient,
     PatientAddress,

@@ -12,11 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from practice import clock
 from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
+from practice.admin.filters import RangeDateFilter
 from practice.models import Closure, GenerationRun, SessionTemplate
 from practice.reads.templates import with_blocks
 from practice.site.plan_words import closure_in_words, days_in_words, run_in_words, slots_in

@@ -220,6 +220,7 @@ class GroupAdmin(PracticeAdmin, DjangoGroupAdmin):
     """Roles. They hold at every practice, so that only a superuser may change them."""
 
     form = forms.ModelForm
+    list_title = "Roles"
     list_display = ["name", "members"]
     search_fields = ["name"]
     search_help_text = "Name of the role"
