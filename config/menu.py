@@ -219,16 +219,6 @@ UNFOLD = {
     "ACCOUNT": {
         "navigation": [{"title": "Second factor", "link": reverse_lazy("admin:second_factor")}]
     },
-    "STYLES": [
-        lambda request: static("practice/colours.css"),
-        lambda request: static("practice/theme.css"),
-        lambda request: static("practice/components.css"),
-        lambda request: static("practice/site.css"),
-        lambda request: static("practice/sign_in.css"),
-    ],
-    "SCRIPTS": [
-        lambda request: static("practice/security.js"),
-        lambda request: static("practice/staff.js"),
-    ],
+    "GLOBAL_CALLBACK": "config.static_files.for_pages",
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
 }

@@ -27,7 +27,7 @@ os.environ["GPCONNECT_REQUIRE_CLIENT_CERTIFICATE"] = "0"
 os.environ["GPCONNECT_QUERIES_PER_MINUTE"] = os.environ["GPCONNECT_COMMANDS_PER_MINUTE"] = "0"
 
 from config.settings import *  # noqa: E402, F403 - the environment above must come first
-from config.settings import DATABASES, MIDDLEWARE  # noqa: E402
+from config.settings import DATABASES, MIDDLEWARE, STORAGES  # noqa: E402
 
 AUDIT_SPOOL = os.environ["AUDIT_SPOOL"] = str(TEMPORARY_FOLDER / "audit")
 
@@ -36,6 +36,10 @@ if DATABASES["default"]["ENGINE"] == "config.sqlite":
 
 # Static files come from where they are written; nobody runs collectstatic before the tests.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 # Passwords of tests protect nothing, and a slow hash costs a quarter of a second each.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Tests of signing in turn it on: others sign in without a request to judge.

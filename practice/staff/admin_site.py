@@ -5,8 +5,9 @@ It stands outside practice.admin: that package registers its pages with the site
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
@@ -37,7 +38,8 @@ class StaffSite(UnfoldAdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The colours come from practice/colours.css, not from a style inside each page (CSP)."""
-        around = {**super().each_context(request), "colors": {}}
+        idle = {"idle_minutes": settings.STAFF_IDLE_MINUTES}
+        around = {**super().each_context(request), **idle, "colors": {}}
         if request.user.is_authenticated:
             from practice.staff.practice_choice import choice
 
@@ -58,7 +60,12 @@ class StaffSite(UnfoldAdminSite):
             path(str(page.pattern), self.admin_view(page.callback), name=page.name)
             for page in urlpatterns
         ]
-        return [*pages, *super().get_urls()]
+        stay = path("stay/", self.admin_view(self.stay), name="stay")
+        return [stay, *pages, *super().get_urls()]
+
+    def stay(self, request: HttpRequest) -> HttpResponse:
+        """Somebody is still there: their having asked is all there is to it (sign_in.is_idle)."""
+        return HttpResponse(status=204)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign in; each try is audited, right or wrong."""

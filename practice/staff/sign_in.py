@@ -137,12 +137,23 @@ def held_back(request: HttpRequest) -> HttpResponse | None:
         messages.info(
             request, "You were signed out, as nothing had been done for a while, or for the day."
         )
-        return away(request, redirect_to_login(request.get_full_path(), reverse("admin:login")))
+        return away(request, redirect_to_login(page_of(request), reverse("admin:login")))
     page = reverse("admin:second_factor")
     if request.session.get(PENDING) and request.path != page:
         wanted = f"?{urlencode({'next': request.get_full_path()})}"
         return away(request, redirect(page + wanted if request.method == "GET" else page))
     return None
+
+
+def page_of(request: HttpRequest) -> str:
+    """The address of the page that somebody was at: where the form that they sent stands."""
+    asked = request.headers.get("HX-Current-URL", "")
+    if not asked and request.method not in {"GET", "HEAD"}:
+        asked = request.headers.get("Referer", "")
+    page = urlsplit(asked)
+    if page.netloc != request.get_host() or not page.path.startswith(ADMIN):
+        return request.get_full_path()
+    return f"{page.path}?{page.query}" if page.query else page.path
 
 
 def is_idle(request: HttpRequest, now: datetime) -> bool:

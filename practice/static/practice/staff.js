@@ -36,3 +36,47 @@ document.addEventListener("DOMContentLoaded", () => {
   name();
   new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
 });
+
+// Lists: every row at once, a run of rows with shift, and how many are selected.
+document.addEventListener("DOMContentLoaded", () => {
+  const form = document.getElementById("changelist-form");
+  const every = document.getElementById("action-toggle");
+  if (!form || !every) return;
+  const boxes = [...form.querySelectorAll(".action-select")];
+  const counter = form.querySelector(".action-counter");
+  const across = form.querySelector("[name=select_across]");
+  let last = null;
+  const count = () => {
+    const selected = boxes.filter((box) => box.checked).length;
+    every.checked = selected === boxes.length;
+    every.indeterminate = selected > 0 && !every.checked;
+    if (across && !every.checked) across.checked = false;
+    if (counter) counter.textContent = `${selected} of ${boxes.length} selected`;
+  };
+  every.hidden = false;
+  every.addEventListener("change", () => {
+    for (const box of boxes) box.checked = every.checked;
+    count();
+  });
+  form.addEventListener("click", (event) => {
+    const at = boxes.indexOf(event.target);
+    if (at < 0) return;
+    if (event.shiftKey && last !== null) {
+      for (let n = Math.min(at, last); n <= Math.max(at, last); n += 1) {
+        boxes[n].checked = event.target.checked;
+      }
+    }
+    last = at;
+    count();
+  });
+  window.addEventListener("pageshow", count);
+});
+
+// The pictures are letters of a font, whose names nobody is to hear, where other words say it.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const picture of document.querySelectorAll(".material-symbols-outlined:not([aria-hidden])")) {
+    const owner = picture.closest("a, button");
+    const isAlone = owner?.textContent.trim() === picture.textContent.trim();
+    if (!isAlone || owner.title || owner.ariaLabel) picture.setAttribute("aria-hidden", "true");
+  }
+});
