@@ -18,7 +18,6 @@ from unfold.decorators import display
 
 from practice import clock, nhs_number
 from practice.admin.base import (
-    OwnChangeList,
     OwnRelatedFilter,
     OwnStackedInline,
     OwnTabularInline,
@@ -26,6 +25,7 @@ from practice.admin.base import (
     PracticeForm,
     tones,
 )
+from practice.admin.change_list import OwnChangeList
 from practice.admin.directory import ADDRESS
 from practice.admin.filters import RangeDateFilter
 from practice.models import (
