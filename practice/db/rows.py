@@ -66,6 +66,6 @@ def keep_ids_free(model: type[models.Model], highest: int) -> None:
         cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
         (sequence,) = cursor.fetchone()
         cursor.execute(
-            f"SELECT setval(%s, %s) FROM {sequence} WHERE last_value < %s",  # noqa: S608
+            f"SELECT setval(%s, %s) FROM {sequence} WHERE last_value < %s",  # noqa: S608 # nosec B608
             [sequence, highest, highest],
         )

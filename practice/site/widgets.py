@@ -29,7 +29,7 @@ class QuickSelect(forms.Select):
             f"{escape(words)}</option>"
             for key, words in self.choices
         )
-        return format_html("<select{}>{}</select>", around, mark_safe(options))  # noqa: S308
+        return format_html("<select{}>{}</select>", around, mark_safe(options))  # noqa: S308 # nosec B308 B703
 
 
 def time_input() -> forms.TimeInput:

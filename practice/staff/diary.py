@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from practice.models import Organisation, Practitioner, Schedule
 from practice.reads.appointments import number_still_booked
@@ -301,7 +301,7 @@ def menu_of(request: HttpRequest, view: View, strip: Strip, *, today: date) -> s
 def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString:
     """Return a line for each closure of the whole practice, and the next day with sessions."""
     if view.week:
-        return mark_safe("")
+        return SafeString()
     closed = [
         closure
         for closure in closures_between(view.day, view.day, organisation=practice)

@@ -22,7 +22,7 @@ def column(strip: Strip, *, menu: str = "", swap: bool = False) -> SafeString:
     now_line = f'<div class="now-line {strip.now_at}" data-now></div>' if strip.now_at else ""
     about = " · ".join([strip.title, *strip.lines])
     oob = ' hx-swap-oob="true"' if swap else ""
-    return mark_safe(  # noqa: S308 - what people have written is escaped
+    return mark_safe(  # noqa: S308 # nosec B308 B703 - what people have written is escaped
         f'<section class="diary-column" id="column-{key}" aria-labelledby="title-{key}"'
         f' data-version="{strip.version}.{strip.hidden}"{oob}>'
         f'<div class="diary-head"><h3 id="title-{key}" tabindex="-1"'
@@ -63,7 +63,7 @@ def menu(title: str, links: list[tuple[str, str]]) -> str:
 def cell(block: Block) -> str:
     """Return a block in its place, or the name of a session above it."""
     if not block.url:
-        state = f" ({block.state})" if block.state else ""
+        state = f" ({escape(block.state)})" if block.state else ""
         return (
             f'<li class="{block.classes}"><b>{escape(block.heading)}</b>{state}'
             f' <span class="times">{block.time}</span></li>'
@@ -72,7 +72,7 @@ def cell(block: Block) -> str:
     if block.gp_connect:
         by = f' title="GP Connect, {escape(block.booked_by)}"' if block.booked_by else ""
         gpc = f' <abbr class="gpc"{by}>GPC</abbr>'
-    state = f"<em>{block.state}</em> · " if block.state else ""
+    state = f"<em>{escape(block.state)}</em> · " if block.state else ""
     return (
         f'<li class="{block.classes}"><a id="{block.key}" href="{block.url}"><b>'
         f"<time>{block.time}</time> {escape(block.heading)}</b>{gpc}"
@@ -82,6 +82,6 @@ def cell(block: Block) -> str:
 
 def marks(axis: Axis) -> SafeString:
     """Return the times at the left."""
-    return mark_safe(  # noqa: S308 - numbers
+    return mark_safe(  # noqa: S308 # nosec B308 B703 - numbers
         "".join(f'<li class="{classes}">{words}</li>' for classes, words in axis.marks)
     )
