@@ -3,7 +3,7 @@
 Building a query set and turning it into SQL costs a millisecond or more, whatever it finds: more
 than the database takes to answer. A Prepared query keeps the SQL that the ORM made, with a gap for
 each QueryParameter: the query is defined once, as a query set, and turned into SQL once.
-PostgreSQL, too, keeps such a statement with its plan (config.settings.database).
+PostgreSQL, too, keeps such a statement with its plan (practice.db.libpq).
 """
 
 import json

@@ -4,52 +4,74 @@ A model instance costs more than the row it writes (docs/techniques.md, "Writing
 and would get the time of now where the row says another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from django.db import connection, models
 
-PER_STATEMENT = 5_000
+T = TypeVar("T")
 
-
-def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
-    return [model._meta.get_field(name) for name in names]
-
-
-@cache
-def _statement(model: type[models.Model], names: tuple[str, ...]) -> str:
-    fields = _fields(model, names)
-    table = connection.ops.quote_name(model._meta.db_table)
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    if connection.vendor != "postgresql":
-        values = ", ".join(["%s"] * len(fields))
-        return f"INSERT INTO {table} ({columns}) VALUES ({values})"  # noqa: S608
-    types = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in fields)
-    return f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({types})"  # noqa: S608
+PER_STATEMENT = 10_000
 
 
 def insert_rows(
     model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
     """Store rows, each the values of these fields in Python's types. Raises IntegrityError."""
-    fields = _fields(model, names)
-    given = [
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    given = (
         [
             field.get_db_prep_save(value, connection)
             for field, value in zip(fields, row, strict=True)
         ]
         for row in rows
-    ]
-    statement = _statement(model, tuple(names))
+    )
+    insert_columns(model, tuple(field.column for field in fields), given)
+
+
+def insert_columns(
+    model: type[models.Model],
+    columns: tuple[str, ...],
+    rows: Iterable[Sequence[Any]],
+    *,
+    passing_over: bool = False,
+) -> None:
+    """Store rows, each the values of these columns as the database driver wants them.
+
+    A statement for 10,000 of them. Raises IntegrityError; ``passing_over`` lets SQLite leave out
+    what is there already.
+    """
+    statement = _statement(model, columns)
+    if passing_over and connection.vendor != "postgresql":
+        statement += " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
-        for first in range(0, len(given), PER_STATEMENT):
-            batch = given[first : first + PER_STATEMENT]
+        for batch in batches(rows):
             if connection.vendor == "postgresql":
-                # Columns as arrays: COPY knows no row-level security.
+                # Columns as arrays: COPY, a little faster, knows no row-level security.
                 cursor.execute(statement, [list(column) for column in zip(*batch, strict=True)])
             else:
                 cursor.executemany(statement, batch)
+
+
+@cache
+def _statement(model: type[models.Model], columns: tuple[str, ...]) -> str:
+    quote = connection.ops.quote_name
+    table, names = quote(model._meta.db_table), ", ".join(map(quote, columns))
+    if connection.vendor != "postgresql":
+        values = ", ".join(["%s"] * len(columns))
+        return f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608
+    fields = {field.column: field for field in model._meta.concrete_fields}
+    types = ", ".join(f"%s::{fields[name].rel_db_type(connection)}[]" for name in columns)
+    return f"INSERT INTO {table} ({names}) SELECT * FROM unnest({types})"  # noqa: S608
+
+
+def batches(items: Iterable[T], most: int = PER_STATEMENT) -> Iterator[list[T]]:
+    """Split into lists; without ``most``, of as many ids as fit into one statement anywhere."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, most)):
+        yield batch
 
 
 def keep_ids_free(model: type[models.Model], highest: int) -> None:

@@ -157,8 +157,12 @@ SLOTS_OF_APPOINTMENTS = Prepared(
 
 def slot_ids_of(appointment_ids: Iterable[int]) -> dict[int, list[int]]:
     """Return the ids of the slots that each appointment has or, if cancelled, had, by start."""
+    return _by_appointment(SLOTS_OF_APPOINTMENTS.rows(appointments=appointment_ids))
+
+
+def _by_appointment(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[int]]:
     held: dict[int, list[int]] = {}
-    for appointment, slot in SLOTS_OF_APPOINTMENTS.rows(appointments=appointment_ids):
+    for appointment, slot in rows:
         held.setdefault(appointment, []).append(slot)
     return held
 
@@ -214,9 +218,7 @@ class AskedAppointments(NamedTuple):
         """
         if not self.patient.rows():
             raise PatientNotFound
-        held: dict[int, list[int]] = {}
-        for appointment, slot in self.slots.rows():
-            held.setdefault(appointment, []).append(slot)
+        held = _by_appointment(self.slots.rows())
         rows = (AppointmentRow._make(row) for row in self.appointments.rows())
         return [(row, held[row.pk]) for row in rows]
 

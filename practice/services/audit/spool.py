@@ -26,9 +26,9 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 
+from practice.db.rows import batches
 from practice.models import AuditEvent, Organisation
 from practice.models.audit import NewEvent
-from practice.services.generation.bulk import batches
 
 logger = logging.getLogger("practice.audit")
 

@@ -125,21 +125,8 @@ def record_contact(
 
     Raises AppointmentNotFound.
     """
-    appointment = (
-        Appointment.objects.select_for_update(no_key=True, of=("self",))
-        .filter(organisation=organisation, pk=appointment_id)
-        .first()
-    )
-    if appointment is None:
-        raise AppointmentNotFound
-    attempt = ContactAttempt.objects.create(
-        appointment=appointment,
-        at=now,
-        by=by,
-        by_name=actor.name[:200],
-        reached=reached,
-        note=note[:200],
-    )
+    appointment = _locked(organisation, appointment_id)
+    attempt = _attempt(appointment, reached=reached, note=note, by=by, actor=actor, now=now)
     # Also when nobody was reached: pages that stay open see that somebody has tried.
     waits = appointment.to_be_told and not reached
     Appointment.objects.filter(pk=appointment.pk).update(to_be_told=waits)
@@ -161,6 +148,17 @@ def take_back_told(
 
     What was noted before stays, with this after it. Raises AppointmentNotFound, ChangeRefused.
     """
+    appointment = _locked(organisation, appointment_id)
+    if not appointment.was_told:
+        raise ChangeRefused("Nobody has marked this patient as told.")
+    mistake = "Marked as told by mistake"
+    attempt = _attempt(appointment, reached=False, note=mistake, by=by, actor=actor, now=now)
+    Appointment.objects.filter(pk=appointment.pk).update(to_be_told=True)
+    record_done("appointment.told_taken_back", appointment, actor=actor, now=now)
+    return attempt
+
+
+def _locked(organisation: Organisation, appointment_id: int) -> Appointment:
     appointment = (
         Appointment.objects.select_for_update(no_key=True, of=("self",))
         .filter(organisation=organisation, pk=appointment_id)
@@ -168,16 +166,17 @@ def take_back_told(
     )
     if appointment is None:
         raise AppointmentNotFound
-    if not appointment.was_told:
-        raise ChangeRefused("Nobody has marked this patient as told.")
-    attempt = ContactAttempt.objects.create(
+    return appointment
+
+
+def _attempt(
+    appointment: Appointment, *, reached: bool, note: str, by: User, actor: Actor, now: datetime
+) -> ContactAttempt:
+    return ContactAttempt.objects.create(
         appointment=appointment,
         at=now,
         by=by,
         by_name=actor.name[:200],
-        reached=False,
-        note="Marked as told by mistake",
+        reached=reached,
+        note=note[:200],
     )
-    Appointment.objects.filter(pk=appointment.pk).update(to_be_told=True)
-    record_done("appointment.told_taken_back", appointment, actor=actor, now=now)
-    return attempt

@@ -1,25 +1,21 @@
-"""Writing very many slots at once: the one place that passes the ORM by, for its speed.
+"""Writing very many slots at once, past the ORM (practice.db.rows), for its speed.
 
 A model instance costs more than the row it writes: for a year of slots 13 s instead of 3
 (docs/techniques.md, "Writing very many slots"). Both databases get the same columns in the same
 order, so that they cannot differ.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import connection
 
 from practice.clock import moment
+from practice.db.rows import insert_columns
 from practice.models import Slot
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 
-T = TypeVar("T")
-
-PER_STATEMENT = 10_000
 COLUMNS = (
     "schedule_id",
     "start",
@@ -58,15 +54,7 @@ def insert_slots(
         (schedule, instants[slot.start], instants[slot.end], *slot.kind, *constants)
         for schedule, slot in slots
     )
-    table = connection.ops.quote_name(Slot._meta.db_table)
-    columns = ", ".join(connection.ops.quote_name(name) for name in COLUMNS)
-    if connection.vendor == "postgresql":
-        types = ", ".join(f"%s::{name}[]" for name in _types())
-        given = f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({types})"  # noqa: S608
-        _insert_columns(given, rows)
-    else:
-        values = ", ".join(["%s"] * len(COLUMNS))
-        _insert(f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING", rows)
+    insert_columns(Slot, COLUMNS, rows, passing_over=True)
 
 
 class Instants(dict[int, Any]):
@@ -75,29 +63,3 @@ class Instants(dict[int, Any]):
     def __missing__(self, epoch: int) -> Any:
         stored = self[epoch] = connection.ops.adapt_datetimefield_value(moment(epoch))
         return stored
-
-
-@cache
-def _types() -> list[str]:
-    """PostgreSQL's types of the columns, in their order."""
-    fields = {field.column: field for field in Slot._meta.concrete_fields}
-    return [str(fields[name].rel_db_type(connection)) for name in COLUMNS]
-
-
-def _insert_columns(statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Send the columns as arrays: COPY, a little faster, knows no row-level security."""
-    with connection.cursor() as cursor:
-        for batch in batches(rows):
-            cursor.execute(statement, [list(column) for column in zip(*batch, strict=True)])
-
-
-def _insert(statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, list(rows))
-
-
-def batches(items: Iterable[T], most: int = PER_STATEMENT) -> Iterator[list[T]]:
-    """Split into lists; without ``most``, of as many ids as fit into one statement anywhere."""
-    remaining = iter(items)
-    while batch := list(islice(remaining, most)):
-        yield batch

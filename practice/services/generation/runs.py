@@ -16,6 +16,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 
 from practice.clock import moment
+from practice.db.rows import batches
 from practice.exceptions import DiaryRefused, PlanChanged
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
 from practice.services.audit import recording
@@ -263,7 +264,7 @@ def _lock_slots(week: WeekPlan) -> None:
     for session in week.sessions:
         seen.update((row.id, row) for row in session.withdraw)
         seen.update((change.row.id, change.row) for change in (*session.change, *session.restore))
-    for ids in bulk.batches(sorted(seen)):
+    for ids in batches(sorted(seen)):
         current = (
             Slot.objects.filter(pk__in=ids)
             .select_for_update(of=("self",), no_key=True)
@@ -373,7 +374,7 @@ def _create_sessions(
 
 
 def _withdraw_slots(rows: list[SlotRow], now: datetime) -> None:
-    for ids in bulk.batches(row.id for row in rows):
+    for ids in batches(row.id for row in rows):
         Slot.objects.filter(pk__in=ids).update(
             withdrawn=True, withdrawn_by_plan=True, version=F("version") + 1, updated_at=now
         )
@@ -389,7 +390,7 @@ def _change_slots(changes: list[SlotChange], now: datetime) -> None:
         if target:
             kind, length = target
             values = {**kind._asdict(), "end": F("start") + timedelta(seconds=length)}
-        for ids in bulk.batches(slot_ids):
+        for ids in batches(slot_ids):
             Slot.objects.filter(pk__in=ids).update(
                 withdrawn=False,
                 withdrawn_by_plan=False,
