@@ -2,6 +2,7 @@
 
 import re
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 
 from fhirapi import slot_search, ssp
@@ -149,8 +150,9 @@ class PatientAppointmentsView(GPConnectView):
     def foresee(self, ods_code: str, **ids: str) -> None:
         """The appointments, if the days that were sent are understood."""
         try:
-            first, last = AppointmentFilter(self.request.GET).days()
-        except FHIRError:
+            self.search = AppointmentFilter(self.request.GET)
+            first, last = self.search.days
+        except (FHIRError, SuspiciousOperation):  # said when its turn comes
             return
         self.asked = appointments.patient_appointments_later(
             ods_code=ods_code,
@@ -161,7 +163,7 @@ class PatientAppointmentsView(GPConnectView):
         )
 
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
-        AppointmentFilter(request.GET).check(now=request.now)
+        self.search.check(now=request.now)
         self.about(patient_id=logical_id(patient_id))
         found = self.asked.found()
         return self.bundle_response(bundle.searchset(appointment.render(*each) for each in found))

@@ -1,19 +1,19 @@
-"""Every search parameter, declared once: what it is called, what it may hold, what it narrows.
+"""Every search parameter, declared once: what it is called, and what it may hold.
 
 The capability statement lists what stands in SEARCHES; parameters that are not declared are
 ignored on every search (GEN-078). An identifier is one token. The parameters of slots and
 appointments are FilterSets: they read *all* values of a parameter, since most may be sent only
-once, refuse with the Spine code that the requirements name, and then narrow a query.
+once, and refuse with the Spine code that the requirements name.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, NoReturn
 
 from django import forms
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django_filters import Filter, FilterSet
 
@@ -30,9 +30,6 @@ from fhirapi.resources import common
 from practice import clock, nhs_number, terminology
 from practice.models import Appointment, Slot
 from practice.reads.profile_limits import BookingParty
-
-Slots: TypeAlias = QuerySet[Slot]
-Appointments: TypeAlias = QuerySet[Appointment]
 
 
 @dataclass(frozen=True)
@@ -243,13 +240,9 @@ class BookingPartyField(SearchField):
 
 
 class ReadFilter(Filter):  # type: ignore[misc]  # django-filter has no types
-    """A parameter of a search whose query stands in practice.reads: it narrows nothing here."""
+    """A parameter of a search whose query stands in practice.reads: it is only read here."""
 
     fhir_type = "token"
-
-    def filter(self, qs: Slots, value: object) -> Slots:
-        """The same slots: those that ``reads.slot_search`` found for this value already."""
-        return qs
 
 
 class StatusFilter(ReadFilter):
@@ -300,11 +293,10 @@ class SearchFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
 
     def read(self) -> dict[str, Any]:
         """Read all parameters, as they were declared; the first that is wrong is refused."""
-        self.values = {
+        return {
             name: declared.field.clean(self.data.getlist(name))
             for name, declared in self.base_filters.items()
         }
-        return self.values
 
 
 class SlotQuery(NamedTuple):
@@ -410,6 +402,7 @@ class AppointmentFilter(SearchFilter):
         model = Appointment
         fields: tuple[str, ...] = ()
 
+    @cached_property
     def days(self) -> tuple[date, date]:
         """The first and the last day, both included."""
         days: tuple[date, date] = self.read()["start"]
@@ -417,7 +410,7 @@ class AppointmentFilter(SearchFilter):
 
     def check(self, *, now: datetime) -> None:
         """Refuse what is no range of days from today on (RETR-010 to RETR-017)."""
-        first, _ = self.days()
+        first, _ = self.days
         if first < clock.today(now):
             raise FHIRError(
                 INVALID_PARAMETER,

@@ -10,7 +10,14 @@ from practice.models import Appointment, AuditEvent
 from practice.reads.directory import practice_later
 from practice.services.audit import spool
 from workbench.bodies import appointment_body
-from workbench.consumer import Consumer, issues, make_claims, spine_code
+from workbench.consumer import (
+    ABSENT,
+    Consumer,
+    diagnostics,
+    issues,
+    make_claims,
+    spine_code,
+)
 from workbench.factories import make_organisation, make_slot
 
 VERIFIED = {"X-Client-Verify": "SUCCESS"}
@@ -50,6 +57,19 @@ def test_who_may_not_ask_does_not_learn_which_practices_there_are(practice, sett
     answers = [each.read_metadata() for each in (Consumer(practice.organisation), nowhere)]
 
     assert len({answer.content for answer in answers}) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.req("ERR-062")
+@pytest.mark.parametrize(("headers", "said"), [({"Ssp-To": ABSENT}, "Ssp-To"), ({}, "parameters")])
+def test_what_no_server_reads_is_refused_when_its_turn_comes(consumer, practice, headers, said):
+    query = {f"p{number}": "x" for number in range(1_001)}
+
+    refused = consumer.retrieve(practice.patient.pk, query=query, headers=headers)
+
+    assert refused.status_code == 400
+    assert said in diagnostics(refused)
+    assert AuditEvent.objects.get().organisation == practice.organisation
 
 
 # ---------------------------------------------------------------- how often
