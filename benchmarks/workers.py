@@ -103,9 +103,11 @@ def served(sockets: tuple[str, ...], words: tuple[str, ...]) -> Iterator[Address
             words = (*words, "--bind", f"{stack.HOST}:{address[1]}")
         env["RUNTIME_DIRECTORY"] = str(folder)
         command = [sys.executable, "-m", "gunicorn", "workbench.who_answers", *words]
-        running.enter_context(stack.running(command, env=env))
+        web = running.enter_context(stack.running(command, env=env))
         if sockets:
             while not all((folder / name).exists() for name in sockets):
+                if web.poll() is not None:
+                    raise SystemExit("gunicorn did not start")
                 time.sleep(0.1)
             upstream = ",".join(f"unix:{folder}/{name}" for name in sockets)
             address = running.enter_context(without_doors(upstream))

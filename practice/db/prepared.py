@@ -40,6 +40,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from practice.db.journeys import ask, one_journey
 from practice.db.libpq import Answer, Row, Statement
+from practice.db.rows import batches
 
 Found = TypeVar("Found", bound=Model)
 
@@ -262,8 +263,7 @@ class PreparedInsert:
         connection = connections[using]
         rows = [self.values(instance, connection) for instance in instances]
         with one_journey(using) if len(rows) > MOST_ROWS else nullcontext():
-            for begin in range(0, len(rows), MOST_ROWS):
-                some = rows[begin : begin + MOST_ROWS]
+            for some in batches(rows, MOST_ROWS):
                 ask(connection, self._statement(using, len(some)), list(chain(*some)))
 
     def values(

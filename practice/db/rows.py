@@ -68,7 +68,7 @@ def _statement(model: type[models.Model], columns: tuple[str, ...]) -> str:
 
 
 def batches(items: Iterable[T], most: int = PER_STATEMENT) -> Iterator[list[T]]:
-    """Split into lists; without ``most``, of as many ids as fit into one statement anywhere."""
+    """Split into lists; without ``most``, of as many as one statement takes anywhere."""
     remaining = iter(items)
     while batch := list(islice(remaining, most)):
         yield batch

@@ -218,6 +218,11 @@ class Closure(models.Model):
     def __str__(self) -> str:
         return f"{self.name or self.get_kind_display()}, {self.start_date:%d %b %Y}"
 
+    def is_of(self, location_id: int | None, holder_id: int | None) -> bool:
+        """Whether it closes what is at this place and held by this person (None: by nobody)."""
+        of_person = self.practitioner_id in (None, holder_id)
+        return of_person and self.location_id in (None, location_id)
+
     @property
     def when(self) -> str:
         """The time as people say it: Thu 26 Nov to Fri 27 Nov, all day."""

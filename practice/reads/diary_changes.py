@@ -24,11 +24,6 @@ class Changes:
     sessions: dict[int, int]
     everywhere: int
 
-    @property
-    def total(self) -> int:
-        """The version of these days as a whole, as ``version_of_days`` gives it."""
-        return self.everywhere + sum(self.sessions.values())
-
     def version_of(self, schedule_ids: Iterable[int]) -> str:
         """The version of some sessions together; which they are is part of it."""
         found = sorted((pk, self.sessions.get(pk, 0)) for pk in schedule_ids)

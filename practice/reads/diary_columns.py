@@ -230,9 +230,7 @@ def closed_times(
     """
     found = []
     for closure in closures:
-        if closure.location_id not in (None, schedule.location_id):
-            continue
-        if closure.practitioner_id not in (None, schedule.session_holder_id):
+        if not closure.is_of(schedule.location_id, schedule.session_holder_id):
             continue
         if closure.kind == Closure.Kind.BANK_HOLIDAY and not schedule.withdrawn:
             continue

@@ -166,9 +166,7 @@ def times_at(
     place: Place, wanted: Wanted, *, organisation: Organisation, now: datetime
 ) -> list[Slot]:
     """Return every free time of a cell, by start, each with ``kept``: one query."""
-    noon = clock.instant(place.day, time(NOON))
-    halves = {"am": (clock.day_start(place.day), noon), "pm": (noon, clock.day_end(place.day))}
-    start, end = halves[place.half]
+    start, end = _halves(place.day)[place.half]
     holder = (
         {"schedule__session_holder": place.holder}
         if place.holder
@@ -327,12 +325,14 @@ def _away(
         start, end = closure_period(start_date, start_time, end_date, end_time)
         day = max(first, start_date)
         while day <= min(last, end_date):
-            noon = clock.instant(day, time(NOON))
-            for half, begins, ends in (
-                ("am", clock.day_start(day), noon),
-                ("pm", noon, clock.day_end(day)),
-            ):
+            for half, (begins, ends) in _halves(day).items():
                 if start < ends and end > begins:
                     found[person, day, half] = kind
             day += timedelta(days=1)
     return dict(sorted(found.items(), key=lambda each: each[0][0] is None))
+
+
+def _halves(day: date) -> dict[str, tuple[datetime, datetime]]:
+    """When each half of a day begins and ends."""
+    noon = clock.instant(day, time(NOON))
+    return {"am": (clock.day_start(day), noon), "pm": (noon, clock.day_end(day))}

@@ -34,11 +34,9 @@ from practice.practice_file import Entry, read
 from practice.reads.accounts import practices_of_user
 from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
-from practice.services.dumps.loading import Progress, load_dump
+from practice.services.dumps.accounts import ASK_THE_SITE
+from practice.services.dumps.loading import SWITCHES, Progress, load_dump
 from practice.services.enablement import switch
-
-ASK_THE_SITE = "Somebody who manages all of these practices can change it in the admin site."
-SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
 
 
 @dataclass(frozen=True)

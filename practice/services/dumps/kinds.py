@@ -129,6 +129,8 @@ class Column:
             return text
         if found.is_relation or found.primary_key:
             return identifier
+        if isinstance(found, models.JSONField):
+            return lambda given: structure(given, found)
         kind = next(read for model, read in READERS if isinstance(found, model))
         most = found.max_length if isinstance(found, models.CharField) else None
         codes = {code for code, _ in found.flatchoices} | ({""} if found.blank else set())
@@ -148,8 +150,6 @@ class Column:
                     raise ValueError(" ".join(error.messages).rstrip(".")) from None
             return value
 
-        if isinstance(found, models.JSONField):
-            return lambda given: structure(given, self.field)
         return checked
 
 
@@ -334,5 +334,4 @@ READERS: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (models.IntegerField, _number(2_147_483_647)),
     (models.CharField, text),
     (models.TextField, text),
-    (models.JSONField, lambda given: given),
 )

@@ -29,9 +29,7 @@ def closures_of(
     """Return the closures that touch one session."""
     found = []
     for closure in closures:
-        if closure.location_id not in (None, location_id):
-            continue
-        if closure.practitioner_id not in (None, holder_id):
+        if not closure.is_of(location_id, holder_id):
             continue
         if runs_on_bank_holidays and closure.kind == Closure.Kind.BANK_HOLIDAY:
             continue
