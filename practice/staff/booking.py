@@ -139,12 +139,8 @@ class Book(ChosenSlotsPage):
         """Where whoever was not found is registered, with what was typed of them."""
         if not self.request.user.has_perm("practice.add_patient"):
             return ""
-        typed = [*self.pairs(slots), *search.person().items(), *self.carried]
-        return f"{reverse('admin:register')}?{urlencode(typed)}"
-
-    def elsewhen(self) -> str:
-        """Where another time is chosen before it is known for whom."""
-        return f"{reverse('admin:next_available')}{self.step()}"
+        typed = [*self.pairs(slots), *search.person().items()]
+        return f"{reverse('admin:register')}{self.step(*typed)}"
 
     def say_why_not(
         self, patient: Patient, slots: list[Slot], why: str, status: int = 200
@@ -207,12 +203,8 @@ class Book(ChosenSlotsPage):
         self, patient: Patient, slots: list[Slot], form: TextsForm, *, refusal: str, status: int
     ) -> HttpResponse:
         """Ask for another time on the same page, so that nothing has to be typed again."""
-        asked = {"first": str(self.today)}
-        if slots:
-            asked = {"first": str(clock.local(slots[0].start).date())}
-            asked["slot_type"] = slots[0].slot_type
-        search = searches.SlotSearch(asked, organisation=self.practice, now=self.now)
-        instead = search.slots()[: searches.MOST_INSTEAD] if search.is_valid() else []
+        first = clock.local(slots[0].start).date() if slots else self.today
+        instead = self.instead(slots, first)
         return self.ask_whether(
             patient, slots, form, refusal=refusal, status=status, instead=instead
         )

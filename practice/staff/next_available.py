@@ -53,6 +53,19 @@ class ChosenSlotsPage(StaffPage):
         kept = [(name, value) for name, value in self.carried if name not in without]
         return f"?{urlencode([*more, *kept])}"
 
+    def elsewhen(self) -> str:
+        """Where another time is chosen before it is known for whom."""
+        return f"{reverse('admin:next_available')}{self.step()}"
+
+    def instead(self, slots: list[Slot], first: date) -> list[Slot]:
+        """The next free times of the same type from a day on, to be chosen on the same page."""
+        asked = {"first": str(first)}
+        if slots:
+            asked["slot_type"] = slots[0].slot_type
+        search = searches.SlotSearch(asked, organisation=self.practice, now=self.now)
+        most = searches.MOST_INSTEAD
+        return search.slots(most)[:most] if search.is_valid() else []
+
     def booked_address(self, booked: Appointment) -> str:
         """The page of what was booked, which leads back to where booking began."""
         address = reverse("admin:booked", args=[booked.pk])
@@ -141,7 +154,7 @@ class NextAvailable(ChosenSlotsPage):
 # ---------------------------------------------------------------- the grid, drawn
 
 
-def first_of_row(grid: Grid, holder: int | None) -> tuple[Place, Row, Cell] | None:
+def first_of_row(grid: Grid, holder: int | None) -> tuple[Row, Cell] | None:
     """The first half-day in which a holder has a time that is kept for nobody."""
     row = next((row for row in grid.rows if holder and row.holder == holder), None)
     if row is None:
@@ -150,7 +163,7 @@ def first_of_row(grid: Grid, holder: int | None) -> tuple[Place, Row, Cell] | No
         for half in HALVES:
             cell = row.cells.get((day, half))
             if cell and cell.free:
-                return Place(row.holder, day, half), row, cell
+                return row, cell
     return None
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -138,7 +137,7 @@ class Register(ChosenSlotsPage):
         if wants_time and not slots:
             return self.show(form, texts, slots, refusal=NO_TIME, instead=True, status=422)
         alike = possible_duplicates(form.person(), organisation=self.practice)
-        seen = {number(pk) for pk in request.POST.getlist("seen")}
+        seen = self.seen_before()
         unseen = [each for each in alike if each.is_certain or each.patient.pk not in seen]
         if unseen:
             return self.show(form, texts, slots, alike=alike, status=409)
@@ -194,10 +193,10 @@ class Register(ChosenSlotsPage):
             alike=found,
             is_here=any(each["is_certain"] for each in found),
             seen=sorted({each["patient"].pk for each in found} | self.seen_before()),
-            days=searches.by_day(self.other_times(slots)) if instead else [],
+            days=searches.by_day(self.instead(slots, self.today)) if instead else [],
             ticked={slot.pk for slot in slots},
             carried=self.carried,
-            elsewhen=f"{reverse('admin:next_available')}{self.step()}",
+            elsewhen=self.elsewhen(),
             is_fullwidth="1",
         )
 
@@ -208,19 +207,10 @@ class Register(ChosenSlotsPage):
     def choice(self, each: Likeness, slots: list[Slot]) -> dict[str, Any]:
         """Somebody who may be the same person, and how to go on with them."""
         pairs = [("patient", each.patient.pk), *(("slot", slot.pk) for slot in slots)]
-        step = urlencode([*pairs, *self.carried])
         return {
             "patient": each.patient,
             "differs": each.differs,
             "is_certain": each.is_certain,
             "why_not": why_nobody_books_for(each.patient, now=self.now),
-            "book": f"{reverse('admin:practice_appointment_add')}?{step}",
+            "book": f"{reverse('admin:practice_appointment_add')}{self.step(*pairs)}",
         }
-
-    def other_times(self, slots: list[Slot]) -> list[Slot]:
-        """The next free times of the same type, to be chosen on the same page."""
-        asked = {"first": str(self.today)}
-        if slots:
-            asked["slot_type"] = slots[0].slot_type
-        search = searches.SlotSearch(asked, organisation=self.practice, now=self.now)
-        return search.slots()[: searches.MOST_INSTEAD] if search.is_valid() else []

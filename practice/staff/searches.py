@@ -127,7 +127,7 @@ class SlotSearch(forms.Form):
         """What a time must be like; what makes no sense in the form counts as not said."""
         return Wanted(**self.cleaned_data)
 
-    def slots(self, most: int = MOST_SOONEST) -> list[Slot]:
+    def slots(self, most: int) -> list[Slot]:
         """Return the earliest that fit, one more than are shown: one query."""
         return free_times(self.wanted, organisation=self.organisation, now=self.now, most=most + 1)
 

@@ -1,5 +1,6 @@
 """Booking and moving at the desk: who, when, is that right; and what is said when it is not."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -220,6 +221,16 @@ def test_who_was_slower_is_told_kindly_and_keeps_what_was_typed(practice, client
     assert "Somebody else has just taken this time" in text(response)
     assert "Typed with care." in text(response)
     assert Appointment.objects.count() == 1
+
+
+def test_who_was_slower_is_offered_the_next_twelve_times(practice, client, receptionist):
+    slots = make_slots(14)
+    make_appointment(slots=[slots[0]], patient=make_patient())
+
+    response = book(client, practice.patient, [slots[0]])
+
+    offered = re.findall('type="checkbox" name="slot" value="([0-9]+)"', text(response))
+    assert offered == [str(slot.pk) for slot in slots[1:13]]
 
 
 @pytest.mark.parametrize(
