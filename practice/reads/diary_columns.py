@@ -191,15 +191,13 @@ def days(
     choice: Choice,
     *,
     now: datetime,
-    schedules: list[Schedule] | None = None,
+    schedules: list[Schedule],
 ) -> list[Day]:
     """Return the days from the first to the last, each with its columns by name: eight queries.
 
-    ``schedules``: only these sessions, as ``sessions_between`` gives them. A withdrawn session has
+    ``schedules``: the sessions, as ``sessions_between`` gives them. A withdrawn session has
     a column only while something is left in it, or a closure says why nothing is.
     """
-    if schedules is None:
-        schedules = sessions_between(organisation, first, last, choice)
     every = list(closures_between(first, last, organisation=organisation))
     to_ring = still_to_ring(every)
     closed = {schedule.pk: closed_times(schedule, every, to_ring) for schedule in schedules}

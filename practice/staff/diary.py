@@ -18,6 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from practice import clock
 from practice.models import Organisation, Practitioner, Schedule
 from practice.reads.appointments import number_still_booked
 from practice.reads.closures import closures_between
@@ -185,10 +186,10 @@ class DiaryPage(StaffPage):
             self.practice, view.first, view.last, view.choice, now=moment, schedules=schedules
         )
 
-    def column(self, view: View, strip: Strip, *, swap: bool = False) -> SafeString:
+    def column(self, view: View, strip: Strip) -> SafeString:
         """Return a column of the page, with what its heading leads to."""
         menu = menu_of(self.request, view, strip, today=self.today)
-        return diary_html.column(strip, menu=menu, swap=swap)
+        return diary_html.column(strip, menu=menu)
 
     def record_viewed(self, view: View, found: list[Day]) -> None:
         """Audit whose appointments are in these columns."""
@@ -245,7 +246,7 @@ class Diary(DiaryPage):
             notices=notices(self.practice, view, is_empty=not strips),
             live=is_live,
             live_changes=f"{reverse('admin:diary_changes')}{view.query}",
-            live_at=int(self.now.timestamp()),
+            live_at=clock.seconds(self.now),
             unseen=json.dumps(view.unseen(found, versions)),
             axis=axis_of(strips, Scale(view.day, by_wall=view.week)),
             hidden=sum(day.hidden for day in found),

@@ -182,10 +182,7 @@ class Detail(RecordPage):
         entries = [e for day in found for c in day.columns for e in c.entries]
         patients = [entry.patient for entry in entries]
         self.record_shown("diary.viewed", patients, **{"from": str(schedule.date)})
-        holder, place = schedule.session_holder_id, schedule.location_id
-        key = f"holder-{holder}" if holder else f"location-{place}"
-        if view.week:
-            key = f"day-{schedule.date:%Y-%m-%d}"
+        key = view.key_of(schedule)
         strips = view.strips(found, view.versions(schedules, changes), now=self.now)
         found_there = next((one for one in strips if one.key == key), None)
         if found_there is None:

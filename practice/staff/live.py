@@ -48,7 +48,7 @@ def version(practice_id: int, now: datetime, days: tuple[date, date] | None) -> 
         return str(version_of_practice(practice_id))
     found = version_of_days(practice_id, *days)
     runs = days[0] <= clock.today(now) <= days[1]
-    return f"{found}-{int(now.timestamp()) // CLOCK_SECONDS if runs else 0}"
+    return f"{found}-{clock.seconds(now) // CLOCK_SECONDS if runs else 0}"
 
 
 @require_safe
