@@ -20,6 +20,7 @@ from practice.services.appointments import attendance, changing
 from practice.services.audit.recording import record_done
 from practice.staff.base import found_or_404
 from practice.staff.booking import TextsForm
+from practice.staff.diary import Carried
 from practice.staff.diary_details import CHANGED, Detail, when_words
 from practice.staff.diary_layout import time_words
 
@@ -125,6 +126,7 @@ class AppointmentPage(Detail):
             "history": [history_line(line, self.today) for line in record.provenance],
             "held": list(record.appointment_slots.select_related("slot").order_by("slot__start")),
             "moved_to": list(record.moved_to.order_by("pk")),
+            "carried": Carried.of(record, now=self.now),
             "links": self.links(record),
             "number_of_appointments": patient.appointments.count(),
             "released": slots_given_back(record, now=self.now),

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from practice import clock
-from practice.models import Organisation, Practitioner, Schedule
-from practice.reads.appointments import number_still_booked
+from practice.models import Appointment, Organisation, Practitioner, Schedule
+from practice.reads.appointments import appointment_in_detail, number_still_booked
 from practice.reads.closures import closures_between
 from practice.reads.diary_changes import Changes, changes_of_days
 from practice.reads.diary_columns import (
@@ -37,10 +37,20 @@ from practice.reads.diary_columns import (
 )
 from practice.reads.directory import practitioners
 from practice.reads.sessions import next_day_with_sessions, sessions
+from practice.services.appointments.rescheduling import why_not_moved
 from practice.site.addresses import number, read_date
 from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
-from practice.staff.diary_layout import Scale, Strip, axis_of, day_words, strip, wall_time
+from practice.staff.diary_layout import (
+    Scale,
+    Strip,
+    axis_of,
+    day_words,
+    minutes_of,
+    strip,
+    time_words,
+    wall_time,
+)
 from practice.staff.live import live
 
 LEGEND = [(key, words) for key, words in STATES.items() if key not in HIDDEN]
@@ -169,6 +179,32 @@ class View:
         return strips
 
 
+class Carried(NamedTuple):
+    """An appointment that is being moved: what the diary says of it while a time is chosen.
+
+    ``stays``: why it cannot be moved.
+    """
+
+    pk: int
+    patient: int
+    words: str
+    minutes: int
+    stays: str
+
+    @classmethod
+    def of(cls, appointment: Appointment, *, now: datetime) -> "Carried":
+        """Return it in words such as Max Faux, Today 10:50."""
+        patient = appointment.patient
+        when = time_words(appointment.start, clock.today(now))
+        return cls(
+            pk=appointment.pk,
+            patient=patient.pk,
+            words=f"{patient.given_names} {patient.family_name}, {when}",
+            minutes=minutes_of(appointment),
+            stays=why_not_moved(appointment, now=now),
+        )
+
+
 # ---------------------------------------------------------------- the page
 
 
@@ -191,9 +227,10 @@ class DiaryPage(StaffPage):
         menu = menu_of(self.request, view, strip, today=self.today)
         return diary_html.column(strip, menu=menu)
 
-    def record_viewed(self, view: View, found: list[Day]) -> None:
-        """Audit whose appointments are in these columns."""
+    def record_viewed(self, view: View, found: list[Day], carried: int | None = None) -> None:
+        """Audit whose appointments are in these columns, and the patient who is carried."""
         patients = [e.patient for day in found for c in day.columns for e in c.entries]
+        patients.append(carried)
         shown = {"from": str(view.first), "to": str(view.last)}
         self.record_shown("diary.viewed", patients, **shown)
 
@@ -216,7 +253,7 @@ class DiaryPage(StaffPage):
 
 
 class Diary(DiaryPage):
-    """The whole page."""
+    """The whole page; with ``move=`` an appointment is carried to a free slot, from day to day."""
 
     template = "staff/diary/page.html"
     title = "Diary"
@@ -235,7 +272,8 @@ class Diary(DiaryPage):
         found = self.days_of(view, schedules)
         versions = view.versions(schedules, changes)
         strips = view.strips(found, versions, now=self.now)
-        self.record_viewed(view, found)
+        carried = self.carried()
+        self.record_viewed(view, found, carried.patient if carried else None)
         step = timedelta(days=7 if view.week else 1)
         return self.render(
             is_fullwidth="1",
@@ -250,6 +288,7 @@ class Diary(DiaryPage):
             unseen=json.dumps(view.unseen(found, versions)),
             axis=axis_of(strips, Scale(view.day, by_wall=view.week)),
             hidden=sum(day.hidden for day in found),
+            carried=carried,
             now_words=wall_time(self.now),
             now_at=next((one.now_at for one in strips if one.now_at), ""),
             people=people,
@@ -269,6 +308,14 @@ class Diary(DiaryPage):
             previous=step_words(view, view.first - step),
             next=step_words(view, view.first + step),
         )
+
+    def carried(self) -> Carried | None:
+        """Return the appointment that the address carries, for whoever may move it."""
+        pk = number(self.request.GET.get("move"))
+        if not pk or not self.request.user.has_perm("practice.change_appointment"):
+            return None
+        found = appointment_in_detail(organisation=self.practice, appointment_id=pk)
+        return Carried.of(found, now=self.now) if found else None
 
     def clinic_list_of(self, view: View) -> str:
         chosen = {"date": view.day.isoformat(), "holder": view.choice.holder}

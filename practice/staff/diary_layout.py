@@ -11,7 +11,7 @@ from functools import cache, cached_property, lru_cache
 from django.urls import reverse
 
 from practice import clock
-from practice.models import Schedule
+from practice.models import Appointment, Schedule, Slot
 from practice.reads.diary_columns import ClosedTime, Column, Entry
 
 LONGEST_AXIS = 51  # hours; a session begins on its day and lasts another day at most
@@ -41,6 +41,11 @@ def time_words(moment: datetime, today: date) -> str:
     """Return 08:52 with its day: Today 08:52, or Thu 19 Nov 2026 08:52."""
     day = clock.local(moment).date()
     return f"{'Today' if day == today else f'{day:%a} {day.day} {day:%b %Y}'} {wall_time(moment)}"
+
+
+def minutes_of(taken: Appointment | Slot) -> int:
+    """Return how long an appointment or a slot lasts."""
+    return (clock.seconds(taken.end) - clock.seconds(taken.start)) // 60
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Slot
 from practice.reads.appointments import appointment_in_detail
-from practice.reads.patients import why_nobody_books_for
 from practice.services.appointments import rescheduling
-from practice.services.appointments.changing import why_it_stays
 from practice.staff.base import RecordPage, found_or_404
 from practice.staff.booking import TAKEN
+from practice.staff.diary_layout import minutes_of
 from practice.staff.next_available import ChosenSlotsPage
 
 CHANGED = "Somebody has changed this appointment since you opened it. Nothing was moved."
@@ -28,7 +27,7 @@ class Move(RecordPage, ChosenSlotsPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         appointment = self.appointment(pk)
-        if why := self.why_not(appointment):
+        if why := rescheduling.why_not_moved(appointment, now=self.now):
             return self.ask_whether(appointment, [], refusal=why, is_fixed=True)
         slots = self.chosen_slots()
         if slots:
@@ -65,13 +64,6 @@ class Move(RecordPage, ChosenSlotsPage):
     def appointment(self, pk: int) -> Appointment:
         return found_or_404(appointment_in_detail(organisation=self.practice, appointment_id=pk))
 
-    def why_not(self, appointment: Appointment) -> str:
-        """Why it cannot be moved at all, before anybody chooses a time; empty: it can."""
-        if appointment.status == Appointment.Status.CANCELLED:
-            return "The appointment has been cancelled."
-        stays = why_it_stays(appointment, now=self.now)
-        return stays or why_nobody_books_for(appointment.patient, now=self.now)
-
     def ask_whether(self, appointment: Appointment, slots: list[Slot], **more: Any) -> HttpResponse:
         first = clock.local(slots[0].start).date() if slots else self.today
         return self.render(
@@ -80,6 +72,8 @@ class Move(RecordPage, ChosenSlotsPage):
             appointment=appointment,
             slots=slots,
             is_earlier=bool(slots) and slots[0].start < appointment.start,
+            shorter_by=minutes_of(appointment) - sum(map(minutes_of, slots)) if slots else 0,
+            minutes=minutes_of(appointment),
             others=self.step() if self.carried else f"?{urlencode({'first': first})}",
             carried=self.carried,
             is_fullwidth="1",

@@ -127,14 +127,9 @@ def test_the_day_is_worked_by_keyboard_alone(page_for, world):
     assert world.status() == "arrived"
 
 
-def test_letters_lead_to_today_booking_and_moving(page_for, world):
+def test_letters_lead_to_today_and_booking(page_for, world):
     page = open_diary(page_for, world)
 
-    page.locator(world.max).focus()
-    page.keyboard.press("m")
-    page.wait_for_url(f"**/admin/practice/appointment/{world.appointment.pk}/move/")
-
-    page = open_diary(page_for, world)
     page.locator(f"#slot-{world.slots[1].pk}").focus()
     page.keyboard.press("b")
     page.wait_for_url(f"**/admin/practice/appointment/add/?slot={world.slots[1].pk}*")

@@ -12,14 +12,24 @@ from django.db import transaction
 
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, Organisation
+from practice.reads.patients import why_nobody_books_for
 from practice.services import locks
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.appointments.changing import (
     appointment_for_change,
     cancel_appointment,
     check_can_be_given_up,
+    why_it_stays,
 )
 from practice.services.audit.recording import Actor, record_done, resource_of
+
+
+def why_not_moved(appointment: Appointment, *, now: datetime) -> str:
+    """Return why an appointment cannot be moved, whatever the time chosen; empty: it can."""
+    if appointment.status == Appointment.Status.CANCELLED:
+        return "The appointment has been cancelled."
+    stays = why_it_stays(appointment, now=now)
+    return stays or why_nobody_books_for(appointment.patient, now=now)
 
 
 @transaction.atomic

@@ -15,6 +15,11 @@
   let following = false; // whether the focus goes into the details when they have come
   let returning = null; // where the focus was in a column that is being exchanged
 
+  // What diary_tools.js does with a click or a key before it counts here, and with columns that have
+  // been exchanged.
+  const hooks = { click: [], key: [], fresh: [] };
+  const handled = (what, ...args) => hooks[what].some((hook) => hook(...args));
+
   // ---------------------------------------------------------------- blocks and columns
 
   const columns = () =>
@@ -67,6 +72,13 @@
       End: blocks[blocks.length - 1],
     };
     return beside ? nearest(beside, middle(block)) : targets[key];
+  };
+
+  // Staff may book a slot that nobody has until it is over, kept for others or not.
+  const isFree = (block) => block.parentElement.matches(".entry:is(.free, .reserved, .embargoed):not(.past)");
+
+  const say = (words) => {
+    said.textContent = words;
   };
 
   const hiddenIn = (column) => Number(column.dataset.version.split(".")[1]);
@@ -130,6 +142,22 @@
     return { have: JSON.stringify({ ...unseen, ...Object.fromEntries(versions) }), at, from, to };
   };
 
+  // The focus stays in its place, also when another block stands there by now.
+  const heldFocus = () => {
+    const block = document.activeElement;
+    const column = grid.contains(block) && block.closest(".diary-column");
+    return column ? { id: block.id, column: column.id, y: middle(block) } : null;
+  };
+  const giveBack = (held) => {
+    if (!held || grid.contains(document.activeElement)) {
+      return;
+    }
+    const mine = columns().find((blocks) => document.getElementById(held.column)?.contains(blocks[0]));
+    const block = document.getElementById(held.id) ?? (mine ? nearest(mine, held.y) : start());
+    rove(block);
+    block?.focus({ preventScroll: true });
+  };
+
   const put = (key, html, order) => {
     const fresh = live.read(html);
     const old = document.getElementById(fresh.id);
@@ -151,6 +179,7 @@
       return;
     }
     const before = ids();
+    const held = heldFocus();
     const reached = grid.querySelector('.entry > a[tabindex="0"]')?.id;
     const changed = [];
     for (const [key, html] of Object.entries(answer.columns)) {
@@ -202,7 +231,9 @@
       live.announce(`${came.length} new from outside`);
     }
     rove(document.getElementById(reached) ?? start());
+    giveBack(held);
     mark({ scroll: false });
+    handled("fresh");
     const isOther = changed.some((cell) => cell.firstElementChild?.id === opened);
     if (opened && (isOther || (before.has(opened) && !document.getElementById(opened)))) {
       keepUp();
@@ -265,15 +296,38 @@
     block?.focus();
   };
 
-  // What a letter does here; B books in general where there is no free slot.
+  // What a letter does here.
   const act = (letter, place) => {
-    const general = letter === "b" ? diary?.querySelector('.diary-links [data-key="b"]') : null;
-    const control = place?.querySelector(`[data-key="${letter}"]`) ?? general;
+    const control = place?.querySelector(`[data-key="${letter}"]`);
     control?.click();
     if (!control && said) {
-      said.textContent = "That cannot be done here.";
+      say("That cannot be done here.");
     }
     return Boolean(control);
+  };
+
+  // This address, to come back to; without what is being moved.
+  const here = () => {
+    const address = new URL(location.href);
+    address.searchParams.delete("move");
+    return address.pathname + address.search;
+  };
+
+  const book = (slots) => {
+    const general = diary.querySelector('.diary-links [data-key="b"]');
+    if (!general) {
+      say("That cannot be done here.");
+      return;
+    }
+    const chosen = slots.map((slot) => ["slot", slot.id.replace("slot-", "")]);
+    const query = new URLSearchParams([...chosen, ["back", here()]]);
+    location.assign(`${general.href}?${query}`);
+  };
+
+  // B books a slot that is free, else the next free one below it; from elsewhere a time is looked for.
+  const bookFrom = (block) => {
+    const blocks = columns().find((each) => each.includes(block)) ?? [];
+    book(blocks.slice(blocks.indexOf(block)).filter(isFree).slice(0, 1));
   };
 
   if (diary && window.live) {
@@ -309,6 +363,10 @@
       const block = event.target.closest(".entry > a");
       if (block && !wide.matches) {
         seen(block.id);
+      }
+      if (block && handled("click", event, block)) {
+        event.preventDefault();
+        return;
       }
       const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
       if (block && wide.matches && plain && event.button === 0) {
@@ -349,7 +407,7 @@
         total.textContent = Number(total.textContent) + hiddenIn(fresh) - hiddenIn(old);
       }
       if (old.contains(document.activeElement)) {
-        returning = { id: document.activeElement.id, column: old.id, y: middle(document.activeElement) };
+        returning = heldFocus();
       }
     });
 
@@ -357,20 +415,16 @@
       if (!event.detail.target.classList?.contains("diary-column")) {
         return;
       }
-      const blocks = columns();
       if (returning) {
-        const column = document.getElementById(returning.column);
-        const mine = blocks.find((each) => column?.contains(each[0]));
-        const block = document.getElementById(returning.id) ?? (mine && nearest(mine, returning.y));
+        giveBack(returning);
         returning = null;
-        rove(block);
-        block?.focus();
       } else if (!grid.querySelector('.entry > a[tabindex="0"]')) {
         rove(document.getElementById(opened) ?? start());
       } else {
         rove(grid.querySelector('.entry > a[tabindex="0"]'));
       }
       mark();
+      handled("fresh");
     });
 
     panel.addEventListener("htmx:afterSettle", (event) => {
@@ -399,7 +453,7 @@
     for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
       document.body.addEventListener(failure, () => {
         pressed = "";
-        said.textContent = "The server could not be reached, or could not answer. Try again.";
+        say("The server could not be reached, or could not answer. Try again.");
       });
     }
   }
@@ -432,12 +486,17 @@
   };
   let lettersWork = remembered();
 
+  const find = document.getElementById("diary-find");
+  const ANYWHERE = { "?": keys, "/": find }; // and what opens
+
   const letter = (key, target) => {
     const block = grid?.contains(target) ? target.closest(".entry > a") : null;
-    if (key === "?") {
-      keys?.showModal();
+    if (ANYWHERE[key]) {
+      ANYWHERE[key].showModal();
     } else if (key === "t") {
-      diary?.querySelector('[data-key="t"]').click();
+      diary.querySelector('[data-key="t"]').click();
+    } else if (key === "b" && diary) {
+      bookFrom(block ?? document.getElementById(opened));
     } else if (!block) {
       act(key, target.closest(".diary-panel, [data-detail]"));
     } else if (!wide.matches) {
@@ -449,11 +508,17 @@
     }
   };
 
+  const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
+  const writes = (target) => Boolean(target.closest("input, textarea, select, [contenteditable]"));
+  // Where arrows have a meaning of their own.
+  const hasArrows = (target) =>
+    writes(target) || Boolean(target.closest("summary, [role=menu], [role=listbox], .simplebar-content-wrapper"));
+
   document.addEventListener("keydown", (event) => {
     const target = event.target instanceof Element ? event.target : document.body;
     const inGrid = grid?.contains(target) && target.matches(".entry > a");
     const inDetail = target.closest(".diary-panel, [data-detail]");
-    if (keys?.open || event.ctrlKey || event.metaKey || event.altKey) {
+    if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
     if (target.matches(".diary-menu summary") && ["ArrowDown", "Home"].includes(event.key)) {
@@ -461,17 +526,27 @@
       target.closest(".diary-column").querySelector(".entry > a")?.focus();
       return;
     }
-    if (inGrid && ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
+    if (inGrid && !event.shiftKey && [...ARROWS, "Home", "End"].includes(event.key)) {
       event.preventDefault();
       step(target, event.key)?.focus();
+    } else if (grid && wide.matches && !inGrid && ARROWS.includes(event.key) && !hasArrows(target)) {
+      // From anywhere: on from the block whose details are open, else to where one was.
+      event.preventDefault();
+      const open = inDetail && document.getElementById(opened);
+      (open ? (step(open, event.key) ?? open) : grid.querySelector('.entry > a[tabindex="0"]'))?.focus();
     } else if (event.key === "Escape" && panel && !panel.hidden && (inGrid || inDetail)) {
       event.preventDefault();
       close();
-    } else if ((inGrid || inDetail) && lettersWork && !target.matches("input, textarea, select")) {
+    } else if (handled("key", event, inGrid ? target : null)) {
+      event.preventDefault();
+    } else if (lettersWork && !writes(target)) {
       const key = event.key.toLowerCase();
-      if ("tbadmc?".includes(key) && key.length === 1) {
+      const works = diary && "tb?/".includes(key) ? true : (inGrid || inDetail) && "tbadmc".includes(key);
+      if (works && key.length === 1 && (ANYWHERE[key] !== null)) {
         event.preventDefault();
-        letter(key, target);
+        if (!event.repeat) {
+          letter(key, target);
+        }
       }
     }
   });
@@ -493,6 +568,10 @@
     const button = diary.querySelector("[data-keys]");
     button.hidden = false;
     button.addEventListener("click", () => keys.showModal());
+  }
+
+  for (const button of find?.querySelectorAll("[data-cancel]") ?? []) {
+    button.addEventListener("click", () => find.close());
   }
 
   // ---------------------------------------------------------------- filters
@@ -553,6 +632,24 @@
   const block = document.getElementById(location.hash.slice(1));
   if (grid && block?.matches(".entry > a")) {
     block.focus();
+  }
+
+  if (grid && panel) {
+    window.diary = {
+      book,
+      close,
+      columns,
+      grid,
+      here,
+      isFree,
+      on: (what, hook) => hooks[what].push(hook),
+      page: diary,
+      panel,
+      rove,
+      say,
+      step,
+      wide,
+    };
   }
 
   // ---------------------------------------------------------------- now

@@ -137,6 +137,7 @@ window.live = (() => {
   let failed = 0;
   let since = clock.format(new Date());
   let asking = false;
+  let again = false; // something was done here while the page was asking
   let over = false;
   let take = (answer) => show(answer.parts ?? {});
   let have = () => ({
@@ -187,6 +188,7 @@ window.live = (() => {
   };
 
   const ask = async () => {
+    again = asking;
     if (asking || over || document.hidden) {
       return;
     }
@@ -215,7 +217,7 @@ window.live = (() => {
       }
     } finally {
       asking = false;
-      timer = over ? null : setTimeout(ask, EVERY + Math.random() * 2_000);
+      timer = over ? null : setTimeout(ask, again ? 0 : EVERY + Math.random() * 2_000);
     }
   };
 
@@ -243,6 +245,7 @@ window.live = (() => {
 
   return {
     announce,
+    ask,
     exchange,
     merge,
     read,

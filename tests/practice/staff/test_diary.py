@@ -18,6 +18,7 @@ from workbench.factories import (
     make_appointment,
     make_closure,
     make_location,
+    make_organisation,
     make_patient,
     make_practitioner,
     make_schedule,
@@ -371,3 +372,28 @@ def test_whoever_may_report_it_finds_off_sick_first_in_the_heading_of_today(
     assert menu(THURSDAY + timedelta(days=1))[0][1] == "Only this clinician"
     receptionist.groups.set(Group.objects.filter(name="Auditor"))
     assert menu(THURSDAY)[0][1] == "Only this clinician"
+
+
+# ---------------------------------------------------------------- carrying an appointment
+
+
+def test_who_is_carried_is_named_and_audited_for_whoever_may_move(practice, client, receptionist):
+    """On a day without them: the banner alone names the patient."""
+    appointment = booked(make_slot(make_schedule(date=THURSDAY)), given_names="Max")
+    asked = {"date": THURSDAY + timedelta(days=1), "move": appointment.pk}
+
+    content = client.get("/admin/diary/", asked).content.decode()
+
+    assert f'data-carry="{appointment.pk}" data-words="Max ' in content
+    assert AuditEvent.objects.latest("pk").detail["patients"] == [appointment.patient_id]
+    change = Group.objects.get(name="Receptionist").permissions
+    change.remove(change.get(codename="change_appointment"))
+    without = client.get("/admin/diary/", asked).content.decode()
+    assert "data-carry" not in without
+    assert "data-move" not in without
+
+
+def test_nobody_of_another_practice_is_carried(practice, client, receptionist):
+    theirs = make_appointment(slots=[make_slot(make_schedule(make_organisation()))])
+
+    assert "data-carry" not in client.get("/admin/diary/", {"move": theirs.pk}).content.decode()

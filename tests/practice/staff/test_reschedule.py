@@ -133,3 +133,15 @@ def test_a_time_of_the_same_type_is_looked_for_unless_somebody_says_otherwise(
     assert '<option value="Routine" selected>' in first
     assert sorted(offered(any_type)) == sorted([same.pk, other.pk])
     assert offered(none_left) == [other.pk]
+
+
+def test_a_time_that_is_shorter_says_so(practice, client, receptionist):
+    """The hazard (H15): carried onto one slot, an appointment of two would lose its second half."""
+    one, two, three, four = make_slots(4)
+    address = reverse("admin:move", args=[make_appointment([one, two]).pk])
+
+    shorter = text(client.get(address, {"slot": three.pk}))
+    as_long = text(client.get(address, {"slot": [three.pk, four.pk]}))
+
+    assert "This is shorter: the appointment lasts 20 minutes now." in shorter
+    assert "This is shorter" not in as_long
