@@ -327,6 +327,14 @@ def test_a_long_function_does_one_thing():
 TESTED = ("practice.services", "practice.reads", "practice.staff", "practice.db", "fhirapi")
 TESTED_ELSEWHERE = {
     "fhirapi.management.commands.repair_booking_organisations": "tests/fhirapi/test_repair.py",
+    **dict.fromkeys(
+        [
+            *("fhirapi.exchange.outgoing.resources", "fhirapi.exchange.outgoing.no_room"),
+            *("fhirapi.management.commands.export_fhir", "fhirapi.resources.practitioner_role"),
+            "practice.reads.whole_book",
+        ],
+        "tests/fhirapi/exchange/outgoing/test_writing.py",  # all of it, through the command
+    ),
     # What only joins others is tested through them.
     "practice.db.rows": "tests/practice/services/dumps/test_loading.py",  # ids kept, none twice
     **dict.fromkeys(

@@ -28,7 +28,7 @@ def render(record: PatientRecord) -> Element:
             "id": str(row.pk),
             "meta": common.meta(PROFILE, row.version),
             "extension": [registration_details(row), *map(nhs_communication, record.languages)],
-            "identifier": [nhs_number_identifier(row.nhs_number, row.nhs_number_verification)],
+            "identifier": _identifiers(row),
             "active": row.active,
             "name": [official_name(row)],
             "telecom": [telecom(part) for part in record.telecoms],
@@ -40,6 +40,13 @@ def render(record: PatientRecord) -> Element:
             "managingOrganization": common.reference("Organization", row.organisation),
         }
     )
+
+
+def _identifiers(row: PatientRow) -> list[Element]:
+    """The NHS number, if they have one: who has none is not shown to anybody outside."""
+    if row.nhs_number is None:
+        return []
+    return [nhs_number_identifier(row.nhs_number, row.nhs_number_verification)]
 
 
 def registration_details(row: PatientRow) -> Element:

@@ -4,11 +4,21 @@ from collections.abc import Collection, Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from django.db.models import CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, FilteredRelation, Model, OuterRef, Q, QuerySet
 
 from practice.db.prepared import Later, Number, Numbers, Prepared, QueryParameter
 from practice.db.row_security import across_practices
-from practice.models import Location, Organisation, Practitioner, PractitionerRole, Schedule
+from practice.models import (
+    Closure,
+    Location,
+    Membership,
+    Organisation,
+    Patient,
+    Practitioner,
+    PractitionerRole,
+    Schedule,
+    SessionTemplate,
+)
 from practice.models.directory import PractitionerRoleQuerySet
 
 PRACTICE_BY_ODS_CODE = Prepared(
@@ -34,6 +44,30 @@ def practitioners(*, organisation: Organisation) -> QuerySet[Practitioner]:
         Exists(PractitionerRole.objects.filter(practitioner=OuterRef("pk"), **theirs))
         | Exists(Schedule.objects.filter(session_holder=OuterRef("pk"), **theirs))
     )
+
+
+def people_named_by(*, organisation: Organisation) -> set[int]:
+    """Return the ids of everybody whom something of the practice names, now or once.
+
+    That is more than those who work or worked here: a patient's own GP may be elsewhere.
+    """
+    named: tuple[tuple[type[Model], str], ...] = (
+        (PractitionerRole, "practitioner"),
+        (SessionTemplate, "session_holder"),
+        (Closure, "practitioner"),
+        (Patient, "general_practitioner"),
+        (Schedule, "session_holder"),
+        (Membership, "session_holder"),
+    )
+    return {
+        pk
+        for model, path in named
+        for pk in model._default_manager.filter(organisation=organisation)
+        .order_by()
+        .values_list(f"{path}_id", flat=True)
+        .distinct()
+        if pk is not None
+    }
 
 
 def possible_holders(
@@ -198,6 +232,8 @@ LOCATIONS = Prepared(
 PRACTITIONERS = Prepared(
     lambda: _practitioner_rows(practitioners(**OF_PRACTICE).filter(**WITH_IDS))
 )
+# As the practice has them, whether they work there or not.
+PEOPLE = Prepared(lambda: _practitioner_rows(Practitioner.objects.filter(**WITH_IDS)))
 PRACTITIONERS_BY_SDS_USER_ID = Prepared(
     lambda: _practitioner_rows(
         practitioners(**OF_PRACTICE).filter(sds_user_id=QueryParameter("sds_user_id", CharField()))
@@ -219,6 +255,11 @@ def location_rows(*, organisation: Organisation, ids: Collection[int]) -> list[L
 def practitioner_rows(*, organisation: Organisation, ids: Collection[int]) -> list[PractitionerRow]:
     """Return those of the practice's practitioners who have these ids, by id."""
     return _with_roles(PRACTITIONERS.rows(organisation=organisation.pk, ids=ids))
+
+
+def rows_of_people(*, organisation: Organisation, ids: Collection[int]) -> list[PractitionerRow]:
+    """Return whoever has these ids, by id, as the practice has them: some never worked there."""
+    return _with_roles(PEOPLE.rows(organisation=organisation.pk, ids=ids))
 
 
 def practitioner_rows_by_sds_user_id(

@@ -106,7 +106,7 @@ class PatientRow(NamedTuple):
     registration_end: date | None
     registration_type: str
     preferred_branch: int | None
-    nhs_number: str
+    nhs_number: str | None
     nhs_number_verification: str
     active: bool
     prefix: str

@@ -21,15 +21,11 @@ from practice.db.transactions import snapshot
 from practice.exceptions import DumpRefused
 from practice.models import (
     Appointment,
-    Closure,
     ContactAttempt,
     Membership,
     Organisation,
-    Patient,
-    PractitionerRole,
-    Schedule,
-    SessionTemplate,
 )
+from practice.reads.directory import people_named_by
 from practice.services.audit.recording import Actor, record_done
 from practice.services.dumps.kinds import (
     OWN,
@@ -66,14 +62,25 @@ def dump_practice(
     first, so that nothing leaves unrecorded. ``progress`` hears how many entries more there are.
     Raises DumpRefused when the file cannot be written; then none is left behind.
     """
-    with _new_file(path) as file:
-        record_done(EVENT, organisation, actor=actor, now=now, detail={"file": path.name})
-        with snapshot():
-            return _write(organisation.pk, file, progress)
+    taken = book_at_one_moment(
+        EVENT, organisation=organisation, actor=actor, now=now, detail={"file": path.name}
+    )
+    with new_file(path) as file, taken:
+        return _write(organisation, file, progress)
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[TextIO]:
+def book_at_one_moment(
+    event: str, *, organisation: Organisation, actor: Actor, now: datetime, detail: dict[str, Any]
+) -> Iterator[None]:
+    """What a practice's whole book is taken out in: recorded first, then read as at one moment."""
+    record_done(event, organisation, actor=actor, now=now, detail=detail)
+    with snapshot():
+        yield
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[TextIO]:
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -90,9 +97,9 @@ def _new_file(path: Path) -> Iterator[TextIO]:
         raise
 
 
-def _write(organisation_id: int, file: TextIO, progress: Progress) -> Dumped:
-    done = Dumped()
-    people = _practitioners(organisation_id)
+def _write(organisation: Organisation, file: TextIO, progress: Progress) -> Dumped:
+    done, organisation_id = Dumped(), organisation.pk
+    people = people_named_by(organisation=organisation)
     sections: dict[str, Iterable[Entry]] = {
         PRACTITIONERS.section: _entries(PRACTITIONERS, pk__in=people),
         STAFF: _staff(organisation_id),
@@ -156,27 +163,6 @@ def _shown(columns: list[Column], values: Iterable[Any]) -> Entry:
             continue
         shown[column.name] = column.write(value) if column.write else value
     return shown
-
-
-def _practitioners(organisation_id: int) -> set[int]:
-    """Everybody whom something of the practice names: those who work there, now or once."""
-    named: tuple[tuple[type[models.Model], str], ...] = (
-        (PractitionerRole, "practitioner"),
-        (SessionTemplate, "session_holder"),
-        (Closure, "practitioner"),
-        (Patient, "general_practitioner"),
-        (Schedule, "session_holder"),
-        (Membership, "session_holder"),
-    )
-    return {
-        pk
-        for model, path in named
-        for pk in model._default_manager.filter(organisation=organisation_id)
-        .order_by()
-        .values_list(f"{path}_id", flat=True)
-        .distinct()
-        if pk is not None
-    }
 
 
 def _staff(organisation_id: int) -> Iterator[Entry]:
