@@ -53,6 +53,7 @@ OF_APPOINTMENT: dict[str, str] = {
 }
 CHANNELS = {"In-person": "", "Telephone": "Tel", "Video": "Video"}
 HIDDEN = {"cancelled", "withdrawn"}
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class Entry:
 
     @property
     def minutes(self) -> int:
-        return int((self.end - self.start).total_seconds() // 60)
+        return (self.end - self.start) // MINUTE
 
 
 @dataclass

@@ -224,8 +224,14 @@ class DiaryPage(StaffPage):
 
     def column(self, view: View, strip: Strip) -> SafeString:
         """Return a column of the page, with what its heading leads to."""
-        menu = menu_of(self.request, view, strip, today=self.today)
-        return diary_html.column(strip, menu=menu)
+        return diary_html.column(strip, menu=self.menus(view).of(strip))
+
+    def menus(self, view: View) -> "Menus":
+        """Return what makes the menus of this view, the same for all of its columns."""
+        made = self.__dict__.get("made_menus")
+        if made is None or made.view is not view:
+            made = self.made_menus = Menus(self.request, view, today=self.today)
+        return made
 
     def record_viewed(self, view: View, found: list[Day], carried: int | None = None) -> None:
         """Audit whose appointments are in these columns, and the patient who is carried."""
@@ -325,25 +331,34 @@ class Diary(DiaryPage):
         return f"{reverse('admin:clinic_list')}?{query}"
 
 
-def menu_of(request: HttpRequest, view: View, strip: Strip, *, today: date) -> str:
-    """Return the menu of a column's heading: off sick today first, for whoever may report it."""
-    if view.week or not strip.holder:
-        return ""
-    may = request.user.has_perm
-    holder = strip.holder
-    day = view.day.isoformat()
-    chosen = {"practitioner": holder, "start_date": day, "end_date": day}
-    close = reverse("admin:practice_closure_add")
-    links = []
-    may_report = may("practice.report_sick") or may("practice.add_closure")
-    if may_report and view.day == today and strip.away is None:
-        links.append(("Off sick today…", f"{close}?{urlencode({'kind': 'sick', **chosen})}"))
-    if may("practice.add_closure"):
-        asked = urlencode({"kind": "leave", **chosen, "change": 1})
-        links.append(("Leave, training or other closure…", f"{close}?{asked}"))
-    # From there on the week and the printed list are this clinician's.
-    links.append(("Only this clinician", view.address(holder=holder)))
-    return diary_html.menu(strip.title, links)
+class Menus:
+    """The menus of the headings of columns: what somebody may do with a clinician's day."""
+
+    def __init__(self, request: HttpRequest, view: View, *, today: date) -> None:
+        may = request.user.has_perm
+        day = view.day.isoformat()
+        self.view = view
+        self.close = reverse("admin:practice_closure_add")
+        self.dates = urlencode({"start_date": day, "end_date": day})
+        self.may_close = may("practice.add_closure")
+        self.may_report = view.day == today and (self.may_close or may("practice.report_sick"))
+        # From there on the week and the printed list are this clinician's.
+        self.only = view.address(holder=None)
+
+    def of(self, strip: Strip) -> str:
+        """Return the menu of a column: off sick today first, for whoever may report it."""
+        holder = strip.holder
+        if self.view.week or not holder:
+            return ""
+        links = []
+        chosen = f"practitioner={holder}&{self.dates}"
+        if self.may_report and strip.away is None:
+            links.append(("Off sick today…", f"{self.close}?kind=sick&{chosen}"))
+        if self.may_close:
+            asked = f"kind=leave&{chosen}&change=1"
+            links.append(("Leave, training or other closure…", f"{self.close}?{asked}"))
+        links.append(("Only this clinician", f"{self.only}&holder={holder}"))
+        return diary_html.menu(strip.title, links)
 
 
 def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString:

@@ -22,7 +22,7 @@ from practice.reads.diary_changes import changes_of_days
 from practice.reads.diary_columns import days, sessions_between
 from practice.staff import diary_html
 from practice.staff.base import RecordPage
-from practice.staff.diary import View, menu_of
+from practice.staff.diary import Menus, View
 from practice.staff.diary_layout import address_of, time_words, wall_time
 
 CHANGED = (
@@ -187,7 +187,7 @@ class Detail(RecordPage):
         found_there = next((one for one in strips if one.key == key), None)
         if found_there is None:
             return ""
-        menu = menu_of(self.request, view, found_there, today=self.today)
+        menu = Menus(self.request, view, today=self.today).of(found_there)
         return diary_html.column(found_there, menu=menu, swap=True)
 
 

@@ -1,7 +1,8 @@
 """The columns of the diary as HTML: hundreds of blocks, so without a template.
 
 A template takes ten times as long for a block as putting its words together does. What people have
-written is escaped here, each once.
+written is escaped here, each once. A block says nothing twice: its address is a short one beside
+that of the diary (practice.staff.urls), and what HTML lets one leave out is left out.
 """
 
 from html import escape
@@ -9,7 +10,7 @@ from html import escape
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from practice.staff.diary_layout import Axis, Block, Strip
+from practice.staff.diary_layout import ONE_LINE, Axis, Block, Strip
 
 
 def column(strip: Strip, *, menu: str = "", swap: bool = False) -> SafeString:
@@ -51,12 +52,11 @@ def away(strip: Strip) -> str:
 def menu(title: str, links: list[tuple[str, str]]) -> str:
     """Return what the heading of a column leads to."""
     items = "".join(
-        f'<li><a href="{escape(address)}">{escape(words)}</a></li>' for words, address in links
+        f'<li><a href="{escape(address)}">{escape(words)}</a>' for words, address in links
     )
     return (
-        f'<details class="diary-menu no-print"><summary><span class="sr-only">More for '
-        f'{escape(title)}</span><span aria-hidden="true">•••</span></summary><ul>{items}</ul>'
-        "</details>"
+        f'<details class="diary-menu no-print"><summary aria-label="More for {escape(title)}">•••'
+        f"</summary><ul>{items}</ul></details>"
     )
 
 
@@ -66,17 +66,20 @@ def cell(block: Block) -> str:
         state = f" ({escape(block.state)})" if block.state else ""
         return (
             f'<li class="{block.classes}"><b>{escape(block.heading)}</b>{state}'
-            f' <span class="times">{block.time}</span></li>'
+            f' <span class="times">{block.time}</span>'
         )
     gpc = ""
     if block.gp_connect:
         by = f' title="GP Connect, {escape(block.booked_by)}"' if block.booked_by else ""
-        gpc = f' <abbr class="gpc"{by}>GPC</abbr>'
-    state = f"<em>{escape(block.state)}</em> · " if block.state else ""
+        gpc = f" <abbr{by}>GPC</abbr>"
+    rest = escape(block.detail)
+    if block.state:
+        rest = f"<em>{escape(block.state)}</em> · {rest}"
+    if (gpc and block.state) or ONE_LINE in block.classes:
+        rest = f"<span>{rest}</span>"  # something may stand in its place: a mark, or nothing
     return (
-        f'<li class="{block.classes}"><a id="{block.key}" href="{block.url}"><b>'
-        f"<time>{block.time}</time> {escape(block.heading)}</b>{gpc}"
-        f" <span>{state}{escape(block.detail)}</span></a></li>"
+        f'<li class="{block.classes}"><a id={block.key} href={block.url}><b>'
+        f"<i>{block.time}</i> {escape(block.heading)}</b>{gpc} {rest}</a>"
     )
 
 

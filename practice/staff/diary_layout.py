@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property, lru_cache
+from itertools import pairwise
 
 from django.urls import reverse
 
@@ -19,6 +20,8 @@ LANES = 8  # side by side in one column, as many as diary_scale.css has words fo
 LABEL_MINUTES = 6  # the name of a session takes the room of so many minutes above it
 CLOSED_MINUTES = 5  # a gap that is shorter is not told of
 ONE_LINE_MINUTES = 8  # what is shorter has room for one line
+ONE_LINE = "one-line"
+MINUTE = timedelta(minutes=1)
 
 
 # ---------------------------------------------------------------- times
@@ -66,13 +69,25 @@ class Scale:
 
     def minutes(self, moment: datetime) -> int:
         if not self.by_wall:
-            return int((moment - self.begins).total_seconds()) // 60
+            return (moment - self.begins) // MINUTE
         local = clock.local(moment)
         return (local.date() - self.day).days * 24 * 60 + local.hour * 60 + local.minute
 
     def at(self, minutes: int) -> str:
         """The classes that stand for a place on the scale."""
-        return f"h{minutes // 60} m{minutes % 60}"
+        return place(minutes)
+
+
+@lru_cache(maxsize=4096)
+def place(minutes: int) -> str:
+    return f"h{minutes // 60} m{minutes % 60}"
+
+
+@lru_cache(maxsize=2048)
+def lasting(minutes: int) -> str:
+    """Return the classes that stand for so many minutes."""
+    hours, minutes = divmod(minutes, 60)
+    return f"x{hours} y{minutes}" if hours else f"y{minutes}"
 
 
 # ---------------------------------------------------------------- columns
@@ -131,8 +146,8 @@ def strip(
     placed.sort(key=lambda each: (each[0], each[1], each[2].key))
     lanes = lanes_of([(top, bottom) for top, bottom, _ in placed])
     blocks: list[tuple[int, int, Block]] = []
-    for (top, _, entry), (lane, of) in zip(placed, lanes, strict=True):
-        blocks.append((top, 1, block_of(entry, scale.at(top), lane, of)))
+    for (top, bottom, entry), (lane, of) in zip(placed, lanes, strict=True):
+        blocks.append((top, 1, block_of(entry, place(top), bottom - top, lane, of)))
     busy = [(top, bottom) for top, bottom, _ in placed]
     for session in column.sessions:
         top = scale.minutes(session.schedule.start)
@@ -160,31 +175,29 @@ def strip(
     )
 
 
-def block_of(entry: Entry, at: str, lane: int, of: int) -> Block:
+def block_of(entry: Entry, at: str, minutes: int, lane: int, of: int) -> Block:
     """Return an entry as a link: who, or what state it is in, then the rest."""
-    words = entry.state_in_words
-    hours, minutes = divmod(entry.minutes, 60)
-    lasts = f"x{hours} y{minutes}" if hours else f"y{minutes}"
-    classes = ["entry", entry.state, at, lasts]
+    words, what, pk = entry.state_in_words, entry.what, entry.pk
+    classes = f"entry {entry.state} {at} {lasting(minutes)}"
     if entry.is_past:
-        classes.append("past")
-    if entry.minutes < ONE_LINE_MINUTES:
-        classes.append("one-line")
+        classes += " past"
+    if minutes < ONE_LINE_MINUTES:
+        classes += f" {ONE_LINE}"
     if of > 1:
-        classes.append(f"lane{lane} of{of}")
+        classes += f" lane{lane} of{of}"
     detail = entry.detail
-    if kept := kept_words(entry):
+    if (entry.until or entry.whom) and (kept := kept_words(entry)):
         detail = f"{kept} · {detail}"
     return Block(
-        classes=" ".join(classes),
-        heading=entry.heading or words,
-        key=entry.key,
-        url=address_of(entry.what, entry.pk),
-        time=wall_time(entry.start),
-        state=words if entry.heading else "",
-        detail=detail,
-        gp_connect=entry.gp_connect,
-        booked_by=entry.booked_by,
+        classes,
+        entry.heading or words,
+        f"{what}-{pk}",
+        f"{SHORT[what]}/{pk}",
+        wall_time(entry.start),
+        words if entry.heading else "",
+        detail,
+        entry.gp_connect,
+        entry.booked_by,
     )
 
 
@@ -213,7 +226,7 @@ def closed_blocks(
                 at,
                 2,
                 Block(
-                    classes=f"closed {scale.at(at)} x{hours} y{minutes}",
+                    classes=f"closed {place(at)} x{hours} y{minutes}",
                     heading=closed.words,
                     time=f"{wall_time(closed.start)}–{wall_time(closed.end)}",
                 ),
@@ -236,6 +249,8 @@ def label_of(schedule: Schedule, at: str, top: int, busy: list[tuple[int, int]])
 
 def lanes_of(times: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return for each of these times, in order, its lane and how many share the width there."""
+    if all(bottom <= top for (_, bottom), (top, _) in pairwise(times)):
+        return [(0, 1)] * len(times)
     found: list[tuple[int, int]] = []
     cluster: list[int] = []
     free_from: list[int] = []
@@ -251,6 +266,10 @@ def lanes_of(times: list[tuple[int, int]]) -> list[tuple[int, int]]:
         cluster.append(lane)
     found += [(lane, len(free_from)) for lane in cluster]
     return [(min(lane, LANES - 1), min(of, LANES)) for lane, of in found]
+
+
+# What stands in addresses beside that of the diary, which lead to the pages (practice.staff.urls).
+SHORT = {"appointment": "a", "slot": "s"}
 
 
 def address_of(what: str, pk: int) -> str:

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 from django.views import View
+from django.views.generic import RedirectView
 
 from practice.staff import (
     access,
@@ -31,6 +32,7 @@ from practice.staff import (
     utilisation,
     visibility,
 )
+from practice.staff.diary_layout import SHORT
 
 
 def usual(model: str, **views: type[View]) -> list[URLPattern]:
@@ -52,6 +54,13 @@ urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
     path("practice/choose/", practice_choice.ChoosePractice.as_view(), name="choose_practice"),
     path("diary/", diary.Diary.as_view(), name="diary"),
+    *(
+        path(
+            f"diary/{short}/<int:pk>",
+            RedirectView.as_view(pattern_name=f"admin:practice_{what}_change", query_string=True),
+        )
+        for what, short in SHORT.items()
+    ),
     # What pages ask by themselves: that is no sign that somebody is there (practice.staff.sign_in).
     path("changes/diary/", diary_changes.DiaryChanges.as_view(), name="diary_changes"),
     path("changes/worklist/", call_list.WorklistChanges.as_view(), name="worklist_changes"),

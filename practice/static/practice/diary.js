@@ -106,7 +106,7 @@
         if (isNew) {
           const words = document.createElement("strong");
           words.className = "new-mark";
-          const from = block.querySelector(".gpc")?.title ?? "";
+          const from = block.querySelector("abbr")?.title ?? "";
           words.textContent = /\b111\b/.test(from) ? "New from 111" : "New from outside";
           block.firstElementChild.append(words);
         }
@@ -220,7 +220,7 @@
     ({ unseen, at } = answer);
 
     const came = changed
-      .filter((cell) => cell.matches(".entry.booked") && cell.querySelector(".gpc"))
+      .filter((cell) => cell.matches(".entry.booked") && cell.querySelector("abbr"))
       .map((cell) => cell.firstElementChild.id)
       .filter((id) => !before.has(id));
     for (const id of came) {

@@ -29,7 +29,7 @@ from workbench.factories import (
 
 def block_of(content: str, key: str) -> str:
     """The list item of a block, as text."""
-    found = re.search(rf'<li class="([^"]*)"><a id="{key}".*?</li>', content, re.DOTALL)
+    found = re.search(rf'<li class="([^"]*)"><a id={key} .*?</a>', content, re.DOTALL)
     assert found, f"{key} is not in the diary"
     return found.group(0)
 
@@ -72,6 +72,20 @@ def test_every_state_is_told_in_words_and_by_its_class(practice, client, recepti
     assert "withdrawn (<span data-hidden-total>1</span>)" in content
     everything = client.get("/admin/diary/", {"date": THURSDAY, "hidden": 1}).content.decode()
     assert "Withdrawn" in words_of(block_of(everything, f"slot-{slots[11].pk}"))
+
+
+def test_the_short_address_of_a_block_leads_to_its_page(practice, client, receptionist, at):
+    first, second = make_slots(2, make_schedule(date=THURSDAY))
+    appointment = booked(second)
+    content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
+
+    diary = "/admin/diary/"
+    led = re.findall(r'<li class="entry[^>]*><a id=\S+ href=(\S+)>', content)
+
+    assert [client.get(diary + short + "?x=1").headers["Location"] for short in led] == [
+        f"/admin/practice/slot/{first.pk}/change/?x=1",
+        f"/admin/practice/appointment/{appointment.pk}/change/?x=1",
+    ]
 
 
 def test_a_cancelled_appointment_and_a_withdrawn_session_are_hidden_and_counted(
@@ -209,7 +223,7 @@ def test_the_hour_that_comes_twice_is_drawn_twice_and_named(practice, client, re
 
     content = client.get("/admin/diary/", {"date": "2026-10-25"}).content.decode()
 
-    times = re.findall(r"<time>([^<]*)</time>", content)
+    times = re.findall(r"<b><i>([^<]*)</i>", content)
     assert times == ["00:00", "01:00 BST", "01:00 GMT", "02:00", "03:00", "04:00"]
     for n, slot in enumerate(slots):
         assert f" h{n} m0 x1 y0" in block_of(content, f"slot-{slot.pk}")
@@ -225,7 +239,7 @@ def test_the_hour_that_never_comes_takes_no_room(practice, client, receptionist,
 
     content = client.get("/admin/diary/", {"date": "2027-03-28"}).content.decode()
 
-    assert re.findall(r"<time>([^<]*)</time>", content) == ["00:00", "02:00", "03:00"]
+    assert re.findall(r"<b><i>([^<]*)</i>", content) == ["00:00", "02:00", "03:00"]
     marks = re.findall(r'<li class="h\d+ m0 full">([^<]*)</li>', content)
     assert marks == ["00:00", "02:00", "03:00", "04:00"]
 
@@ -244,7 +258,7 @@ def test_a_night_session_over_the_change_belongs_to_the_day_on_which_it_began(
     for n, slot in enumerate(slots):
         block = block_of(content, f"slot-{slot.pk}")
         assert f" h{20 + n} m0 " in block
-        assert f"<time>{wall_time(slot.start)}</time>" in block
+        assert f"<i>{wall_time(slot.start)}</i>" in block
     next_day = client.get("/admin/diary/", {"date": night + timedelta(days=1)}).content.decode()
     assert 'class="entry' not in next_day
 
@@ -260,7 +274,7 @@ def test_nine_oclock_is_nine_oclock_on_both_sides_of_the_change(
 
     content = client.get("/admin/diary/", {"date": day}).content.decode()
 
-    assert re.findall(r"<time>([^<]*)</time>", content) == [expected]
+    assert re.findall(r"<b><i>([^<]*)</i>", content) == [expected]
     assert " h9 m0 " in content
 
 

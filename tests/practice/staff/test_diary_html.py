@@ -20,5 +20,5 @@ def test_what_people_have_written_is_escaped():
 
 
 def test_a_block_is_a_link_and_the_name_of_a_session_is_none():
-    assert 'href="/x/"' in cell(Block("entry", "Free", key="slot-1", url="/x/"))
+    assert "href=/x/" in cell(Block("entry", "Free", key="slot-1", url="/x/"))
     assert "href" not in cell(Block("session", "Morning surgery"))
