@@ -12,7 +12,7 @@ from fhirapi.resources import appointment, appointment_changes, bundle
 from fhirapi.resources.common import logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice.models import Appointment
-from practice.reads import appointments, patients
+from practice.reads import appointments, patients, profile_limits
 from practice.services import registration
 from practice.services.appointments import booking, changing
 
@@ -23,6 +23,10 @@ class SlotSearchView(GPConnectView):
     interactions = {"GET": ssp.SEARCH_SLOTS}
     may_be_stale = True
 
+    def foresee(self, ods_code: str, **ids: str) -> None:
+        """The practice's access profiles, whatever is searched for."""
+        self.profiles = profile_limits.profiles_later(ods_code=ods_code)
+
     def get(self, request: GPConnectRequest) -> HttpResponse:
         search = SlotFilter(request.GET)
         return self.bundle_response(
@@ -30,6 +34,7 @@ class SlotSearchView(GPConnectView):
                 search,
                 organisation=request.practice,
                 now=request.now,
+                profiles=self.profiles,
                 as_format=request.fhir_format,
             )
         )

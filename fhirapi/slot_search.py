@@ -13,6 +13,7 @@ from fhirapi.resources import bundle, schedule, slot
 from fhirapi.resources.common import UK_TIMES
 from practice.models import Organisation
 from practice.reads import slot_search
+from practice.reads.profile_limits import AskedProfiles
 from practice.reads.slot_search import FoundSession, Version
 
 
@@ -21,11 +22,13 @@ def free_slots(
     *,
     organisation: Organisation,
     now: datetime,
+    profiles: AskedProfiles | None = None,
     as_format: Format = Format.JSON,
 ) -> bytes:
     """The Bundle of a search, finished. Raises what is wrong with the parameters.
 
-    A query for each type of resource, however many slots there are.
+    A query for each type of resource, however many slots there are. ``profiles``: the practice's
+    access profiles, if they have been asked for.
     """
     asked = search.checked()
     slots = slot_search.free_slots(
@@ -34,6 +37,7 @@ def free_slots(
         start=asked.start.instant,
         end=asked.end.instant,
         now=now,
+        profiles=profiles,
     )
     sessions = slot_search.sessions_of(slots, organisation=organisation)
     rows = [session.row for session in sessions]

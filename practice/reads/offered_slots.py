@@ -17,7 +17,7 @@ from practice.models import Organisation, Slot, SlotQuerySet
 from practice.models.common import OFFER_LIMITS
 from practice.reads import profile_limits
 from practice.reads.bookability import RULES, Offsets, Values, is_open, with_limits
-from practice.reads.profile_limits import BookingParty
+from practice.reads.profile_limits import AskedProfiles, BookingParty
 
 DAY_SECONDS = 86_400
 IN_SEARCH = [rule for rule in RULES if rule.in_search]
@@ -51,12 +51,21 @@ class OfferedRows:
         self.prepared: dict[Offsets, Prepared[Any]] = {}
 
     def rows(
-        self, *, organisation: Organisation, requester: BookingParty, now: datetime, **values: Any
+        self,
+        *,
+        organisation: Organisation,
+        requester: BookingParty,
+        now: datetime,
+        profiles: AskedProfiles | None = None,
+        **values: Any,
     ) -> list[tuple[Any, ...]]:
-        """The rows for a requester at a moment, narrowed by these values."""
+        """The rows for a requester at a moment, narrowed by these values.
+
+        ``profiles``: those of the practice, if they have been asked for.
+        """
         if not is_open(organisation):
             return []
-        question = OfferQuery.of(organisation, requester, now)
+        question = OfferQuery.of(organisation, requester, now, profiles)
         if question.has_room:  # which sessions are full is different every time
             found = _offered(question.values, question.offsets).filter(question.has_room)
             return list(self.shape(found, **values))
@@ -86,9 +95,16 @@ class OfferQuery:
     has_room: Q
 
     @classmethod
-    def of(cls, organisation: Organisation, requester: BookingParty, now: datetime) -> Self:
-        """Ask for the access profiles of a practice, and for what is taken under limited ones."""
-        admitted = profile_limits.admitting_profiles(organisation, requester)
+    def of(
+        cls,
+        organisation: Organisation,
+        requester: BookingParty,
+        now: datetime,
+        profiles: AskedProfiles | None = None,
+    ) -> Self:
+        """Ask for what is taken under limited access profiles; for these too if nobody has."""
+        asked = profiles or profile_limits.profiles_later(ods_code=organisation.ods_code)
+        admitted = asked.admitting(requester)
         floor = int(now.timestamp())
         wall_now = floor + _offset_seconds(now)
         values = {

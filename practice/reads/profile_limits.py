@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import CharField, Count, Q
 
 from practice import clock
-from practice.db.prepared import Number, Prepared
-from practice.models import AccessProfile, AppointmentSlot, Organisation
+from practice.db.prepared import Later, Prepared, QueryParameter
+from practice.models import AccessProfile, AppointmentSlot
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,30 @@ def admits_code(profile: AccessProfile | None, requester: BookingParty) -> bool:
     return not requester.ods_codes.isdisjoint(profile.ods_codes)
 
 
-def admitting_profiles(organisation: Organisation, requester: BookingParty) -> list[AccessProfile]:
-    """Return the practice's profiles that are open to a requester; one query."""
-    return [
-        profile
-        for profile in _profiles_of(organisation)
-        if admits_type(profile, requester) and admits_code(profile, requester)
-    ]
-
-
-PROFILE_FIELDS: list[str] = [field.attname for field in AccessProfile._meta.concrete_fields]
 ALL_PROFILES = Prepared(
-    lambda: AccessProfile.objects.filter(organisation=Number("organisation")).values_list(
-        *PROFILE_FIELDS
-    )
+    lambda: AccessProfile.objects.filter(
+        organisation__ods_code=QueryParameter("practice", CharField())
+    ).order_by("pk")
 )
 
 
-def _profiles_of(organisation: Organisation) -> list[AccessProfile]:
-    return [
-        AccessProfile.from_db("default", PROFILE_FIELDS, row)
-        for row in ALL_PROFILES.rows(organisation=organisation.pk)
-    ]
+class AskedProfiles(NamedTuple):
+    """The access profiles of a practice, that were asked for on a journey."""
+
+    profiles: Later[AccessProfile]
+
+    def admitting(self, requester: BookingParty) -> list[AccessProfile]:
+        """Those that are open to a requester."""
+        return [
+            profile
+            for profile in self.profiles.objects()
+            if admits_type(profile, requester) and admits_code(profile, requester)
+        ]
+
+
+def profiles_later(*, ods_code: str) -> AskedProfiles:
+    """Ask on a journey for all access profiles of the practice with this code."""
+    return AskedProfiles(ALL_PROFILES.later(practice=ods_code))
 
 
 # ---------------------------------------------------------------- how many are taken

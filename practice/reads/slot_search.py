@@ -15,7 +15,7 @@ from practice.db.expressions import Epoch
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Organisation, Schedule
 from practice.reads.offered_slots import OfferedRows
-from practice.reads.profile_limits import BookingParty
+from practice.reads.profile_limits import AskedProfiles, BookingParty
 
 Found = TypeVar("Found", bound=QuerySet[Any, Any])
 
@@ -113,10 +113,19 @@ def free_slots(
     start: datetime,
     end: datetime,
     now: datetime,
+    profiles: AskedProfiles | None = None,
 ) -> list[SlotRow]:
-    """Return the slots between two instants that are on offer to a requester, by their start."""
+    """Return the slots between two instants that are on offer to a requester, by their start.
+
+    ``profiles``: those of the practice, if they have been asked for.
+    """
     return OFFERED.rows(
-        organisation=organisation, requester=requester, now=now, start=start, end=end
+        organisation=organisation,
+        requester=requester,
+        now=now,
+        profiles=profiles,
+        start=start,
+        end=end,
     )
 
 

@@ -31,9 +31,9 @@ ORGANISATION_TYPES = terminology.value_set("organisation_type").system
 # and of a later one.
 MOST = {
     "capability statement": (2, 2),
-    "search": (8, 5),
-    "search, as XML": (8, 5),
-    "search under a limit": (9, 6),
+    "search": (7, 4),
+    "search, as XML": (7, 4),
+    "search under a limit": (8, 5),
     "read": (2, 2),
     "retrieve": (2, 2),
     "find a patient": (7, 7),

@@ -28,7 +28,8 @@ def test_the_profiles_that_admit_somebody_are_those_of_the_practice(practice):
     make_access_profile(make_organisation(), ods_codes=["B11111"])
     requester = BookingParty(frozenset({"B11111"}), frozenset({"urgent-care", "gp-practice"}))
 
-    found = profile_limits.admitting_profiles(practice.organisation, requester)
+    asked = profile_limits.profiles_later(ods_code=practice.organisation.ods_code)
+    found = asked.admitting(requester)
 
     assert found == [ours]
 
