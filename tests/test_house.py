@@ -119,7 +119,8 @@ ROWS = (
     ("practice.reads",),
     ("practice.models",),
     ("practice.db",),
-    ("practice.demographics", "practice.practice_file"),  # what comes from outside
+    # what comes from outside
+    ("practice.demographics", "practice.practice_file", "practice.published_files"),
     ("practice.clock", "practice.exceptions", "practice.nhs_number", "practice.terminology"),
     ("practice.apps", "practice"),
 )

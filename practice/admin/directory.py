@@ -310,8 +310,8 @@ class PractitionerAdmin(PracticeAdmin):
     keeps_history = True
     list_display = ["full_name", "roles_here", "sds_user_id", "works"]
     list_filter = [WorksHereFilter, ("gender", ChoicesDropdownFilter)]
-    search_fields = ["family_name", "given_names", "sds_user_id"]
-    search_help_text = "Name or SDS user ID"
+    search_fields = ["family_name", "given_names", "sds_user_id", "gmp_code"]
+    search_help_text = "Name, SDS user ID or GMP code"
     inlines = [PractitionerRoleInline]
     fieldsets = [
         (
@@ -319,13 +319,13 @@ class PractitionerAdmin(PracticeAdmin):
             {
                 "fields": [
                     ("prefix", "given_names", "family_name"),
-                    ("sds_user_id", "gender"),
+                    ("sds_user_id", "gmp_code", "gender"),
                     "languages",
                 ]
             },
         ),
     ]
-    readonly_fields = ["languages_in_words"]
+    readonly_fields = ["languages_in_words", "gmp_code"]  # load_directory sets the code
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if self._may_change_person(request, obj):

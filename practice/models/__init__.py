@@ -15,6 +15,10 @@ from practice.models.directory import (
     Location,
     Membership,
     Organisation,
+    Practitioner,
+    PractitionerRole,
+)
+from practice.models.patients import (
     Patient,
     PatientAddress,
     PatientContact,
@@ -22,8 +26,6 @@ from practice.models.directory import (
     PatientName,
     PatientNote,
     PatientTelecom,
-    Practitioner,
-    PractitionerRole,
 )
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
 

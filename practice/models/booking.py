@@ -11,7 +11,8 @@ from practice import clock, terminology
 from practice.models.access import AccessProfile
 from practice.models.common import Versioned
 from practice.models.diary import Schedule, Slot
-from practice.models.directory import Location, Organisation, Patient
+from practice.models.directory import Location, Organisation
+from practice.models.patients import Patient
 from practice.models.templates import Closure
 
 

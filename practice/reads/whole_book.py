@@ -227,4 +227,5 @@ def how_many_hold(
             held |= ~Q(**{name: column.get_default()})
         else:
             held |= Q(**{f"{name}__isnull": False})
-    return model._default_manager.filter(held, **{path: organisation.pk}).count()
+    found = model._default_manager.filter(held, **{path: organisation.pk})
+    return found.values("pk").distinct().count()
