@@ -14,7 +14,16 @@ MOST_OF_MANY = 1000  # of those about many slots at once, among which the slot i
 # What people did to many slots at once is one event, which names each of them in its detail.
 OF_MANY_SLOTS = [
     f"slot.{verb}"
-    for verb in ("block", "unblock", "make-bookable", "make-not-bookable", "withdraw", "restore")
+    for verb in (
+        "block",
+        "unblock",
+        "make-bookable",
+        "make-not-bookable",
+        "withdraw",
+        "restore",
+        "split",
+        "merge",
+    )
 ]
 
 

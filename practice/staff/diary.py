@@ -42,6 +42,7 @@ from practice.site.addresses import number, read_date
 from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_layout import (
+    SHORT,
     Scale,
     Strip,
     axis_of,
@@ -310,6 +311,7 @@ class Diary(DiaryPage):
                 "hidden": view.address(show_hidden=not view.choice.show_hidden),
                 "print": self.clinic_list_of(view),
                 "book": reverse("admin:practice_appointment_add"),
+                "add_session": f"{reverse('admin:practice_schedule_add')}?date={view.day}",
             },
             previous=step_words(view, view.first - step),
             next=step_words(view, view.first + step),
@@ -331,6 +333,9 @@ class Diary(DiaryPage):
         return f"{reverse('admin:clinic_list')}?{query}"
 
 
+Links = list[tuple[str, str]]
+
+
 class Menus:
     """The menus of the headings of columns: what somebody may do with a clinician's day."""
 
@@ -344,12 +349,25 @@ class Menus:
         self.may_report = view.day == today and (self.may_close or may("practice.report_sick"))
         # From there on the week and the printed list are this clinician's.
         self.only = view.address(holder=None)
+        is_to_come = view.day >= today
+        self.may_add = is_to_come and may("practice.add_schedule")
+        self.may_extend = is_to_come and may("practice.change_schedule")
+        self.may_add_slot = is_to_come and may("practice.add_slot")
+        self.add = f"{reverse('admin:practice_schedule_add')}?date={day}"
+        self.extra = f"{reverse('admin:practice_slot_add')}?session="
 
     def of(self, strip: Strip) -> str:
         """Return the menu of a column: off sick today first, for whoever may report it."""
-        holder = strip.holder
-        if self.view.week or not holder:
+        if self.view.week:
             return ""
+        links = [*self.of_holder(strip), *self.of_sessions(strip)]
+        return diary_html.menu(strip.title, links) if links else ""
+
+    def of_holder(self, strip: Strip) -> Links:
+        """What can be done about a session holder's day."""
+        holder = strip.holder
+        if not holder:
+            return []
         links = []
         chosen = f"practitioner={holder}&{self.dates}"
         if self.may_report and strip.away is None:
@@ -358,7 +376,23 @@ class Menus:
             asked = f"kind=leave&{chosen}&change=1"
             links.append(("Leave, training or other closure…", f"{self.close}?{asked}"))
         links.append(("Only this clinician", f"{self.only}&holder={holder}"))
-        return diary_html.menu(strip.title, links)
+        return links
+
+    def of_sessions(self, strip: Strip) -> Links:
+        """What can be done about the sessions of a column: one more, longer, an extra slot."""
+        links = []
+        if self.may_add:
+            at = f"&location={strip.sessions[-1].location_id}" if strip.sessions else ""
+            holder = f"&holder={strip.holder}" if strip.holder else ""
+            links.append(("Add a session…", f"{self.add}{holder}{at}"))
+        for session in strip.sessions:
+            name = session.session_name or f"the session at {wall_time(session.start)}"
+            if self.may_extend:
+                page = f"{SHORT['schedule']}/{session.pk}"
+                links.append((f"Make {name} longer…", f"{page}?ask=extend"))
+            if self.may_add_slot:
+                links.append((f"Extra slot in {name}…", f"{self.extra}{session.pk}"))
+        return links
 
 
 def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString:

@@ -36,7 +36,14 @@ from practice.models import (
 )
 from practice.services.generation.bank_holidays import unseeded
 from practice.services.generation.closed_times import Closed, closures_of, without_closed
-from practice.services.generation.planned_sessions import DAY, PlannedSlot, planned_session, runs_on
+from practice.services.generation.planned_sessions import (
+    DAY,
+    PlannedSession,
+    PlannedSlot,
+    SlotKind,
+    planned_session,
+    runs_on,
+)
 from practice.services.generation.plans import (
     Action,
     HeldAppointment,
@@ -246,10 +253,11 @@ class WeekPlanner:
             return None
         for note in whole.notes:
             self._skip(day, name, note)
+        start, end = _span(whole, schedule)
         closures = closures_of(
             self.closures,
-            start=whole.start,
-            end=whole.end,
+            start=start,
+            end=end,
             location_id=of.location_id,
             holder_id=of.session_holder_id,
             runs_on_bank_holidays=template.runs_on_bank_holidays,
@@ -258,12 +266,27 @@ class WeekPlanner:
         for label, number in closed.items():
             which = "All" if not slots and len(closed) == 1 else f"{number} of {len(whole.slots)}"
             self._skip(day, name, f"{which} slots are closed: {label}.")
-        if not slots:
+        added = self._added(whole, schedule, closures) if schedule else []
+        if not slots and not added:
             return None
         values = SessionValues(
-            whole.start, whole.end, *(getattr(of, name) for name in SessionValues._fields[2:])
+            start, end, *(getattr(of, name) for name in SessionValues._fields[2:])
         )
-        return WantedSession(template, day, schedule, name, values, slots, closures)
+        return WantedSession(template, day, schedule, name, values, slots, closures, added)
+
+    def _added(
+        self, whole: PlannedSession, schedule: Schedule, closures: list[Closed]
+    ) -> list[PlannedSlot]:
+        """Return the slots with which a person has made a session longer than its template."""
+        start, end = _span(whole, schedule)
+        return [
+            PlannedSlot(row.start, row.end, SlotKind._make(row.kind))
+            for row in self.slots[schedule.pk]
+            if row.changed_by_hand and not row.overbooked
+            if row.withdrawn_by_plan or not row.withdrawn
+            if start <= row.start < whole.start or whole.end < row.end <= end
+            if not any(first < row.end and row.start < last for first, last, _ in closures)
+        ]
 
     def _skip(self, day: date, what: str, reason: str) -> None:
         self.skipped.append(Skipped(day, what, reason))
@@ -392,13 +415,13 @@ class WeekPlanner:
         schedule = wanted.schedule
         rows = self.slots[schedule.pk] if schedule else []
         held = self.held[schedule.pk] if schedule else []
-        slots = SlotDifference(wanted.slots, rows, self.now)
+        covered = wanted.covered
+        slots = SlotDifference(wanted.slots, rows, self.now, covered)
         for reason in slots.reasons:
             self._skip(wanted.day, wanted.name, reason)
         action = self._action(wanted)
         if action in (Action.CREATE, Action.RESTORE) and not (slots.create or slots.restore):
             return
-        covered = Covered(wanted.slots)
         fits = {appointment: wanted.has_room_for(appointment, covered) for appointment in held}
         self.decided.append(
             SessionPlan(
@@ -441,6 +464,12 @@ class WantedSession:
     values: SessionValues
     slots: list[PlannedSlot]
     closures: list[Closed]
+    added: list[PlannedSlot]
+
+    @property
+    def covered(self) -> Covered:
+        """The time in which the session takes place, what a person has added to it included."""
+        return Covered(sorted([*self.slots, *self.added], key=lambda slot: slot.start))
 
     @property
     def was(self) -> SessionValues:
@@ -467,6 +496,16 @@ class WantedSession:
 
 def _occupation(values: SessionValues) -> tuple[int | None, int, int]:
     return values.session_holder_id, values.start, values.end
+
+
+def _span(whole: PlannedSession, schedule: Schedule | None) -> tuple[int, int]:
+    """From when to when a session is: as planned, and what a person has added before and after."""
+    start, end = whole.start, whole.end
+    if schedule and schedule.extended_from:
+        start = min(start, seconds(schedule.extended_from))
+    if schedule and schedule.extended_to:
+        end = max(end, seconds(schedule.extended_to))
+    return start, end
 
 
 def _is_withdrawn_by_a_person(schedule: Schedule) -> bool:
