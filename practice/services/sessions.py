@@ -236,18 +236,7 @@ def extend_session(
     _check_longer(schedule, start, end, now=now)
     own_profile(organisation, kind.access_profile_id)
     check_new_slots(schedule, slot_minutes, kind)
-    stand = Slot.objects.valid().filter(schedule=schedule, overbooked=False, withdrawn=False)
-    taken = [(seconds(slot.start), seconds(slot.end)) for slot in stand]
-    length = slot_minutes * 60
-    gained = [
-        PlannedSlot(at, at + length, kind)
-        for first, last in ((start, schedule.start), (schedule.end, end))
-        for at in _starts(first, last, slot_minutes)
-        if at + length > seconds(now)
-        and not any(other < at + length and at < until for other, until in taken)
-    ]
-    if not gained:
-        raise DiaryRefused("No slot of that length fits into the time that it would gain.")
+    gained = _slots_gained(schedule, start, end, slot_minutes, kind, now=now)
     check_holder_is_free(
         schedule.session_holder, start, end, organisation=organisation, schedule_id=schedule.pk
     )
@@ -269,6 +258,34 @@ def extend_session(
         detail={"from": before, "to": {**after, "slots": len(gained), **kind._asdict()}},
     )
     return len(gained)
+
+
+def _slots_gained(
+    schedule: Schedule,
+    start: datetime,
+    end: datetime,
+    minutes: int,
+    kind: SlotKind,
+    *,
+    now: datetime,
+) -> list[PlannedSlot]:
+    """The slots that fit before and after a session, into times with none and that are not over."""
+    stand = Slot.objects.valid().filter(schedule=schedule, overbooked=False, withdrawn=False)
+    taken = [(seconds(slot.start), seconds(slot.end)) for slot in stand]
+    gained = [
+        PlannedSlot(at, at + minutes * 60, kind)
+        for first, last in ((start, schedule.start), (schedule.end, end))
+        for at in _starts(first, last, minutes)
+    ]
+    found = [
+        slot
+        for slot in gained
+        if slot.end > seconds(now)
+        and not any(other < slot.end and slot.start < until for other, until in taken)
+    ]
+    if not found:
+        raise DiaryRefused("No slot of that length fits into the time that it would gain.")
+    return found
 
 
 def _check_longer(schedule: Schedule, start: datetime, end: datetime, *, now: datetime) -> None:

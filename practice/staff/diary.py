@@ -311,7 +311,6 @@ class Diary(DiaryPage):
                 "hidden": view.address(show_hidden=not view.choice.show_hidden),
                 "print": self.clinic_list_of(view),
                 "book": reverse("admin:practice_appointment_add"),
-                "add_session": f"{reverse('admin:practice_schedule_add')}?date={view.day}",
             },
             previous=step_words(view, view.first - step),
             next=step_words(view, view.first + step),

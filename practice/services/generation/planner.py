@@ -15,7 +15,6 @@ Source: AVAIL-081, AVAIL-083.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -46,7 +45,6 @@ from practice.services.generation.planned_sessions import (
 )
 from practice.services.generation.plans import (
     Action,
-    HeldAppointment,
     Plan,
     Scope,
     SessionPlan,
@@ -54,8 +52,9 @@ from practice.services.generation.plans import (
     Skipped,
     WeekPlan,
 )
-from practice.services.generation.slot_differences import Covered, SlotDifference
+from practice.services.generation.slot_differences import SlotDifference
 from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
+from practice.services.generation.wanted_sessions import WantedSession, span
 
 
 def plan(
@@ -232,7 +231,7 @@ class WeekPlanner:
 
     def _plan_session(
         self, template: SessionTemplate, day: date, schedule: Schedule | None
-    ) -> "WantedSession | None":
+    ) -> WantedSession | None:
         """Return a template's session of a day as it should be, without the closed times."""
         if seconds(schedule.end if schedule else clock.day_end(day + DAY)) <= self.now:
             return None
@@ -253,7 +252,7 @@ class WeekPlanner:
             return None
         for note in whole.notes:
             self._skip(day, name, note)
-        start, end = _span(whole, schedule)
+        start, end = span(whole, schedule)
         closures = closures_of(
             self.closures,
             start=start,
@@ -278,7 +277,7 @@ class WeekPlanner:
         self, whole: PlannedSession, schedule: Schedule, closures: list[Closed]
     ) -> list[PlannedSlot]:
         """Return the slots with which a person has made a session longer than its template."""
-        start, end = _span(whole, schedule)
+        start, end = span(whole, schedule)
         return [
             PlannedSlot(row.start, row.end, SlotKind._make(row.kind))
             for row in self.slots[schedule.pk]
@@ -345,7 +344,7 @@ class WeekPlanner:
                 return other
         return None
 
-    def _without_clashes(self) -> Iterator["WantedSession"]:
+    def _without_clashes(self) -> Iterator[WantedSession]:
         """The wanted sessions whose holder is free for them; the others are left out.
 
         Those that are in the diary come first, then those that are new to it, by start.
@@ -365,7 +364,7 @@ class WeekPlanner:
                 self._occupy(wanted.values)
                 yield wanted
 
-    def _moved(self, moving: list["WantedSession"]) -> list["WantedSession"]:
+    def _moved(self, moving: list[WantedSession]) -> list[WantedSession]:
         """Let all sessions change time or holder at once; one that cannot stays, until all fit."""
         settled = {holder: list(times) for holder, times in self.occupied.items()}
         moving = sorted(moving, key=lambda w: (w.values.start, w.template.pk))
@@ -387,7 +386,7 @@ class WeekPlanner:
             staying.append(refused)
             self.decided.append(self._as_it_is(refused))
 
-    def _refuse(self, wanted: "WantedSession", other: Occupied) -> None:
+    def _refuse(self, wanted: WantedSession, other: Occupied) -> None:
         """Say why a session is left out; of another practice's, only that there is one."""
         start, end = (clock.local(moment(at)) for at in (other.start, other.end))
         who = wanted.name.removeprefix(f"{wanted.values.session_name}, ")
@@ -396,7 +395,7 @@ class WeekPlanner:
             reason = f"{who} already {other.what} from {start:%H:%M} to {end:%H:%M}."
         self._skip(wanted.day, wanted.name, reason)
 
-    def _as_it_is(self, wanted: "WantedSession") -> SessionPlan:
+    def _as_it_is(self, wanted: WantedSession) -> SessionPlan:
         """Leave a session, its slots and its appointments alone."""
         schedule = wanted.schedule
         assert schedule is not None
@@ -410,7 +409,7 @@ class WeekPlanner:
             slots_left=sum(not row.withdrawn for row in self.slots[schedule.pk]),
         )
 
-    def _decide(self, wanted: "WantedSession") -> None:
+    def _decide(self, wanted: WantedSession) -> None:
         """Compare a wanted session with the diary, slot by slot."""
         schedule = wanted.schedule
         rows = self.slots[schedule.pk] if schedule else []
@@ -442,7 +441,7 @@ class WeekPlanner:
             )
         )
 
-    def _action(self, wanted: "WantedSession") -> Action:
+    def _action(self, wanted: WantedSession) -> Action:
         """Say what happens to the session itself, whatever becomes of its slots."""
         if wanted.schedule is None:
             return Action.CREATE
@@ -451,61 +450,6 @@ class WeekPlanner:
         if wanted.was != wanted.values and wanted.values.end > self.now:
             return Action.CHANGE
         return Action.LEAVE
-
-
-@dataclass(frozen=True, eq=False)
-class WantedSession:
-    """A session as template and closures together want it, and the one in the diary, if any."""
-
-    template: SessionTemplate
-    day: date
-    schedule: Schedule | None
-    name: str
-    values: SessionValues
-    slots: list[PlannedSlot]
-    closures: list[Closed]
-    added: list[PlannedSlot]
-
-    @property
-    def covered(self) -> Covered:
-        """The time in which the session takes place, what a person has added to it included."""
-        return Covered(sorted([*self.slots, *self.added], key=lambda slot: slot.start))
-
-    @property
-    def was(self) -> SessionValues:
-        """What the session in the diary is now."""
-        assert self.schedule is not None
-        return values_of(self.schedule)
-
-    @property
-    def moves(self) -> bool:
-        """Whether the time at which somebody is occupied changes."""
-        return _occupation(self.was) != _occupation(self.values)
-
-    def has_room_for(self, appointment: HeldAppointment, covered: Covered) -> bool:
-        """Whether an appointment still has its time: within the slots, or an extra one beside them.
-
-        An extra slot is not planned, so that only a closure takes its time away.
-        """
-        if not appointment.extra:
-            return covered.holds(appointment.start, appointment.end)
-        return not any(
-            start < appointment.end and appointment.start < end for start, end, _ in self.closures
-        )
-
-
-def _occupation(values: SessionValues) -> tuple[int | None, int, int]:
-    return values.session_holder_id, values.start, values.end
-
-
-def _span(whole: PlannedSession, schedule: Schedule | None) -> tuple[int, int]:
-    """From when to when a session is: as planned, and what a person has added before and after."""
-    start, end = whole.start, whole.end
-    if schedule and schedule.extended_from:
-        start = min(start, seconds(schedule.extended_from))
-    if schedule and schedule.extended_to:
-        end = max(end, seconds(schedule.extended_to))
-    return start, end
 
 
 def _is_withdrawn_by_a_person(schedule: Schedule) -> bool:
