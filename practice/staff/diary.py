@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from practice import clock
-from practice.models import Appointment, Organisation, Practitioner, Schedule
+from practice.models import Appointment, Location, Organisation, Practitioner, Schedule
 from practice.reads.appointments import appointment_in_detail, number_still_booked
 from practice.reads.closures import closures_between
 from practice.reads.diary_changes import Changes, changes_of_days
@@ -297,21 +297,13 @@ class Diary(DiaryPage):
             hidden=sum(day.hidden for day in found),
             carried=carried,
             now_words=wall_time(self.now),
+            on_paper=(clock.local(self.now), narrowed_words(view, people, places, schedules)),
             now_at=next((one.now_at for one in strips if one.now_at), ""),
             people=people,
             places=places,
             sessions=[] if view.week else [each for each in every if not each.withdrawn],
             legend=LEGEND,
-            links={
-                "today": view.address(day=self.today),
-                "previous": view.address(day=view.day - step, schedule=None),
-                "next": view.address(day=view.day + step, schedule=None),
-                "day": view.address(week=False),
-                "week": view.address(week=True, schedule=None),
-                "hidden": view.address(show_hidden=not view.choice.show_hidden),
-                "print": self.clinic_list_of(view),
-                "book": reverse("admin:practice_appointment_add"),
-            },
+            links=self.links_of(view, step),
             previous=step_words(view, view.first - step),
             next=step_words(view, view.first + step),
         )
@@ -323,6 +315,19 @@ class Diary(DiaryPage):
             return None
         found = appointment_in_detail(organisation=self.practice, appointment_id=pk)
         return Carried.of(found, now=self.now) if found else None
+
+    def links_of(self, view: View, step: timedelta) -> dict[str, str]:
+        """Return where the buttons around the columns lead."""
+        return {
+            "today": view.address(day=self.today),
+            "previous": view.address(day=view.day - step, schedule=None),
+            "next": view.address(day=view.day + step, schedule=None),
+            "day": view.address(week=False),
+            "week": view.address(week=True, schedule=None),
+            "hidden": view.address(show_hidden=not view.choice.show_hidden),
+            "print": self.clinic_list_of(view),
+            "book": reverse("admin:practice_appointment_add"),
+        }
 
     def clinic_list_of(self, view: View) -> str:
         chosen = {"date": view.day.isoformat(), "holder": view.choice.holder}
@@ -415,6 +420,18 @@ def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString
         "following_address": view.address(day=following) if following else "",
     }
     return render_to_string("staff/diary/notices.html", context)
+
+
+def narrowed_words(
+    view: View, people: list[Practitioner], places: list[Location], schedules: list[Schedule]
+) -> str:
+    """Return what the view shows alone, for paper: whoever reads it has not chosen that."""
+    choice = view.choice
+    parts = [str(person) for person in people if person.pk == choice.holder]
+    parts += [str(place) for place in places if place.pk == choice.location]
+    if choice.schedule:
+        parts += [each.session_name for each in schedules if each.session_name]
+    return ", ".join(parts)
 
 
 def step_words(view: View, day: date) -> str:
