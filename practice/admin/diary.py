@@ -1,12 +1,13 @@
 """The lists of sessions and slots; actions on many slots call the same services as their pages."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import defaultdict
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -21,9 +22,8 @@ from practice.admin.base import ListAdmin, OwnRelatedFilter, tones
 from practice.admin.filters import RangeDateFilter, RangeDateTimeFilter, WhenFilter
 from practice.models import Schedule, Slot
 from practice.reads.slots import slot_count, who_has_each
-from practice.services import slots
-from practice.services.slots import Outcome
 from practice.site.people import actor_of, own_practices
+from practice.site.slot_changes import CHANGES, MOST, report
 from practice.site.states import state_in_words, state_of
 from practice.site.words import day_in_words, times_in_words
 
@@ -144,7 +144,15 @@ class SlotAdmin(ListAdmin):
     ]
     search_help_text = "Slot type, session, session holder, location or note"
     ordering = ["start", "id"]
-    actions = ["block", "unblock", "make_bookable", "make_not_bookable", "withdraw", "restore"]
+    actions = [
+        "block",
+        "unblock",
+        "make_bookable",
+        "make_not_bookable",
+        "withdraw",
+        "restore",
+        "several",
+    ]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Only those who may book are offered to."""
@@ -163,42 +171,50 @@ class SlotAdmin(ListAdmin):
 
     @admin.action(description="Block", permissions=["change"])
     def block(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, slots.block_slots, "blocked")
+        self._change_many(request, queryset, "block")
 
     @admin.action(description="Unblock", permissions=["change"])
     def unblock(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, slots.unblock_slots, "unblocked")
+        self._change_many(request, queryset, "unblock")
 
     @admin.action(description="Make GP Connect bookable", permissions=["change"])
     def make_bookable(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, slots.make_bookable, "made GP Connect bookable")
+        self._change_many(request, queryset, "offer")
 
     @admin.action(description="Make not GP Connect bookable", permissions=["change"])
     def make_not_bookable(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(
-            request, queryset, slots.make_not_bookable, "made not GP Connect bookable"
-        )
+        self._change_many(request, queryset, "withhold")
 
     @admin.action(description="Withdraw", permissions=["change"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, slots.withdraw_slots, "withdrawn")
+        self._change_many(request, queryset, "withdraw")
 
     @admin.action(description="Restore", permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Slot]) -> None:
-        self._change_many(request, queryset, slots.restore_slots, "restored")
+        self._change_many(request, queryset, "restore")
 
-    def _change_many(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Slot],
-        service: Callable[..., Outcome],
-        what: str,
-    ) -> None:
+    @admin.action(description="Block with a reason, or give to a profile…", permissions=["change"])
+    def several(self, request: HttpRequest, queryset: QuerySet[Slot]) -> HttpResponse | None:
+        """What needs words goes on to the page of several slots."""
+        found = queryset.order_by("start", "pk").values_list("pk", "organisation_id")
+        chosen = list(found[: MOST + 1])
+        if len(chosen) > MOST:
+            messages.error(request, f"Choose {MOST} slots at most for that.")
+            return None
+        if len({practice for _, practice in chosen}) > 1:
+            messages.error(request, "Choose slots of one practice for that.")
+            return None
+        slots = ",".join(str(pk) for pk, _ in chosen)
+        asked = urlencode({"slots": slots, "back": request.get_full_path()})
+        return redirect(f"{reverse('admin:several_slots')}?{asked}")
+
+    def _change_many(self, request: HttpRequest, queryset: QuerySet[Slot], do: str) -> None:
+        change = CHANGES[do]
         ids: dict[int, list[int]] = defaultdict(list)
         for pk, practice in queryset.order_by().values_list("pk", "organisation_id"):
             ids[practice].append(pk)
         outcomes = [
-            service(
+            change.service(
                 organisation=practice,
                 slot_ids=ids[practice.pk],
                 actor=actor_of(request, practice),
@@ -206,7 +222,7 @@ class SlotAdmin(ListAdmin):
             )
             for practice in own_practices(request).filter(pk__in=ids)
         ]
-        report(request, outcomes, what)
+        report(request, outcomes, change.done)
 
     # What the list shows.
 
@@ -265,20 +281,3 @@ class SlotAdmin(ListAdmin):
             return ""
         url = reverse("admin:practice_appointment_add")
         return format_html('<a href="{}?slot={}" class="text-link">Book</a>', url, slot.pk)
-
-
-def report(request: HttpRequest, outcomes: list[Outcome], what: str) -> None:
-    """Say how many slots were changed, and how many were left as they are, for each reason."""
-    changed = sum(len(outcome.changed) for outcome in outcomes)
-    whys = Counter(refused.why for outcome in outcomes for refused in outcome.refused)
-    if changed:
-        messages.success(request, f"{counted(changed)} {what}.")
-    if whys:
-        reasons = " ".join(f"{number} × {why}" for why, number in whys.most_common())
-        left = sum(whys.values())
-        level = messages.WARNING if changed else messages.ERROR
-        messages.add_message(request, level, f"{counted(left)} left as before: {reasons}")
-
-
-def counted(number: int) -> str:
-    return f"{number} slot" if number == 1 else f"{number} slots"

@@ -21,8 +21,7 @@ OF_MANY_SLOTS = [
         "make-not-bookable",
         "withdraw",
         "restore",
-        "split",
-        "merge",
+        "give",
     )
 ]
 

@@ -23,6 +23,7 @@ from practice.services.by_hand import (
     LONGEST_SLOT_MINUTES,
     check_times,
     known_channel,
+    named,
     own_profile,
     own_session,
     save_changed,
@@ -68,7 +69,7 @@ def block_slots(
     def why_not(slot: Slot) -> str:
         if slot.status == Slot.Status.BUSY_UNAVAILABLE:
             return "It is blocked already."
-        return why_not_free(slot) or why_not_in_diary(slot) or why_over(slot, now)
+        return _why_not_free(slot) or _why_not_in_diary(slot) or _why_over(slot, now)
 
     values = {"status": Slot.Status.BUSY_UNAVAILABLE.value, "note": note[:200]}
     return _change_slots(
@@ -94,7 +95,7 @@ def unblock_slots(
     def why_not(slot: Slot) -> str:
         if slot.status != Slot.Status.BUSY_UNAVAILABLE:
             return "It is not blocked."
-        return why_not_in_diary(slot)
+        return _why_not_in_diary(slot)
 
     values = {"status": Slot.Status.FREE.value, "note": ""}
     return _change_slots(
@@ -119,7 +120,7 @@ def make_bookable(
         if slot.gp_connect_bookable:
             return "It is GP Connect bookable already."
         slot.schedule.location = places[slot.schedule.location_id]
-        return bookability.never_offered_in_words(slot, organisation=organisation) or why_over(
+        return bookability.never_offered_in_words(slot, organisation=organisation) or _why_over(
             slot, now
         )
 
@@ -164,8 +165,8 @@ def withdraw_slots(
         if slot.withdrawn and not slot.withdrawn_by_plan:
             return "It is withdrawn already."
         if slot.status == Slot.Status.BUSY_UNAVAILABLE:
-            return why_over(slot, now)
-        return why_not_free(slot) or why_over(slot, now)
+            return _why_over(slot, now)
+        return _why_not_free(slot) or _why_over(slot, now)
 
     values = {"withdrawn": True, "withdrawn_by_plan": False}
     return _change_slots(
@@ -198,11 +199,11 @@ def restore_slots(
         if slot.schedule.withdrawn:
             return "Its session does not take place."
         if slot.overbooked:
-            return why_over(slot, now)
+            return _why_over(slot, now)
         others = taken.setdefault(slot.schedule_id, [])
         if any(start < slot.end and slot.start < end for start, end in others):
             return "Another slot lies in its place."
-        if over := why_over(slot, now):
+        if over := _why_over(slot, now):
             return over
         others.append((slot.start, slot.end))
         return ""
@@ -210,6 +211,34 @@ def restore_slots(
     values = {"withdrawn": False, "withdrawn_by_plan": False}
     return _change_slots(
         "restore", values, why_not, organisation, wanted, actor, now, expected_version
+    )
+
+
+@transaction.atomic
+def give_slots(
+    *,
+    organisation: Organisation,
+    slot_ids: Iterable[int],
+    profile_id: int | None,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Outcome:
+    """Keep slots for the organisations of an access profile; None: as for their sessions.
+
+    Who may book a slot, not whether: only GP Connect bookable ones are offered to anybody. Raises
+    ReferenceNotFound.
+    """
+    profile = own_profile(organisation, profile_id)
+
+    def why_not(slot: Slot) -> str:
+        if slot.access_profile_id == profile_id:
+            return f"It is for {profile} already." if profile else "It is as its session already."
+        return _why_not_in_diary(slot) or _why_over(slot, now)
+
+    values = {"access_profile": profile}
+    return _change_slots(
+        "give", values, why_not, organisation, slot_ids, actor, now, expected_version
     )
 
 
@@ -235,8 +264,9 @@ def _change_slots(
         if why := why_not(slot):
             refused.append(Refused(slot, why))
             continue
-        before = {name: getattr(slot, name) for name in values}
-        details.append({"slot": slot.pk, "from": before, "to": values})
+        before = {name: named(getattr(slot, name)) for name in values}
+        after = {name: named(value) for name, value in values.items()}
+        details.append({"slot": slot.pk, "from": before, "to": after})
         for name, value in values.items():
             setattr(slot, name, value)
         slot.changed_by_hand = True
@@ -304,8 +334,7 @@ def change_slot(
     return slot
 
 
-def why_not_free(slot: Slot) -> str:
-    """Say who or what has a slot; empty where it is free."""
+def _why_not_free(slot: Slot) -> str:
     if slot.status == Slot.Status.BUSY:
         return "It is booked: cancel or move the appointment first."
     if slot.status != Slot.Status.FREE:
@@ -313,8 +342,7 @@ def why_not_free(slot: Slot) -> str:
     return ""
 
 
-def why_not_in_diary(slot: Slot) -> str:
-    """Say that a slot is not in the diary, by itself or with its session; empty where it is."""
+def _why_not_in_diary(slot: Slot) -> str:
     if slot.withdrawn:
         return "It is withdrawn."
     if slot.schedule.withdrawn:
@@ -322,8 +350,7 @@ def why_not_in_diary(slot: Slot) -> str:
     return ""
 
 
-def why_over(slot: Slot, now: datetime) -> str:
-    """Say that a slot is over; empty where it is not."""
+def _why_over(slot: Slot, now: datetime) -> str:
     return "It is over." if slot.end <= now else ""
 
 

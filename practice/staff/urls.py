@@ -27,6 +27,7 @@ from practice.staff import (
     reschedule,
     second_factor,
     session,
+    several_slots,
     slot,
     template_editor,
     utilisation,
@@ -76,6 +77,7 @@ urlpatterns = [
     path("practice/appointment/<int:pk>/slip/", booking.Booked.as_view(), name="booked"),
     path("practice/appointment/<int:pk>/move/", reschedule.Move.as_view(), name="move"),
     path("practice/patient/<int:pk>/", patient.PatientPage.as_view(), name="practice_patient_page"),
+    path("practice/slot/several/", several_slots.SeveralSlots.as_view(), name="several_slots"),
     *usual("slot", add=extra_slot.ExtraSlot, change=slot.SlotPage, history=history.SlotHistory),
     *usual(
         "schedule",

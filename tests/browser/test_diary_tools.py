@@ -11,7 +11,8 @@ from practice.models import Appointment, AppointmentSlot, Slot
 from tests.browser.test_desk import Counted
 from tests.browser.test_diary import WIDE, World, has_focus, open_diary
 from tests.browser.test_live import SOON, booked_outside
-from workbench.factories import make_schedule, make_slots
+from workbench.factories import make_access_profile, make_schedule, make_slots
+from workbench.staff import AUDITOR, make_staff
 
 
 @pytest.fixture
@@ -126,6 +127,124 @@ def test_what_cannot_be_moved_is_not_carried(page_for, world):
     expect(page.locator("#diary-said")).to_contain_text("Max Faux")
     expect(page.locator("#diary-said")).to_contain_text("The patient has arrived")
     expect(page.locator("#diary-carried")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- several slots
+
+
+def states(world: World) -> list[str]:
+    """What has become of each slot: f(ree), b(usy), U(navailable), and w(ithdrawn)."""
+    letters = {"free": "f", "busy": "b", "busy-unavailable": "U"}
+    rows = Slot.objects.order_by("pk").values_list("status", "withdrawn")
+    return ["w" if withdrawn else letters[status] for status, withdrawn in rows]
+
+
+def test_slots_dragged_over_are_blocked_at_once_with_a_reason_and_freed_again(page_for, world, axe):
+    page = open_diary(page_for, world)
+    first, last = slot_of(page, world, 1), slot_of(page, world, 3)
+    first.hover()
+    page.mouse.down()
+    last.hover()
+    page.mouse.up()
+    bar = page.locator("#diary-several")
+
+    expect(bar).to_contain_text("3 slots chosen")
+    bar.get_by_label("Why they are blocked").fill("Tutorial")
+    assert axe(page) == []
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#diary-said")).to_contain_text("3 slots blocked.")
+    expect(first).to_contain_text("Tutorial", timeout=5_000)
+    assert "".join(states(world)) == "bUUUfbff"
+    expect(bar).to_contain_text("3 slots chosen")
+    bar.get_by_role("button", name="Unblock").click()
+    expect(page.locator("#diary-said")).to_contain_text("3 slots unblocked.")
+    assert "".join(states(world)) == "bffffbff"
+    page.keyboard.press("Escape")
+    expect(bar).to_be_hidden()
+    expect(page.locator(".entry.chosen")).to_have_count(0)
+
+
+def test_slots_are_chosen_and_withdrawn_by_keyboard_alone(page_for, world):
+    """A run of one column and the same times of the next; what is booked is not among them."""
+    page = open_diary(page_for, world)
+    slot_of(page, world, 2).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowRight")
+    bar = page.locator("#diary-several")
+    expect(bar).to_contain_text("4 slots chosen")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")  # Nia's: booked
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    expect(bar).to_contain_text("5 slots chosen")
+    page.keyboard.press("Space")
+    expect(bar).to_contain_text("4 slots chosen")
+
+    bar.get_by_role("button", name="Withdraw").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#diary-said")).to_contain_text("4 slots withdrawn.")
+    assert "".join(states(world)) == "bfwwfbww"
+
+
+def test_what_others_book_leaves_the_choice_and_nothing_else_does(page_for, world):
+    page = open_diary(page_for, world)
+    slot_of(page, world, 1).click(modifiers=["Control"])
+    slot_of(page, world, 3).click(modifiers=["Shift"])
+    bar = page.locator("#diary-several")
+    expect(bar).to_contain_text("3 slots chosen")
+    note = bar.get_by_label("Why they are blocked")
+    note.fill("Tuto")
+
+    booked_outside(world, 2, "Nova")
+
+    expect(bar).to_contain_text("2 slots chosen; 1 slot gone meanwhile", timeout=SOON)
+    expect(note).to_be_focused()
+    page.keyboard.type("rial")
+    page.keyboard.press("Enter")
+    expect(page.locator("#diary-said")).to_contain_text("2 slots blocked.")
+    assert set(Slot.objects.exclude(note="").values_list("note", flat=True)) == {"Tutorial"}
+
+
+def test_two_slots_that_touch_are_booked_as_one(page_for, world):
+    page = open_diary(page_for, world)
+    page.get_by_role("link", name="Select several").click()
+    slot_of(page, world, 1).click()
+    slot_of(page, world, 2).click()
+    page.get_by_role("button", name="Book…").click()
+
+    page.wait_for_url(f"**/add/?slot={world.slots[1].pk}&slot={world.slots[2].pk}&*")
+
+
+def test_slots_are_given_to_a_profile_without_scripts_by_way_of_the_list(page_for, world):
+    profile = make_access_profile(name="NHS 111")
+    page = open_diary(page_for, world, javascript=False)
+    page.get_by_role("link", name="Select several").click()
+    for place in (1, 2):
+        page.locator(f'input[name=_selected_action][value="{world.slots[place].pk}"]').check()
+    page.get_by_label("With those selected").select_option("several")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.get_by_role("row")).to_have_count(3)
+
+    page.get_by_label("Whom they are for").select_option("NHS 111")
+    page.get_by_role("button", name="Give").click()
+
+    expect(page.get_by_text("2 slots given to NHS 111.")).to_be_visible()
+    assert Slot.objects.filter(access_profile=profile).count() == 2
+
+
+def test_whoever_may_change_no_slots_is_offered_no_choosing(page_for, world):
+    page = page_for(make_staff(world.slots[0].organisation, role=AUDITOR), WIDE)
+    page.goto("/admin/diary/")
+    slot_of(page, world, 1).focus()
+    page.keyboard.press("Space")
+
+    expect(page.get_by_text("Select several")).to_have_count(0)
+    expect(page.locator("#diary-several")).to_have_count(0)
+    expect(page.locator(".entry.chosen")).to_have_count(0)
 
 
 # ---------------------------------------------------------------- keys anywhere

@@ -73,6 +73,7 @@
 
   const carry = ({ carry: pk, words, minutes }) => {
     carried = { pk, minutes: Number(minutes) };
+    chooseNone();
     banner.querySelector("[data-words]").textContent = words;
     banner.querySelector("[data-find]").href = `${movePage(pk)}?${new URLSearchParams({ back: diary.here() })}`;
     banner.hidden = false;
@@ -157,6 +158,256 @@
       dragged = null;
       unmark("drop");
       page.classList.toggle("carrying", Boolean(carried));
+    });
+  }
+
+  // ---------------------------------------------------------------- choosing several slots
+
+  const bar = document.getElementById("diary-several");
+  const form = document.getElementById("diary-several-form");
+  const chosen = new Set(); // the ids of blocks
+  let isChoosing = false;
+  let kept = []; // what was chosen before the range that is being made
+  let corner = null; // where that range began: a column, and minutes down it
+
+  const canBeChosen = (block) => block.id.startsWith("slot-") && cell(block).matches(".entry:not(.past)");
+  const blocksOf = (ids) => [...ids].map((id) => document.getElementById(id)).filter(Boolean);
+  const cornerOf = (block) => ({ column: block.closest(".diary-column").id, span: span(block) });
+
+  // Every slot of the columns and the time between two corners.
+  const between = (one, other) => {
+    const all = diary.columns();
+    const [a, b] = [one, other].map((each) => all.findIndex((blocks) => blocks[0].closest(`#${each.column}`)));
+    if (a < 0 || b < 0) {
+      return [];
+    }
+    const top = Math.min(one.span[0], other.span[0]);
+    const bottom = Math.max(one.span[1], other.span[1]);
+    const meets = ([start, end]) => start < bottom && end > top;
+    const columns = all.slice(Math.min(a, b), Math.max(a, b) + 1);
+    return columns.flat().filter((block) => canBeChosen(block) && meets(span(block)));
+  };
+
+  // Whether they touch, so that an appointment can have them all.
+  const areOne = (blocks) => {
+    const [first] = [...blocks].sort((a, b) => span(a)[0] - span(b)[0]);
+    return Boolean(first) && diary.isFree(first) && blocks.every((block) => room(first, lasts(blocks)).includes(block));
+  };
+  const lasts = (blocks) => Math.max(...blocks.map((b) => span(b)[1])) - Math.min(...blocks.map((b) => span(b)[0]));
+
+  const counted = (n) => `${n} ${n === 1 ? "slot" : "slots"}`;
+
+  // What nobody can choose any more is left out; returns how many that were.
+  const showChosen = () => {
+    let lost = 0;
+    for (const id of [...chosen]) {
+      const block = document.getElementById(id);
+      if (!block || !canBeChosen(block)) {
+        chosen.delete(id);
+        lost += 1;
+      }
+    }
+    for (const li of grid.querySelectorAll(".entry")) {
+      const is = chosen.has(li.firstElementChild.id);
+      if (is !== li.classList.contains("chosen")) {
+        li.classList.toggle("chosen", is);
+        li.querySelector(".chosen-mark")?.remove();
+        if (is) {
+          const words = document.createElement("strong");
+          words.className = "chosen-mark sr-only";
+          words.textContent = "Chosen";
+          li.firstElementChild.append(words);
+        }
+      }
+    }
+    return lost;
+  };
+
+  const showBar = (lost = 0) => {
+    bar.hidden = !isChoosing;
+    page.classList.toggle("choosing", isChoosing);
+    const away = lost ? `; ${counted(lost)} gone meanwhile` : "";
+    const words = chosen.size ? `${counted(chosen.size)} chosen${away}` : `Click slots, or drag over them${away}`;
+    const status = bar.querySelector("[role=status]");
+    if (status.textContent !== words) {
+      status.textContent = words;
+    }
+    const blocks = blocksOf(chosen);
+    const is = (of) =>
+      blocks.some((block) => (of === "free" ? diary.isFree(block) : cell(block).classList.contains(of)));
+    for (const part of form.querySelectorAll("[data-of]")) {
+      const can = part.dataset.of.split(" ").some(is);
+      part.hidden = !can;
+      for (const control of [part, ...part.querySelectorAll("button")]) {
+        control.disabled = !can;
+      }
+    }
+    const slots = form.querySelector("[name=slots]");
+    if (slots) {
+      slots.value = blocks.map(number).join(",");
+    }
+    const book = bar.querySelector("[data-book]");
+    if (book) {
+      book.hidden = !areOne(blocks);
+    }
+  };
+
+  // The form is asked for once somebody chooses.
+  const beginChoosing = () => {
+    if (!isChoosing && !form.childElementCount) {
+      htmx.ajax("GET", bar.dataset.form, { target: form, swap: "innerHTML" }).then(() => showBar());
+    }
+    isChoosing = true;
+  };
+
+  const choose = (ids, { done = true } = {}) => {
+    chosen.clear();
+    for (const id of ids) {
+      chosen.add(id);
+    }
+    showChosen();
+    if (done) {
+      beginChoosing();
+      showBar();
+    }
+  };
+
+  const toggle = (block) => {
+    corner = cornerOf(block);
+    kept = chosen.has(block.id) ? [...chosen].filter((id) => id !== block.id) : [...chosen, block.id];
+    choose(kept);
+  };
+
+  const reach = (block, options) => {
+    choose([...kept, ...between(corner, cornerOf(block)).map((each) => each.id)], options);
+  };
+
+  const chooseNone = () => {
+    const focused = bar?.contains(document.activeElement);
+    isChoosing = false;
+    corner = null;
+    kept = [];
+    chosen.clear();
+    if (bar) {
+      showChosen();
+      showBar();
+    }
+    if (focused) {
+      grid.querySelector('.entry > a[tabindex="0"]')?.focus();
+    }
+  };
+
+  if (bar) {
+    page.querySelector("[data-several]").addEventListener("click", (event) => {
+      if (isPlain(event) && diary.wide.matches) {
+        event.preventDefault();
+        beginChoosing();
+        showBar();
+        grid.querySelector('.entry > a[tabindex="0"]')?.focus();
+      }
+    });
+    bar.querySelector("[data-none]").addEventListener("click", chooseNone);
+    bar.querySelector("[data-book]")?.addEventListener("click", () => diary.book(blocksOf(chosen)));
+
+    // What was done is shown at once, as what others do.
+    form.addEventListener("htmx:afterRequest", (event) => {
+      if (event.detail.requestConfig.verb === "post") {
+        window.live.ask();
+      }
+    });
+
+    // With the pointer, over the slots of one or more columns.
+    let from = null;
+    let isDragging = false;
+    grid.addEventListener("pointerdown", (event) => {
+      const block = event.target.closest(".entry > a");
+      const starts = block && canBeChosen(block) && isPlain(event) && event.button === 0;
+      from = starts && !carried && event.pointerType !== "touch" && diary.wide.matches ? block : null;
+    });
+    document.addEventListener("pointermove", (event) => {
+      const block = from && event.target.closest?.("[data-grid] .entry > a");
+      if (!block || (block === from && !isDragging)) {
+        return;
+      }
+      if (!isDragging) {
+        isDragging = true;
+        corner = cornerOf(from);
+        kept = [...chosen];
+      }
+      reach(block, { done: false });
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      document.addEventListener(end, () => {
+        from = null;
+        if (isDragging) {
+          beginChoosing();
+          showBar();
+          setTimeout(() => (isDragging = false)); // after the click that this makes
+        }
+      });
+    }
+    grid.addEventListener("dragstart", (event) => {
+      if (event.target.closest(".entry > a[id^=slot-]")) {
+        event.preventDefault();
+      }
+    });
+
+    diary.on("click", (event, block) => {
+      const isOurs = canBeChosen(block) && event.button === 0 && diary.wide.matches && !carried;
+      if (isDragging || !isOurs || event.altKey) {
+        return isDragging;
+      }
+      if (event.shiftKey && corner) {
+        reach(block);
+      } else if (isChoosing || event.ctrlKey || event.metaKey || event.shiftKey) {
+        toggle(block);
+      } else {
+        corner = cornerOf(block); // from here on, with shift
+        kept = [];
+        return false;
+      }
+      return true;
+    });
+
+    const STEPS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
+    diary.on("key", (event, block) => {
+      if (event.key === "Escape" && isChoosing && !carried) {
+        chooseNone();
+        return true;
+      }
+      if (event.key.toLowerCase() === "b" && chosen.size && block && !page.matches(".without-letters")) {
+        diary.book(blocksOf(chosen));
+        return true;
+      }
+      if (!block || carried || !diary.wide.matches) {
+        return false;
+      }
+      if (event.key === " ") {
+        if (canBeChosen(block)) {
+          toggle(block);
+        }
+        return true;
+      }
+      if (event.shiftKey && STEPS.includes(event.key)) {
+        const target = diary.step(block, event.key);
+        if (!chosen.size) {
+          corner = cornerOf(block);
+          kept = [];
+        }
+        if (target) {
+          target.focus();
+          reach(target);
+        }
+        return true;
+      }
+      return false;
+    });
+
+    diary.on("fresh", () => {
+      const lost = showChosen();
+      if (isChoosing) {
+        showBar(lost);
+      }
     });
   }
 

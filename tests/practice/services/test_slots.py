@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from practice.exceptions import DiaryRefused, NotFound, SlotNotFound
+from practice.exceptions import DiaryRefused, NotFound, ReferenceNotFound, SlotNotFound
 from practice.models import AuditEvent, Location, Schedule, Slot
 from practice.services import slots
 from practice.services.audit.recording import Actor
 from workbench.factories import (
+    make_access_profile,
     make_appointment,
     make_organisation,
     make_schedule,
@@ -167,6 +168,38 @@ def test_some_slots_are_changed_and_others_left_with_their_reasons():
     ]
     blocked.refresh_from_db()
     assert blocked.note == "Catch-up"
+
+
+@pytest.mark.req("AVAIL-013", "STAFF-028")
+def test_slots_are_given_to_a_profile_but_those_that_have_it_or_are_over(
+    django_assert_max_num_queries,
+):
+    profile = make_access_profile(name="NHS 111")
+    free, has_it, withdrawn = make_slots(3)
+    Slot.objects.filter(pk=has_it.pk).update(access_profile=profile)
+    Slot.objects.filter(pk=withdrawn.pk).update(withdrawn=True)
+    over = make_slot(start=timezone.now().replace(second=0, microsecond=0) - HOUR)
+
+    with django_assert_max_num_queries(12):
+        outcome = act(slots.give_slots, [free, has_it, withdrawn, over], profile_id=profile.pk)
+
+    assert [slot.pk for slot in outcome.changed] == [free.pk]
+    assert {refused.slot.pk: refused.why for refused in outcome.refused} == {
+        has_it.pk: "It is for NHS 111 already.",
+        withdrawn.pk: "It is withdrawn.",
+        over.pk: "It is over.",
+    }
+    free.refresh_from_db()
+    assert (free.access_profile, free.version, free.changed_by_hand) == (profile, 2, True)
+
+
+def test_slots_are_not_given_to_a_profile_of_another_practice():
+    slot, theirs = make_slot(), make_access_profile(make_organisation())
+
+    with pytest.raises(ReferenceNotFound):
+        act(slots.give_slots, [slot], profile_id=theirs.pk)
+
+    assert Slot.objects.get().access_profile is None
 
 
 def test_a_slot_is_not_restored_where_another_one_lies():
