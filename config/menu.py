@@ -177,6 +177,12 @@ NAVIGATION = [
                 "practice.organisation",
                 "Address, GP Connect switches",
             ),
+            page(
+                "Spreadsheets",
+                "table_view",
+                "sheets",
+                "Records out and in: patients, clinicians, access profiles, a rota",
+            ),
         ],
     },
     {

@@ -165,6 +165,14 @@ class FilesRefused(PracticeError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class SheetUnreadable(PracticeError):
+    """The file cannot be read as a spreadsheet."""
+
+
+class SheetRefused(PracticeError):
+    """The spreadsheet cannot be imported as it was shown."""
+
+
 class ArchiveRefused(PracticeError):
     """The diary cannot be archived in this way."""
 

@@ -120,7 +120,12 @@ ROWS = (
     ("practice.models",),
     ("practice.db",),
     # what comes from outside
-    ("practice.demographics", "practice.practice_file", "practice.published_files"),
+    (
+        "practice.demographics",
+        "practice.practice_file",
+        "practice.published_files",
+        "practice.sheet_files",
+    ),
     ("practice.clock", "practice.exceptions", "practice.nhs_number", "practice.terminology"),
     ("practice.apps", "practice"),
 )
@@ -341,6 +346,10 @@ TESTED_ELSEWHERE = {
     **dict.fromkeys(
         [f"practice.services.dumps.{name}" for name in ("accounts", "kinds", "reading", "writing")],
         "tests/practice/services/dumps/test_loading.py",  # all of it, there and back
+    ),
+    **dict.fromkeys(
+        [f"practice.services.sheets.{name}" for name in ("kinds", "planning")],
+        "tests/practice/services/sheets/test_patients.py",
     ),
     "practice.staff.admin_site": "tests/practice/admin/test_pages.py",  # suggestions, addresses
     "practice.staff.base": "tests/test_tenancy.py",  # a StaffPage, through every page

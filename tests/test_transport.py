@@ -899,6 +899,18 @@ def test_what_web_keeps_aside_is_where_the_sealer_looks():
     assert len(spools) == 1
 
 
+def test_what_web_keeps_to_be_imported_is_where_the_timer_looks():
+    folders = set()
+    for unit in ("web", "sheets"):
+        text = (ROOT / "deploy" / "systemd" / f"appointments-{unit}.service").read_text()
+        assert "\nStateDirectory=appointments\n" in text
+        folders |= set(
+            re.findall(r"^Environment=UPLOADS_FOLDER=(/var/lib/appointments/\w+)$", text, re.M)
+        )
+
+    assert len(folders) == 1
+
+
 def test_both_proofs_run_every_night_and_the_runbook_enables_them():
     """A template for each: one that finds something keeps the other from nothing."""
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

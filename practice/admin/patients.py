@@ -37,6 +37,7 @@ from practice.models import (
     PatientTelecom,
 )
 from practice.reads.patients import VERIFIED, patient_with_nhs_number, why_hidden
+from practice.services.patients import contradictions
 from practice.site.fields import NHSNumberField
 
 
@@ -51,8 +52,7 @@ class PatientForm(PracticeForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         self._check_number_is_new()
-        self._check_verification()
-        self._check_dates()
+        self._check_contradictions()
         return cleaned
 
     def _check_number_is_new(self) -> None:
@@ -68,25 +68,13 @@ class PatientForm(PracticeForm):
                 f"{other} has this NHS number at this practice. Change that record instead.",
             )
 
-    def _check_verification(self) -> None:
-        """What is not known cannot have been verified."""
-        verified = self.cleaned_data.get("nhs_number_verification") == VERIFIED
-        if verified and not self.cleaned_data.get("nhs_number") and "nhs_number" not in self.errors:
-            self.add_error("nhs_number_verification", "There is no NHS number to be verified.")
-
-    def _check_dates(self) -> None:
-        today = clock.today(timezone.now())
-        born, died = self.cleaned_data.get("birth_date"), self.cleaned_data.get("deceased_at")
-        if born and born > today:
-            self.add_error("birth_date", "The date of birth is in the future.")
-        if died and died > today:
-            self.add_error("deceased_at", "The date of death is in the future.")
-        if born and died and died < born:
-            self.add_error("deceased_at", "The date of death is before the date of birth.")
-        start = self.cleaned_data.get("registration_start")
-        end = self.cleaned_data.get("registration_end")
-        if start and end and end < start:
-            self.add_error("registration_end", "The registration ends before it begins.")
+    def _check_contradictions(self) -> None:
+        names = {field.name for field in Patient._meta.concrete_fields}
+        known = {n: value for n, value in self.cleaned_data.items() if n in names}
+        for name, words in contradictions(Patient(**known), today=clock.today(timezone.now())):
+            unknown = name == "nhs_number_verification" and "nhs_number" in self.errors
+            if not unknown:
+                self.add_error(name, words)
 
 
 class PatientTelecomInline(OwnTabularInline):

@@ -60,6 +60,7 @@ PRACTICE_MANAGER = [
 PRACTICE_ADMINISTRATOR = [
     *PRACTICE_MANAGER,
     "switch_gp_connect",
+    "use_spreadsheets",  # there from 0026 on
     *permissions("view add change delete", ["membership"]),
     *permissions("view add change", ["user"]),
     "view_group",

@@ -27,6 +27,7 @@ from practice.models.patients import (
     PatientNote,
     PatientTelecom,
 )
+from practice.models.sheets import SheetImport
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "Schedule",
     "ScheduleQuerySet",
     "SessionTemplate",
+    "SheetImport",
     "Slot",
     "SlotQuerySet",
     "TemplateBlock",

@@ -1,12 +1,13 @@
 """What reception writes about a patient, and that it asked who is on the telephone."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
 from practice.exceptions import ChangeRefused, PatientNotFound
 from practice.models import Organisation, Patient, PatientNote
+from practice.reads.patients import VERIFIED
 from practice.services.audit.recording import Actor, record_done
 
 NOTE_LENGTH = 300
@@ -20,6 +21,33 @@ def _own(organisation: Organisation, patient_id: int) -> Patient:
     if found is None:
         raise PatientNotFound
     return found
+
+
+def contradictions(patient: Patient, *, today: date) -> list[tuple[str, str]]:
+    """What of a patient, stored or not, cannot be so: a field each, and why in words."""
+    born, died = patient.birth_date, patient.deceased_at
+    start, end = patient.registration_start, patient.registration_end
+    verified = patient.nhs_number_verification == VERIFIED
+    rules = (
+        (
+            "nhs_number_verification",
+            "There is no NHS number to be verified.",
+            verified and not patient.nhs_number,
+        ),
+        ("birth_date", "The date of birth is in the future.", born and born > today),
+        ("deceased_at", "The date of death is in the future.", died and died > today),
+        (
+            "deceased_at",
+            "The date of death is before the date of birth.",
+            born and died and died < born,
+        ),
+        (
+            "registration_end",
+            "The registration ends before it begins.",
+            start and end and end < start,
+        ),
+    )
+    return [(name, words) for name, words, is_so in rules if is_so]
 
 
 @transaction.atomic

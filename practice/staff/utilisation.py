@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.db.replicas import from_replica
 from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
+from practice.sheet_files import harmless
 from practice.site.fields import WEEKDAYS, DayField
 from practice.staff.base import StaffPage
 
@@ -207,10 +208,3 @@ def booking_rows(found: Utilisation) -> Iterator[tuple[Any, ...]]:
 
 
 FILES = {"slots": slot_rows, "bookings": booking_rows}
-
-
-def harmless(value: Any) -> Any:
-    """A text as a spreadsheet may see it: what came from outside must not become a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value

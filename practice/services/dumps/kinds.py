@@ -64,6 +64,7 @@ ITEMS = {
 LEFT_OUT = {
     "CalendarFeed": "its address is a secret: holders make a new one",
     "GenerationRun": "what a database did, not what the practice has",
+    "SheetImport": "what a database did; a file that waits is uploaded again",
     "DiaryChange": "for pages that stay open, for a day",
     "AuditEvent": "the trail goes along as its sealed export",
     "AuditSeal": "as the trail",

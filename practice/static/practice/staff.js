@@ -80,3 +80,10 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!isAlone || owner.title || owner.ariaLabel) picture.setAttribute("aria-hidden", "true");
   }
 });
+
+// A field for a file says itself which was chosen; Unfold's script would look for its own around it.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const field of document.querySelectorAll(".staff-field input[type=file]")) {
+    field.hasChangeListener = true;
+  }
+});

@@ -23,6 +23,7 @@ from practice.models import (
     PatientNote,
     Practitioner,
     Schedule,
+    SheetImport,
     Slot,
     TemplateBlock,
 )
@@ -78,6 +79,12 @@ def a_run() -> GenerationRun:
     )
 
 
+def a_sheet() -> SheetImport:
+    return SheetImport.objects.create(
+        organisation=the_organisation(), uploaded_at=timezone.now(), seen_at=timezone.now()
+    )
+
+
 def a_member() -> models.Model:
     user = get_user_model().objects.create(username="rita")
     return user.memberships.create(organisation=the_organisation())
@@ -130,6 +137,7 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "closure_ends_after_it_starts": lambda: update(make_closure(), end_date=date(2000, 1, 1)),
     "closure_kind_is_a_code": lambda: update(make_closure(), kind="party"),
     "generation_run_status_is_a_code": lambda: update(a_run(), status="stuck"),
+    "sheet_import_status_is_a_code": lambda: update(a_sheet(), status="lost"),
     # to whom
     "access_profile_name_once_in_practice": lambda: another(make_access_profile()),
     "access_profile_limits_leave_something": lambda: update(

@@ -1,0 +1,1 @@
+"""A practice's records as spreadsheets, out and in."""
