@@ -87,6 +87,24 @@ def read_typed_date(text: str, *, latest: date | None = None) -> date | None:
         return None
 
 
+def times_of_day(day: date, wall: time) -> list[datetime]:
+    """Return the instants (UTC) at which a London clock shows ``wall`` on ``day``, in their order.
+
+    Two in the hour that an autumn night has twice; else the one of ``instant``.
+    """
+    naive = datetime.combine(day, wall)
+    both = {naive.replace(tzinfo=LONDON, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    shown = [at for at in both if at.astimezone(LONDON).replace(tzinfo=None) == naive]
+    return sorted(shown) or [instant(day, wall)]
+
+
+def next_time(after: datetime, wall: time) -> datetime:
+    """Return the first instant after another at which a London clock shows ``wall``."""
+    day = local(after).date()
+    coming = (at for n in (0, 1) for at in times_of_day(day + timedelta(days=n), wall))
+    return next(at for at in coming if at > after)
+
+
 def day_start(day: date) -> datetime:
     """Return the instant at which ``day`` begins in London."""
     return instant(day, time.min)

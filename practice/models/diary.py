@@ -90,6 +90,9 @@ class Schedule(Versioned, OfferLimits):
     changed_by_hand = models.BooleanField(
         default=False, help_text="Generating again leaves whose, where and for whom as they are."
     )
+    # Set where a person has made the session longer than its template has it.
+    extended_from = models.DateTimeField(null=True, blank=True, editable=False)
+    extended_to = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ScheduleQuerySet.as_manager()
 

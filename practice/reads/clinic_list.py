@@ -1,9 +1,9 @@
-"""Who is expected: the sessions of a day, and everybody who is booked in them."""
+"""Who is expected: the sessions of a day, everybody who is booked in them, and what is free."""
 
 from collections.abc import Collection
 from datetime import date
 
-from practice.models import Appointment, Organisation, Schedule
+from practice.models import Appointment, AppointmentSlot, Organisation, Schedule, Slot
 from practice.reads.call_list import with_telephones
 
 
@@ -30,5 +30,19 @@ def people_expected(
         Appointment.objects.live()
         .filter(organisation=organisation, schedule__in=sessions)
         .select_related("patient")
+        .order_by("start", "pk")
+    )
+
+
+def slots_without_patient(
+    *, organisation: Organisation, sessions: Collection[Schedule]
+) -> list[Slot]:
+    """Return the slots of these sessions that nobody has, free or blocked, by time; one query."""
+    taken = AppointmentSlot.objects.held().filter(slot__schedule__in=sessions)
+    return list(
+        Slot.objects.in_diary()
+        .valid()
+        .filter(organisation=organisation, schedule__in=sessions)
+        .exclude(pk__in=taken.values("slot"))
         .order_by("start", "pk")
     )

@@ -21,6 +21,8 @@ OF_MANY_SLOTS = [
         "make-not-bookable",
         "withdraw",
         "restore",
+        "split",
+        "merge",
         "give",
     )
 ]

@@ -41,6 +41,20 @@ def slots_of_session(session: Schedule) -> list[Slot]:
     return list(found.prefetch_related(who_has_each()))
 
 
+def last_slot(session: Schedule) -> Slot | None:
+    """Return the last of a session's own slots that is in the diary; one query."""
+    own = session.slots.valid().filter(withdrawn=False, overbooked=False)
+    return own.order_by("start").last()
+
+
+def slot_after(slot: Slot) -> Slot | None:
+    """Return the free slot of the same session that begins just when this one ends; one query."""
+    own = Slot.objects.free().filter(
+        organisation=slot.organisation_id, schedule=slot.schedule_id, start=slot.end
+    )
+    return own.filter(withdrawn=False, overbooked=False).first()
+
+
 def who_has_each() -> "Prefetch[str, Any, str]":
     """Bring along who has a slot now, as ``held_by``: one query for a whole list."""
     held = AppointmentSlot.objects.held().select_related("appointment__patient")

@@ -8,9 +8,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from practice import terminology
-from practice.clock import seconds
+from practice.clock import moment, seconds
 from practice.exceptions import DiaryRefused, NotFound, ReferenceNotFound
 from practice.models import AccessProfile, Organisation, Schedule, Slot
+from practice.reads import bookability
+from practice.services.generation import bulk
+from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 
 LONGEST_SESSION = timedelta(days=1)
 LONGEST_SLOT_MINUTES = 480  # of an extra slot, and of a session that is made by hand
@@ -80,3 +83,50 @@ def known_channel(code: str) -> str:
     if code and code not in dict(terminology.delivery_channels()):
         raise DiaryRefused("The delivery channel is not one of the national list.")
     return code
+
+
+def check_new_slots(schedule: Schedule, minutes: int, kind: SlotKind) -> None:
+    """Raise DiaryRefused unless slots of this length and kind can stand in a session."""
+    if minutes > LONGEST_SLOT_MINUTES:
+        raise DiaryRefused(f"A slot lasts {LONGEST_SLOT_MINUTES} minutes at most.")
+    if not kind.slot_type.strip():
+        raise DiaryRefused("A slot needs a type.")
+    known_channel(kind.delivery_channel)
+    if kind.gp_connect_bookable:
+        one = Slot(schedule=schedule, **kind._asdict())
+        if why := bookability.never_offered_in_words(one, organisation=schedule.organisation):
+            raise DiaryRefused(f"It could never be offered to other organisations. {why}")
+
+
+def place_slots(
+    schedule: Schedule, slots: Iterable[PlannedSlot], *, now: datetime, note: str = ""
+) -> None:
+    """Put free slots into a session; where a withdrawn one begins, that comes back as the new one.
+
+    Call under the practice's lock, for times in which no other slot of the session stands.
+    """
+    wanted = {slot.start: slot for slot in slots}
+    there = Slot.objects.filter(
+        schedule=schedule, overbooked=False, start__in=[moment(start) for start in wanted]
+    )
+    for old in there.select_for_update(of=("self",), no_key=True).order_by("pk"):
+        new = wanted.pop(seconds(old.start))
+        values = {
+            **new.kind._asdict(),
+            "end": moment(new.end),
+            "status": Slot.Status.FREE,
+            "note": note,
+            "withdrawn": False,
+            "withdrawn_by_plan": False,
+            "changed_by_hand": True,
+        }
+        for name, value in values.items():
+            setattr(old, name, value)
+        save_changed(old, [name.removesuffix("_id") for name in values])
+    bulk.insert_slots(
+        ((schedule.pk, slot) for slot in wanted.values()),
+        organisation_id=schedule.organisation_id,
+        now=now,
+        changed_by_hand=True,
+        note=note,
+    )

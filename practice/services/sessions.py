@@ -20,14 +20,14 @@ from practice.exceptions import (
     PractitionerNotFound,
 )
 from practice.models import Appointment, Location, Organisation, Practitioner, Schedule, Slot
-from practice.reads import bookability, directory
+from practice.reads import directory
 from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
-    LONGEST_SLOT_MINUTES,
+    check_new_slots,
     check_times,
-    known_channel,
     own_profile,
     own_session,
+    place_slots,
     save_changed,
     set_checked,
 )
@@ -166,14 +166,10 @@ def create_session(
     """
     lock_practice(organisation)
     check_times(start, end, now=now)
-    length = slot_minutes * 60
-    first, last = seconds(start), seconds(end)
-    if slot_minutes < 1 or first + length > last:
+    starts = _starts(start, end, slot_minutes)
+    if not starts:
         raise DiaryRefused("No slot of that length fits into the session.")
-    if slot_minutes > LONGEST_SLOT_MINUTES:
-        raise DiaryRefused(f"A slot lasts {LONGEST_SLOT_MINUTES} minutes at most.")
-    if not slot_type.strip():
-        raise DiaryRefused("A slot needs a type.")
+    kind = SlotKind(slot_type, delivery_channel, gp_connect_bookable, None, None, None, None)
     schedule = Schedule(
         organisation=organisation,
         date=clock.local(start).date(),
@@ -186,17 +182,11 @@ def create_session(
         access_profile=own_profile(organisation, access_profile_id),
         changed_by_hand=True,
     )
-    known_channel(delivery_channel)
-    if gp_connect_bookable:
-        one = Slot(schedule=schedule, slot_type=slot_type, delivery_channel=delivery_channel)
-        if why := bookability.never_offered_in_words(one, organisation=organisation):
-            raise DiaryRefused(f"It could never be offered to other organisations. {why}")
+    check_new_slots(schedule, slot_minutes, kind)
     check_holder_is_free(schedule.session_holder, start, end, organisation=organisation)
     _save_unless_elsewhere(schedule)
-    kind = SlotKind(slot_type, delivery_channel, gp_connect_bookable, None, None, None, None)
-    starts = range(first, last - length + 1, length)
     bulk.insert_slots(
-        ((schedule.pk, PlannedSlot(at, at + length, kind)) for at in starts),
+        ((schedule.pk, PlannedSlot(at, at + slot_minutes * 60, kind)) for at in starts),
         organisation_id=organisation.pk,
         now=now,
         changed_by_hand=True,
@@ -218,6 +208,103 @@ def create_session(
         },
     )
     return schedule
+
+
+@transaction.atomic
+def extend_session(
+    *,
+    organisation: Organisation,
+    schedule_id: int,
+    start: datetime,
+    end: datetime,
+    slot_minutes: int,
+    kind: SlotKind,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> int:
+    """Let a session begin earlier or end later, and fill the time that it gains with free slots.
+
+    ``start`` and ``end`` are when it begins and ends from then on. What a person has added stays
+    when the diary is generated again. Nothing is made in a time that is over, nor in the place of
+    a slot that stands there already. Returns how many slots it has gained. Raises NotFound,
+    VersionConflict, DiaryRefused (in words), ReferenceNotFound, HolderElsewhere.
+    """
+    lock_practice(organisation)
+    schedule = own_session(organisation, schedule_id)
+    check_version(schedule, expected_version)
+    _check_longer(schedule, start, end, now=now)
+    own_profile(organisation, kind.access_profile_id)
+    check_new_slots(schedule, slot_minutes, kind)
+    gained = _slots_gained(schedule, start, end, slot_minutes, kind, now=now)
+    check_holder_is_free(
+        schedule.session_holder, start, end, organisation=organisation, schedule_id=schedule.pk
+    )
+    before = {"start": schedule.start.isoformat(), "end": schedule.end.isoformat()}
+    if start < schedule.start:
+        schedule.start = schedule.extended_from = start
+    if end > schedule.end:
+        schedule.end = schedule.extended_to = end
+    schedule.changed_by_hand = True
+    schedule.version += 1
+    _save_unless_elsewhere(schedule)
+    place_slots(schedule, gained, now=now)
+    after = {"start": start.isoformat(), "end": end.isoformat()}
+    record_done(
+        "session.extend",
+        schedule,
+        actor=actor,
+        now=now,
+        detail={"from": before, "to": {**after, "slots": len(gained), **kind._asdict()}},
+    )
+    return len(gained)
+
+
+def _slots_gained(
+    schedule: Schedule,
+    start: datetime,
+    end: datetime,
+    minutes: int,
+    kind: SlotKind,
+    *,
+    now: datetime,
+) -> list[PlannedSlot]:
+    """The slots that fit before and after a session, into times with none and that are not over."""
+    stand = Slot.objects.valid().filter(schedule=schedule, overbooked=False, withdrawn=False)
+    taken = [(seconds(slot.start), seconds(slot.end)) for slot in stand]
+    gained = [
+        PlannedSlot(at, at + minutes * 60, kind)
+        for first, last in ((start, schedule.start), (schedule.end, end))
+        for at in _starts(first, last, minutes)
+    ]
+    found = [
+        slot
+        for slot in gained
+        if slot.end > seconds(now)
+        and not any(other < slot.end and slot.start < until for other, until in taken)
+    ]
+    if not found:
+        raise DiaryRefused("No slot of that length fits into the time that it would gain.")
+    return found
+
+
+def _check_longer(schedule: Schedule, start: datetime, end: datetime, *, now: datetime) -> None:
+    check_times(start, end, now=now)
+    if schedule.withdrawn:
+        raise DiaryRefused("The session does not take place.")
+    if start > schedule.start or end < schedule.end:
+        raise DiaryRefused("To make a session shorter, withdraw its slots.")
+    if start == schedule.start and end == schedule.end:
+        raise DiaryRefused("Say an earlier start or a later end: these are its times already.")
+    if clock.local(start).date() != schedule.date:
+        raise DiaryRefused("A session begins on its own day: add one for the day before.")
+
+
+def _starts(start: datetime, end: datetime, minutes: int) -> range:
+    """When slots of that length begin that fit between two instants, in seconds since 1970."""
+    if minutes < 1:
+        return range(0)
+    return range(seconds(start), seconds(end) - minutes * 60 + 1, minutes * 60)
 
 
 @across_practices()  # nobody is in two places at once

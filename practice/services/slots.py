@@ -69,7 +69,7 @@ def block_slots(
     def why_not(slot: Slot) -> str:
         if slot.status == Slot.Status.BUSY_UNAVAILABLE:
             return "It is blocked already."
-        return _why_not_free(slot) or _why_not_in_diary(slot) or _why_over(slot, now)
+        return why_not_free(slot) or why_not_in_diary(slot) or why_over(slot, now)
 
     values = {"status": Slot.Status.BUSY_UNAVAILABLE.value, "note": note[:200]}
     return _change_slots(
@@ -95,7 +95,7 @@ def unblock_slots(
     def why_not(slot: Slot) -> str:
         if slot.status != Slot.Status.BUSY_UNAVAILABLE:
             return "It is not blocked."
-        return _why_not_in_diary(slot)
+        return why_not_in_diary(slot)
 
     values = {"status": Slot.Status.FREE.value, "note": ""}
     return _change_slots(
@@ -120,7 +120,7 @@ def make_bookable(
         if slot.gp_connect_bookable:
             return "It is GP Connect bookable already."
         slot.schedule.location = places[slot.schedule.location_id]
-        return bookability.never_offered_in_words(slot, organisation=organisation) or _why_over(
+        return bookability.never_offered_in_words(slot, organisation=organisation) or why_over(
             slot, now
         )
 
@@ -165,8 +165,8 @@ def withdraw_slots(
         if slot.withdrawn and not slot.withdrawn_by_plan:
             return "It is withdrawn already."
         if slot.status == Slot.Status.BUSY_UNAVAILABLE:
-            return _why_over(slot, now)
-        return _why_not_free(slot) or _why_over(slot, now)
+            return why_over(slot, now)
+        return why_not_free(slot) or why_over(slot, now)
 
     values = {"withdrawn": True, "withdrawn_by_plan": False}
     return _change_slots(
@@ -199,11 +199,11 @@ def restore_slots(
         if slot.schedule.withdrawn:
             return "Its session does not take place."
         if slot.overbooked:
-            return _why_over(slot, now)
+            return why_over(slot, now)
         others = taken.setdefault(slot.schedule_id, [])
         if any(start < slot.end and slot.start < end for start, end in others):
             return "Another slot lies in its place."
-        if over := _why_over(slot, now):
+        if over := why_over(slot, now):
             return over
         others.append((slot.start, slot.end))
         return ""
@@ -234,7 +234,7 @@ def give_slots(
     def why_not(slot: Slot) -> str:
         if slot.access_profile_id == profile_id:
             return f"It is for {profile} already." if profile else "It is as its session already."
-        return _why_not_in_diary(slot) or _why_over(slot, now)
+        return why_not_in_diary(slot) or why_over(slot, now)
 
     values = {"access_profile": profile}
     return _change_slots(
@@ -334,7 +334,8 @@ def change_slot(
     return slot
 
 
-def _why_not_free(slot: Slot) -> str:
+def why_not_free(slot: Slot) -> str:
+    """Say who or what has a slot; empty where it is free."""
     if slot.status == Slot.Status.BUSY:
         return "It is booked: cancel or move the appointment first."
     if slot.status != Slot.Status.FREE:
@@ -342,7 +343,8 @@ def _why_not_free(slot: Slot) -> str:
     return ""
 
 
-def _why_not_in_diary(slot: Slot) -> str:
+def why_not_in_diary(slot: Slot) -> str:
+    """Say that a slot is not in the diary, by itself or with its session; empty where it is."""
     if slot.withdrawn:
         return "It is withdrawn."
     if slot.schedule.withdrawn:
@@ -350,7 +352,8 @@ def _why_not_in_diary(slot: Slot) -> str:
     return ""
 
 
-def _why_over(slot: Slot, now: datetime) -> str:
+def why_over(slot: Slot, now: datetime) -> str:
+    """Say that a slot is over; empty where it is not."""
     return "It is over." if slot.end <= now else ""
 
 

@@ -1,9 +1,18 @@
 """The clinic list: who comes to a session or to a holder on a day, to be printed."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from django.http import HttpRequest, HttpResponse
 
 from practice import clock
-from practice.reads.clinic_list import people_expected, session_with_id, sessions_on
+from practice.models import Appointment, Schedule, Slot
+from practice.reads.clinic_list import (
+    people_expected,
+    session_with_id,
+    sessions_on,
+    slots_without_patient,
+)
 from practice.site.addresses import number, read_date
 from practice.staff.base import StaffPage
 
@@ -29,11 +38,29 @@ class ClinicList(StaffPage):
         holders = {s.session_holder_id: s.session_holder for s in sessions if s.session_holder}
         return self.render(
             day=day,
-            sessions=[
-                (session, [each for each in people if each.schedule_id == session.pk])
-                for session in listed
-            ],
+            clinicians=by_clinician(
+                listed, people, slots_without_patient(organisation=self.practice, sessions=listed)
+            ),
             holders=sorted(holders.values(), key=lambda each: (each.family_name, each.given_names)),
             holder=holder,
             printed_at=clock.local(self.now),
         )
+
+
+def by_clinician(
+    sessions: Iterable[Schedule], people: Iterable[Appointment], slots: Iterable[Slot]
+) -> list[tuple[str, list[tuple[Schedule, list[Appointment | Slot]]]]]:
+    """Return a name for each page of paper, and its sessions with their rows by time."""
+    rows: dict[int, list[Appointment | Slot]] = defaultdict(list)
+    for appointment in people:
+        rows[appointment.schedule_id].append(appointment)
+    for slot in slots:
+        rows[slot.schedule_id].append(slot)
+    pages: dict[str, list[tuple[Schedule, list[Appointment | Slot]]]] = defaultdict(list)
+    for session in sessions:
+        if session.withdrawn and not rows[session.pk]:
+            continue
+        name = str(session.session_holder or f"No named holder, {session.location}")
+        in_order = sorted(rows[session.pk], key=lambda row: (row.start, row.pk))
+        pages[name].append((session, in_order))
+    return sorted(pages.items())

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from practice import clock
-from practice.models import Appointment, Organisation, Practitioner, Schedule
+from practice.models import Appointment, Location, Organisation, Practitioner, Schedule
 from practice.reads.appointments import appointment_in_detail, number_still_booked
 from practice.reads.closures import closures_between
 from practice.reads.diary_changes import Changes, changes_of_days
@@ -42,6 +42,7 @@ from practice.site.addresses import number, read_date
 from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_layout import (
+    SHORT,
     Scale,
     Strip,
     axis_of,
@@ -89,11 +90,6 @@ class View:
     @property
     def last(self) -> date:
         return self.first + timedelta(days=6) if self.week else self.day
-
-    @property
-    def step(self) -> timedelta:
-        """How far away the view before and the one after are."""
-        return timedelta(days=7 if self.week else 1)
 
     @property
     def title(self) -> str:
@@ -285,6 +281,7 @@ class Diary(DiaryPage):
         strips = view.strips(found, versions, now=self.now)
         carried = self.carried()
         self.record_viewed(view, found, carried.patient if carried else None)
+        step = timedelta(days=7 if view.week else 1)
         return self.render(
             is_fullwidth="1",
             view=view,
@@ -300,29 +297,16 @@ class Diary(DiaryPage):
             hidden=sum(day.hidden for day in found),
             carried=carried,
             now_words=wall_time(self.now),
+            on_paper=(clock.local(self.now), narrowed_words(view, people, places, schedules)),
             now_at=next((one.now_at for one in strips if one.now_at), ""),
             people=people,
             places=places,
             sessions=[] if view.week else [each for each in every if not each.withdrawn],
             legend=LEGEND,
-            links=self.links_of(view),
-            previous=step_words(view, view.first - view.step),
-            next=step_words(view, view.first + view.step),
+            links=self.links_of(view, step),
+            previous=step_words(view, view.first - step),
+            next=step_words(view, view.first + step),
         )
-
-    def links_of(self, view: View) -> dict[str, str]:
-        """Return what leads from a view to others, to what it prints, and to booking."""
-        return {
-            "today": view.address(day=self.today),
-            "previous": view.address(day=view.day - view.step, schedule=None),
-            "next": view.address(day=view.day + view.step, schedule=None),
-            "day": view.address(week=False),
-            "week": view.address(week=True, schedule=None),
-            "hidden": view.address(show_hidden=not view.choice.show_hidden),
-            "print": self.clinic_list_of(view),
-            "book": reverse("admin:practice_appointment_add"),
-            "slots": slots_of(view.day),
-        }
 
     def carried(self) -> Carried | None:
         """Return the appointment that the address carries, for whoever may move it."""
@@ -332,12 +316,29 @@ class Diary(DiaryPage):
         found = appointment_in_detail(organisation=self.practice, appointment_id=pk)
         return Carried.of(found, now=self.now) if found else None
 
+    def links_of(self, view: View, step: timedelta) -> dict[str, str]:
+        """Return where the buttons around the columns lead."""
+        return {
+            "today": view.address(day=self.today),
+            "previous": view.address(day=view.day - step, schedule=None),
+            "next": view.address(day=view.day + step, schedule=None),
+            "day": view.address(week=False),
+            "week": view.address(week=True, schedule=None),
+            "hidden": view.address(show_hidden=not view.choice.show_hidden),
+            "print": self.clinic_list_of(view),
+            "book": reverse("admin:practice_appointment_add"),
+            "slots": slots_of(view.day),
+        }
+
     def clinic_list_of(self, view: View) -> str:
         chosen = {"date": view.day.isoformat(), "holder": view.choice.holder}
         if view.choice.schedule:
             chosen = {"schedule": view.choice.schedule}
         query = urlencode({name: value for name, value in chosen.items() if value})
         return f"{reverse('admin:clinic_list')}?{query}"
+
+
+Links = list[tuple[str, str]]
 
 
 def slots_of(day: date) -> str:
@@ -359,12 +360,25 @@ class Menus:
         self.may_report = view.day == today and (self.may_close or may("practice.report_sick"))
         # From there on the week and the printed list are this clinician's.
         self.only = view.address(holder=None)
+        is_to_come = view.day >= today
+        self.may_add = is_to_come and may("practice.add_schedule")
+        self.may_extend = is_to_come and may("practice.change_schedule")
+        self.may_add_slot = is_to_come and may("practice.add_slot")
+        self.add = f"{reverse('admin:practice_schedule_add')}?date={day}"
+        self.extra = f"{reverse('admin:practice_slot_add')}?session="
 
     def of(self, strip: Strip) -> str:
         """Return the menu of a column: off sick today first, for whoever may report it."""
-        holder = strip.holder
-        if self.view.week or not holder:
+        if self.view.week:
             return ""
+        links = [*self.of_holder(strip), *self.of_sessions(strip)]
+        return diary_html.menu(strip.title, links) if links else ""
+
+    def of_holder(self, strip: Strip) -> Links:
+        """What can be done about a session holder's day."""
+        holder = strip.holder
+        if not holder:
+            return []
         links = []
         chosen = f"practitioner={holder}&{self.dates}"
         if self.may_report and strip.away is None:
@@ -373,7 +387,23 @@ class Menus:
             asked = f"kind=leave&{chosen}&change=1"
             links.append(("Leave, training or other closure…", f"{self.close}?{asked}"))
         links.append(("Only this clinician", f"{self.only}&holder={holder}"))
-        return diary_html.menu(strip.title, links)
+        return links
+
+    def of_sessions(self, strip: Strip) -> Links:
+        """What can be done about the sessions of a column: one more, longer, an extra slot."""
+        links = []
+        if self.may_add:
+            at = f"&location={strip.sessions[-1].location_id}" if strip.sessions else ""
+            holder = f"&holder={strip.holder}" if strip.holder else ""
+            links.append(("Add a session…", f"{self.add}{holder}{at}"))
+        for session in strip.sessions:
+            name = session.session_name or f"the session at {wall_time(session.start)}"
+            if self.may_extend:
+                page = f"{SHORT['schedule']}/{session.pk}"
+                links.append((f"Make {name} longer…", f"{page}?ask=extend"))
+            if self.may_add_slot:
+                links.append((f"Extra slot in {name}…", f"{self.extra}{session.pk}"))
+        return links
 
 
 def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString:
@@ -397,6 +427,18 @@ def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString
         "following_address": view.address(day=following) if following else "",
     }
     return render_to_string("staff/diary/notices.html", context)
+
+
+def narrowed_words(
+    view: View, people: list[Practitioner], places: list[Location], schedules: list[Schedule]
+) -> str:
+    """Return what the view shows alone, for paper: whoever reads it has not chosen that."""
+    choice = view.choice
+    parts = [str(person) for person in people if person.pk == choice.holder]
+    parts += [str(place) for place in places if place.pk == choice.location]
+    if choice.schedule:
+        parts += [each.session_name for each in schedules if each.session_name]
+    return ", ".join(parts)
 
 
 def step_words(view: View, day: date) -> str:

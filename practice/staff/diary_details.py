@@ -150,12 +150,7 @@ class Detail(RecordPage):
 
         That is the diary or a patient's page; else the diary of the day.
         """
-        address = self.back("")
-        if not address:
-            referer = self.request.headers.get("Referer", "")
-            host = self.request.build_absolute_uri("/")
-            address = f"/{referer.removeprefix(host)}" if referer.startswith(host) else ""
-        address = address.partition("#")[0]
+        address = (self.back("") or came_from(self.request)).partition("#")[0]
         if not leads_back(address.partition("?")[0]):
             address = View(self.session_of(record).date).address()
         return f"{address}#{self.what}-{record.pk}"
@@ -189,6 +184,13 @@ class Detail(RecordPage):
             return ""
         menu = Menus(self.request, view, today=self.today).of(found_there)
         return diary_html.column(found_there, menu=menu, swap=True)
+
+
+def came_from(request: HttpRequest) -> str:
+    """Return the page of ours from which the browser came, if it says so."""
+    referer = request.headers.get("Referer", "")
+    host = request.build_absolute_uri("/")
+    return f"/{referer.removeprefix(host)}" if referer.startswith(host) else ""
 
 
 def leads_back(path: str) -> bool:

@@ -121,6 +121,7 @@ class Strip:
     hidden: int = 0
     version: str = ""
     holder: int = 0
+    sessions: tuple[Schedule, ...] = ()  # that take place
     away: ClosedTime | None = None
     now_at: str = ""
     first: int = 24 * 60  # minutes: what is earliest and latest in it
@@ -168,6 +169,7 @@ def strip(
         hidden=column.hidden,
         version=version,
         holder=column.holder.pk if column.holder else 0,
+        sessions=tuple(s.schedule for s in column.sessions if not s.schedule.withdrawn),
         away=next((each for each in column.closed if each.away), None),
         now_at=scale.at(scale.minutes(now)) if is_today else "",
         first=min((top for top, _ in edges), default=24 * 60),
@@ -269,7 +271,7 @@ def lanes_of(times: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 # What stands in addresses beside that of the diary, which lead to the pages (practice.staff.urls).
-SHORT = {"appointment": "a", "slot": "s"}
+SHORT = {"appointment": "a", "slot": "s", "schedule": "c"}
 
 
 def address_of(what: str, pk: int) -> str:

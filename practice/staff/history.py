@@ -4,12 +4,15 @@ An appointment keeps its own history; what people did to slots and sessions stan
 trail, and is for those who may read that.
 """
 
+import re
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from practice import clock
 from practice.models import Appointment, Schedule, Slot
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.history import Happening, session_history, slot_history
@@ -32,9 +35,12 @@ EVENTS = {
     "slot.restore": "Put back into the diary",
     "slot.give": "Given to an access profile",
     "slot.change": "Changed",
+    "slot.split": "Split in two",
+    "slot.merge": "Merged with its neighbours",
     "appointment.booked": "Booked",
     "appointment.cancelled": "Given back: the appointment was cancelled",
     "session.create": "Added for one day",
+    "session.extend": "Made longer",
     "session.change-holder": "Given to another session holder",
     "schedule.change": "Changed",
     "sessiontemplate.add": "Added",
@@ -44,6 +50,9 @@ EVENTS = {
     "closure.change": "Changed",
     "diary.generate": "Applied to the diary",
 }
+
+
+INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+\d{2}:\d{2}")
 
 
 class History(RecordPage):
@@ -118,6 +127,8 @@ def in_words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, str) and INSTANT.fullmatch(value):
+        return f"{clock.local(datetime.fromisoformat(value)):%H:%M}"
     return "" if value is None else str(value)
 
 

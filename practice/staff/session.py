@@ -1,6 +1,7 @@
 """The pages of a session (Schedule): a session for one day, and what becomes of one there is."""
 
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -13,23 +14,30 @@ from practice.models import Organisation, Schedule
 from practice.models.common import OFFER_LIMITS
 from practice.reads import sessions
 from practice.reads.access_profiles import profiles
+from practice.reads.diary_columns import key_of
 from practice.reads.directory import possible_holders
-from practice.reads.slots import slots_of_session
+from practice.reads.slots import last_slot, slots_of_session
 from practice.services.audit.recording import record_done
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
+from practice.services.generation.planned_sessions import SlotKind
 from practice.services.sessions import (
     SessionWords,
     change_session,
     change_session_holder,
     create_session,
+    extend_session,
 )
+from practice.site.addresses import number, read_date
 from practice.site.fields import DayField, record_choice
 from practice.site.states import state_in_words, state_of
 from practice.site.widgets import time_input
 from practice.site.words import day_and_time
 from practice.staff.base import StaffPage, found_or_404
-from practice.staff.diary_details import Detail, when_words
+from practice.staff.diary_details import Detail, came_from, leads_back, when_words
+from practice.staff.diary_layout import wall_time
 from practice.staff.slot import OfferForm
+
+LONGEST_EXTENSION = timedelta(hours=12)  # what would be longer is a time that lies before
 
 
 class WhereAndWhoForm(forms.Form):
@@ -95,6 +103,82 @@ class HolderForm(forms.Form):
         )
 
 
+class SlotKindForm(forms.Form):
+    """What the slots are that a session is filled with."""
+
+    slot_minutes = forms.IntegerField(
+        label="Slot length (minutes)", min_value=1, max_value=LONGEST_SLOT_MINUTES, initial=10
+    )
+    slot_type = forms.CharField(
+        max_length=100, help_text="The practice's own words. Shown to other organisations."
+    )
+    delivery_channel = forms.ChoiceField(required=False)
+    gp_connect_bookable = forms.BooleanField(label="GP Connect bookable", required=False)
+
+    def offer_channels(self) -> None:
+        fields: dict[str, Any] = self.fields
+        fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
+
+
+class ExtendForm(SlotKindForm):
+    """From when to when a session is once it is longer, and what fills the time that it gains."""
+
+    start = forms.TimeField(label="From", widget=time_input())
+    end = forms.TimeField(label="To", widget=time_input())
+    access_profile = record_choice(
+        required=False, empty_label="As for the session", help_text="Who outside may book."
+    )
+    field_order = ["start", "end"]
+
+    def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
+        self.session = session
+        self.now_at = clock.local(session.start).time(), clock.local(session.end).time()
+        now: dict[str, Any] = dict(zip(("start", "end"), self.now_at, strict=True))
+        if last := last_slot(session):
+            now["slot_minutes"] = (clock.seconds(last.end) - clock.seconds(last.start)) // 60
+            now["slot_type"] = last.slot_type
+            now["delivery_channel"] = last.delivery_channel
+        super().__init__(sent, initial=now)
+        self.offer_channels()
+        fields: dict[str, Any] = self.fields
+        fields["access_profile"].queryset = profiles(organisation=session.organisation)
+
+    def clean_start(self) -> datetime:
+        """Return when it begins: as it does, or earlier on its day."""
+        wall: time = self.cleaned_data["start"]
+        if wall == self.now_at[0]:
+            return self.session.start
+        earlier = [
+            at for at in clock.times_of_day(self.session.date, wall) if at < self.session.start
+        ]
+        if not earlier:
+            raise forms.ValidationError(f"It begins at {wall_time(self.session.start)} already.")
+        return earlier[-1]
+
+    def clean_end(self) -> datetime:
+        """Return when it ends: as it does, or later, if need be after midnight."""
+        wall: time = self.cleaned_data["end"]
+        if wall == self.now_at[1]:
+            return self.session.end
+        later = clock.next_time(self.session.end, wall)
+        if later - self.session.end > LONGEST_EXTENSION:
+            raise forms.ValidationError(f"It goes on until {wall_time(self.session.end)} already.")
+        return later
+
+    def kind(self) -> SlotKind:
+        values = self.cleaned_data
+        profile = values["access_profile"]
+        return SlotKind(
+            values["slot_type"],
+            values["delivery_channel"],
+            values["gp_connect_bookable"],
+            profile and profile.pk,
+            None,
+            None,
+            None,
+        )
+
+
 class SessionPage(Detail):
     """A session: who holds it and where, its slots, and whom they are offered to."""
 
@@ -107,10 +191,14 @@ class SessionPage(Detail):
 
     @property
     def steps(self) -> dict[str, Callable[[Schedule, Any], str]]:
-        return {"change": self.change_words, "holder": self.change_holder}
+        return {
+            "change": self.change_words,
+            "holder": self.change_holder,
+            "extend": self.extend,
+        }
 
     def form_of(self, step: str, record: Schedule, sent: QueryDict | None) -> forms.Form | None:
-        form = {"change": SessionForm, "holder": HolderForm}.get(step)
+        form = {"change": SessionForm, "holder": HolderForm, "extend": ExtendForm}.get(step)
         return form(sent, session=record) if form else None
 
     def change_words(self, session: Schedule, form: SessionForm) -> str:
@@ -123,6 +211,18 @@ class SessionPage(Detail):
             practitioner_id=person and person.pk, **self.change_arguments(session)
         )
         return f"The session is now held by {person or 'nobody by name'}."
+
+    def extend(self, session: Schedule, form: ExtendForm) -> str:
+        start, end = form.cleaned_data["start"], form.cleaned_data["end"]
+        gained = extend_session(
+            start=start,
+            end=end,
+            slot_minutes=form.cleaned_data["slot_minutes"],
+            kind=form.kind(),
+            **self.change_arguments(session),
+        )
+        slots = "1 more slot" if gained == 1 else f"{gained} more slots"
+        return f"The session is from {wall_time(start)} to {wall_time(end)} now, with {slots}."
 
     def change_arguments(self, session: Schedule) -> dict[str, Any]:
         """What every service needs that changes a session."""
@@ -158,6 +258,7 @@ class SessionPage(Detail):
             "may_add_slot": self.request.user.has_perm("practice.add_slot")
             and not record.withdrawn
             and record.end > self.now,
+            "may_extend": not record.withdrawn,
             "limits": [
                 (OfferForm.base_fields[name].label, value)
                 for name in OFFER_LIMITS
@@ -186,30 +287,31 @@ class SessionPage(Detail):
 # ---------------------------------------------------------------- a session for one day
 
 
-class NewSessionForm(WhereAndWhoForm):
+class NewSessionForm(WhereAndWhoForm, SlotKindForm):
     """One session by hand, filled with slots of one kind."""
 
     session_holder = record_choice(required=False, empty_label="Nobody by name")
     date = DayField()
     start = forms.TimeField(label="From", widget=time_input())
     end = forms.TimeField(label="To", widget=time_input())
-    slot_minutes = forms.IntegerField(
-        label="Slot length (minutes)", min_value=1, max_value=LONGEST_SLOT_MINUTES, initial=10
-    )
-    slot_type = forms.CharField(
-        max_length=100, help_text="The practice's own words. Shown to other organisations."
-    )
-    delivery_channel = forms.ChoiceField(required=False)
-    gp_connect_bookable = forms.BooleanField(label="GP Connect bookable", required=False)
     access_profile = record_choice(required=False, help_text="Who outside may book.")
-    field_order = ["session_name", "session_holder", "location", "practitioner_role"]
+    field_order = [
+        "session_name",
+        "session_holder",
+        "location",
+        "practitioner_role",
+        "date",
+        "start",
+        "end",
+        *SlotKindForm.base_fields,
+    ]
 
     def __init__(self, *args: Any, practice: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offer(practice)
         fields: dict[str, Any] = self.fields
         fields["session_holder"].queryset = possible_holders(organisation=practice)
-        fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
+        self.offer_channels()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -227,7 +329,13 @@ class NewSession(StaffPage):
     title = "Add a session for one day"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show(NewSessionForm(practice=self.practice, initial={"date": self.today}))
+        asked = request.GET
+        first = {
+            "date": read_date(asked.get("date", "")) or self.today,
+            "session_holder": number(asked.get("holder")) or None,
+            "location": number(asked.get("location")) or None,
+        }
+        return self.show(NewSessionForm(practice=self.practice, initial=first))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = NewSessionForm(request.POST, practice=self.practice)
@@ -239,6 +347,8 @@ class NewSession(StaffPage):
             else:
                 when = day_and_time(session.start, session.end)
                 address = reverse("admin:practice_schedule_change", args=[session.pk])
+                if back := self.diary_behind():
+                    address = f"{back}#column-{key_of(session)}"
                 return self.done(f"Session added with its slots: {when}.", address)
         return self.show(form, status=422)
 
@@ -262,4 +372,10 @@ class NewSession(StaffPage):
         )
 
     def show(self, form: NewSessionForm, status: int = 200) -> HttpResponse:
-        return self.render(form=form, status=status)
+        lists = reverse("admin:practice_schedule_changelist")
+        return self.render(form=form, back=self.diary_behind(), lists=lists, status=status)
+
+    def diary_behind(self) -> str:
+        """The diary from which it was asked for, if it was."""
+        address = (self.back("") or came_from(self.request)).partition("#")[0]
+        return address if leads_back(address.partition("?")[0]) else ""

@@ -5,19 +5,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 from django.urls import reverse
 
-from practice import terminology
+from practice import clock, terminology
 from practice.exceptions import DiaryRefused
 from practice.models import Slot
 from practice.models.common import MOST_WINDOW_DAYS, YEAR_MINUTES, OfferLimits
 from practice.reads.access_profiles import profiles
 from practice.reads.diary_columns import entry_of_slot
-from practice.reads.slots import appointment_in, slot_in_detail
-from practice.services import slots
+from practice.reads.slots import appointment_in, slot_after, slot_in_detail
+from practice.services import cutting, slots
 from practice.services.audit.recording import record_done
 from practice.services.slots import SlotWords
+from practice.site.addresses import number
 from practice.site.fields import record_choice
 from practice.site.mending import never_offered_with_links
 from practice.staff.base import found_or_404
@@ -71,6 +73,18 @@ class SlotForm(OfferForm):
         return SlotWords(access_profile_id=profile and profile.pk, **values)
 
 
+class SplitForm(forms.Form):
+    """Where a slot is split in two."""
+
+    first_minutes = forms.IntegerField(label="Minutes of the first part", min_value=1)
+
+    def __init__(self, sent: QueryDict | None, *, slot: Slot) -> None:
+        minutes = (clock.seconds(slot.end) - clock.seconds(slot.start)) // 60
+        super().__init__(sent, initial={"first_minutes": minutes // 2 or None})
+        whole = f"The slot lasts {minutes} minutes, from {wall_time(slot.start)}."
+        self.fields["first_minutes"].help_text = whole
+
+
 class SlotPage(Detail):
     """A slot: book, block, offer to others, withdraw, each the other way, and change its words."""
 
@@ -96,10 +110,13 @@ class SlotPage(Detail):
             "withdraw": lambda slot, _: self.apply(slot, slots.withdraw_slots, "withdrawn"),
             "restore": lambda slot, _: self.apply(slot, slots.restore_slots, "back in the diary"),
             "change": self.change_words,
+            "split": self.split,
+            "merge": self.merge,
         }
 
     def form_of(self, step: str, record: Slot, sent: QueryDict | None) -> forms.Form | None:
-        return SlotForm(sent, slot=record) if step == "change" else None
+        form = {"change": SlotForm, "split": SplitForm}.get(step)
+        return form(sent, slot=record) if form else None
 
     def apply(self, slot: Slot, service: Callable[..., Any], words: str, **kwargs: Any) -> str:
         outcome = service(
@@ -125,6 +142,36 @@ class SlotPage(Detail):
         )
         return f"The slot at {wall_time(slot.start)} is changed."
 
+    @property
+    def may_cut(self) -> bool:
+        """Who changes sessions by hand cuts their slots anew."""
+        return self.request.user.has_perm("practice.change_schedule")
+
+    def split(self, slot: Slot, form: SplitForm) -> str:
+        first = cutting.split_slot(
+            slot_id=slot.pk,
+            first_minutes=form.cleaned_data["first_minutes"],
+            **self.cut_arguments(),
+        )
+        parts = f"{wall_time(slot.start)} to {wall_time(first.end)} and until {wall_time(slot.end)}"
+        return f"The slot is two now: {parts}."
+
+    def merge(self, slot: Slot, _: Any) -> str:
+        following = number(self.request.POST.get("following"))
+        whole = cutting.merge_slots(slot_ids=[slot.pk, following], **self.cut_arguments())
+        return f"The slot is from {wall_time(whole.start)} to {wall_time(whole.end)} now."
+
+    def cut_arguments(self) -> dict[str, Any]:
+        """What both services need; it is for whoever may cut."""
+        if not self.may_cut:
+            raise PermissionDenied
+        return {
+            "organisation": self.practice,
+            "actor": self.actor,
+            "now": self.now,
+            "expected_version": self.expected_version,
+        }
+
     # ------------------------------------------------------------ what is shown
 
     def find(self, pk: int) -> Slot:
@@ -140,6 +187,8 @@ class SlotPage(Detail):
         booked = holding is not None
         settled = record.gp_connect_bookable or is_over or booked
         why_not = [] if settled else never_offered_with_links(record)
+        may_cut = self.may_cut and not cutting.why_not_cut(record, now=self.now)
+        after = slot_after(record) if may_cut else None
         return {
             "slot": record,
             "entry": entry,
@@ -155,8 +204,10 @@ class SlotPage(Detail):
                 and in_diary,
                 "withhold": record.gp_connect_bookable and not is_over,
                 "withdraw": (is_free or is_blocked) and not is_over and not booked,
+                "split": may_cut and entry.minutes > 1,
                 "restore": record.withdrawn and not record.schedule.withdrawn and not is_over,
             },
+            "following": after if after and not cutting.why_not_one(record, after) else None,
             "offered": is_free and not booked,
             "may_book": self.request.user.has_perm("practice.add_appointment"),
             "until": time_words(entry.until, self.today) if entry.until else "",

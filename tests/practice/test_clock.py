@@ -108,3 +108,21 @@ def test_a_year_of_two_digits_is_the_last_that_can_be_meant():
     assert clock.read_typed_date("28/11/26", latest=latest) == latest
     assert clock.read_typed_date("29/11/26", latest=latest) == date(1926, 11, 29)
     assert clock.read_typed_date("29/11/26") == date(2026, 11, 29)
+
+
+def test_a_time_that_an_autumn_night_has_twice_is_two_instants_and_one_it_leaves_out_is_one():
+    half_past_one = time(1, 30)
+
+    assert clock.times_of_day(AUTUMN, half_past_one) == [
+        datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+        datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+    ]
+    assert clock.times_of_day(SPRING, half_past_one) == [clock.instant(SPRING, half_past_one)]
+
+
+def test_the_next_time_that_the_clock_shows_may_be_the_second_of_that_night_or_tomorrow():
+    first, second = clock.times_of_day(AUTUMN, time(1, 30))
+
+    assert clock.next_time(first, time(1, 30)) == second
+    assert clock.next_time(second, time(1, 45)) == second + timedelta(minutes=15)
+    assert clock.next_time(second, time(1, 15)) == datetime(2026, 10, 26, 1, 15, tzinfo=UTC)

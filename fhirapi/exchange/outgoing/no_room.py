@@ -93,7 +93,7 @@ RULES = (
         "sessions planned by a template, or changed by hand",
         "the sessions are there, and no longer belong to a plan",
         Schedule,
-        ("template", "changed_by_hand"),
+        ("template", "changed_by_hand", "extended_from", "extended_to"),
     ),
     Rule(
         "sessions withdrawn",

@@ -41,7 +41,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 2
+VERSION = 3
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]

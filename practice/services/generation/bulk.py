@@ -39,6 +39,7 @@ def insert_slots(
     organisation_id: int,
     now: datetime,
     changed_by_hand: bool = False,
+    note: str = "",
 ) -> None:
     """Store new free slots, given as (schedule id, planned slot). Call under the practice's lock.
 
@@ -48,7 +49,7 @@ def insert_slots(
     """
     free = Slot.Status.FREE.value
     updated_at = connection.ops.adapt_datetimefield_value(now)
-    constants = (organisation_id, 1, updated_at, free, False, "", False, False, changed_by_hand)
+    constants = (organisation_id, 1, updated_at, free, False, note, False, False, changed_by_hand)
     instants = Instants()
     rows = (
         (schedule, instants[slot.start], instants[slot.end], *slot.kind, *constants)

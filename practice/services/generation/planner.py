@@ -15,7 +15,6 @@ Source: AVAIL-081, AVAIL-083.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -36,10 +35,16 @@ from practice.models import (
 )
 from practice.services.generation.bank_holidays import unseeded
 from practice.services.generation.closed_times import Closed, closures_of, without_closed
-from practice.services.generation.planned_sessions import DAY, PlannedSlot, planned_session, runs_on
+from practice.services.generation.planned_sessions import (
+    DAY,
+    PlannedSession,
+    PlannedSlot,
+    SlotKind,
+    planned_session,
+    runs_on,
+)
 from practice.services.generation.plans import (
     Action,
-    HeldAppointment,
     Plan,
     Scope,
     SessionPlan,
@@ -47,8 +52,9 @@ from practice.services.generation.plans import (
     Skipped,
     WeekPlan,
 )
-from practice.services.generation.slot_differences import Covered, SlotDifference
+from practice.services.generation.slot_differences import SlotDifference
 from practice.services.generation.stored_sessions import slots_and_bookings, title, values_of
+from practice.services.generation.wanted_sessions import WantedSession, span
 
 
 def plan(
@@ -225,7 +231,7 @@ class WeekPlanner:
 
     def _plan_session(
         self, template: SessionTemplate, day: date, schedule: Schedule | None
-    ) -> "WantedSession | None":
+    ) -> WantedSession | None:
         """Return a template's session of a day as it should be, without the closed times."""
         if seconds(schedule.end if schedule else clock.day_end(day + DAY)) <= self.now:
             return None
@@ -246,10 +252,11 @@ class WeekPlanner:
             return None
         for note in whole.notes:
             self._skip(day, name, note)
+        start, end = span(whole, schedule)
         closures = closures_of(
             self.closures,
-            start=whole.start,
-            end=whole.end,
+            start=start,
+            end=end,
             location_id=of.location_id,
             holder_id=of.session_holder_id,
             runs_on_bank_holidays=template.runs_on_bank_holidays,
@@ -258,12 +265,27 @@ class WeekPlanner:
         for label, number in closed.items():
             which = "All" if not slots and len(closed) == 1 else f"{number} of {len(whole.slots)}"
             self._skip(day, name, f"{which} slots are closed: {label}.")
-        if not slots:
+        added = self._added(whole, schedule, closures) if schedule else []
+        if not slots and not added:
             return None
         values = SessionValues(
-            whole.start, whole.end, *(getattr(of, name) for name in SessionValues._fields[2:])
+            start, end, *(getattr(of, name) for name in SessionValues._fields[2:])
         )
-        return WantedSession(template, day, schedule, name, values, slots, closures)
+        return WantedSession(template, day, schedule, name, values, slots, closures, added)
+
+    def _added(
+        self, whole: PlannedSession, schedule: Schedule, closures: list[Closed]
+    ) -> list[PlannedSlot]:
+        """Return the slots with which a person has made a session longer than its template."""
+        start, end = span(whole, schedule)
+        return [
+            PlannedSlot(row.start, row.end, SlotKind._make(row.kind))
+            for row in self.slots[schedule.pk]
+            if row.changed_by_hand and not row.overbooked
+            if row.withdrawn_by_plan or not row.withdrawn
+            if start <= row.start < whole.start or whole.end < row.end <= end
+            if not any(first < row.end and row.start < last for first, last, _ in closures)
+        ]
 
     def _skip(self, day: date, what: str, reason: str) -> None:
         self.skipped.append(Skipped(day, what, reason))
@@ -322,7 +344,7 @@ class WeekPlanner:
                 return other
         return None
 
-    def _without_clashes(self) -> Iterator["WantedSession"]:
+    def _without_clashes(self) -> Iterator[WantedSession]:
         """The wanted sessions whose holder is free for them; the others are left out.
 
         Those that are in the diary come first, then those that are new to it, by start.
@@ -342,7 +364,7 @@ class WeekPlanner:
                 self._occupy(wanted.values)
                 yield wanted
 
-    def _moved(self, moving: list["WantedSession"]) -> list["WantedSession"]:
+    def _moved(self, moving: list[WantedSession]) -> list[WantedSession]:
         """Let all sessions change time or holder at once; one that cannot stays, until all fit."""
         settled = {holder: list(times) for holder, times in self.occupied.items()}
         moving = sorted(moving, key=lambda w: (w.values.start, w.template.pk))
@@ -364,7 +386,7 @@ class WeekPlanner:
             staying.append(refused)
             self.decided.append(self._as_it_is(refused))
 
-    def _refuse(self, wanted: "WantedSession", other: Occupied) -> None:
+    def _refuse(self, wanted: WantedSession, other: Occupied) -> None:
         """Say why a session is left out; of another practice's, only that there is one."""
         start, end = (clock.local(moment(at)) for at in (other.start, other.end))
         who = wanted.name.removeprefix(f"{wanted.values.session_name}, ")
@@ -373,7 +395,7 @@ class WeekPlanner:
             reason = f"{who} already {other.what} from {start:%H:%M} to {end:%H:%M}."
         self._skip(wanted.day, wanted.name, reason)
 
-    def _as_it_is(self, wanted: "WantedSession") -> SessionPlan:
+    def _as_it_is(self, wanted: WantedSession) -> SessionPlan:
         """Leave a session, its slots and its appointments alone."""
         schedule = wanted.schedule
         assert schedule is not None
@@ -387,18 +409,18 @@ class WeekPlanner:
             slots_left=sum(not row.withdrawn for row in self.slots[schedule.pk]),
         )
 
-    def _decide(self, wanted: "WantedSession") -> None:
+    def _decide(self, wanted: WantedSession) -> None:
         """Compare a wanted session with the diary, slot by slot."""
         schedule = wanted.schedule
         rows = self.slots[schedule.pk] if schedule else []
         held = self.held[schedule.pk] if schedule else []
-        slots = SlotDifference(wanted.slots, rows, self.now)
+        covered = wanted.covered
+        slots = SlotDifference(wanted.slots, rows, self.now, covered)
         for reason in slots.reasons:
             self._skip(wanted.day, wanted.name, reason)
         action = self._action(wanted)
         if action in (Action.CREATE, Action.RESTORE) and not (slots.create or slots.restore):
             return
-        covered = Covered(wanted.slots)
         fits = {appointment: wanted.has_room_for(appointment, covered) for appointment in held}
         self.decided.append(
             SessionPlan(
@@ -419,7 +441,7 @@ class WeekPlanner:
             )
         )
 
-    def _action(self, wanted: "WantedSession") -> Action:
+    def _action(self, wanted: WantedSession) -> Action:
         """Say what happens to the session itself, whatever becomes of its slots."""
         if wanted.schedule is None:
             return Action.CREATE
@@ -428,45 +450,6 @@ class WeekPlanner:
         if wanted.was != wanted.values and wanted.values.end > self.now:
             return Action.CHANGE
         return Action.LEAVE
-
-
-@dataclass(frozen=True, eq=False)
-class WantedSession:
-    """A session as template and closures together want it, and the one in the diary, if any."""
-
-    template: SessionTemplate
-    day: date
-    schedule: Schedule | None
-    name: str
-    values: SessionValues
-    slots: list[PlannedSlot]
-    closures: list[Closed]
-
-    @property
-    def was(self) -> SessionValues:
-        """What the session in the diary is now."""
-        assert self.schedule is not None
-        return values_of(self.schedule)
-
-    @property
-    def moves(self) -> bool:
-        """Whether the time at which somebody is occupied changes."""
-        return _occupation(self.was) != _occupation(self.values)
-
-    def has_room_for(self, appointment: HeldAppointment, covered: Covered) -> bool:
-        """Whether an appointment still has its time: within the slots, or an extra one beside them.
-
-        An extra slot is not planned, so that only a closure takes its time away.
-        """
-        if not appointment.extra:
-            return covered.holds(appointment.start, appointment.end)
-        return not any(
-            start < appointment.end and appointment.start < end for start, end, _ in self.closures
-        )
-
-
-def _occupation(values: SessionValues) -> tuple[int | None, int, int]:
-    return values.session_holder_id, values.start, values.end
 
 
 def _is_withdrawn_by_a_person(schedule: Schedule) -> bool:

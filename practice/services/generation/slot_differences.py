@@ -10,9 +10,18 @@ from practice.services.generation.plans import SlotChange, SlotRow
 
 
 class SlotDifference:
-    """The difference between the slots that a session should have and those that it has."""
+    """The difference between the slots that a session should have and those that it has.
 
-    def __init__(self, planned: Iterable[PlannedSlot], rows: Collection[SlotRow], now: int) -> None:
+    ``covered`` is the time in which it takes place: that of the planned slots, or more.
+    """
+
+    def __init__(
+        self,
+        planned: Iterable[PlannedSlot],
+        rows: Collection[SlotRow],
+        now: int,
+        covered: "Covered | None" = None,
+    ) -> None:
         self.create: list[PlannedSlot] = []
         self.change: list[SlotChange] = []
         self.restore: list[SlotChange] = []
@@ -26,7 +35,7 @@ class SlotDifference:
         ]
         self._in_the_way = 0
         there = {row.start: row for row in rows if not row.overbooked}
-        self._bring_back(planned, there, now)
+        self._bring_back(planned, there, now, covered or Covered(planned))
         for slot in planned:
             if slot.start >= now:
                 self._compare(slot, there.pop(slot.start, None))
@@ -38,7 +47,11 @@ class SlotDifference:
             )
 
     def _bring_back(
-        self, planned: Iterable[PlannedSlot], there: dict[int, SlotRow], now: int
+        self,
+        planned: Iterable[PlannedSlot],
+        there: dict[int, SlotRow],
+        now: int,
+        covered: "Covered",
     ) -> None:
         """Restore what a closure had withdrawn although a person had changed it, as it was."""
         returning = [
@@ -50,7 +63,8 @@ class SlotDifference:
             return
         starts = {slot.start for slot in planned}
         for row in returning:
-            if row.start in starts and not self._is_taken(row.start, row.end):
+            stands = row.start in starts or covered.holds(row.start, row.end)
+            if stands and not self._is_taken(row.start, row.end):
                 self.restore.append(SlotChange(row, None))
                 self._fixed.append((row.start, row.end))
 

@@ -6,6 +6,16 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A page that stays open is printed later than it was asked for.
+window.addEventListener("beforeprint", () => {
+  const now = new Date();
+  const day = now.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+  const time = now.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  for (const said of document.querySelectorAll("[data-printed]")) {
+    said.textContent = `${day.replace(",", "")}, ${time}`;
+  }
+});
+
 // Decide for all affected appointments at once. Without this each is decided by itself.
 document.addEventListener("DOMContentLoaded", () => {
   for (const bar of document.querySelectorAll("[data-decide-all]")) {

@@ -5,8 +5,13 @@ from datetime import timedelta
 import pytest
 
 from practice import clock
-from practice.models import Appointment
-from practice.reads.clinic_list import people_expected, session_with_id, sessions_on
+from practice.models import Appointment, Slot
+from practice.reads.clinic_list import (
+    people_expected,
+    session_with_id,
+    sessions_on,
+    slots_without_patient,
+)
 from workbench.factories import (
     make_appointment,
     make_location,
@@ -58,3 +63,20 @@ def test_people_come_by_time_with_a_number_and_without_who_cancelled(
     assert [each.telephone for each in found] == [
         each.patient.telecoms.get(system="phone").value for each in (early, late)
     ]
+
+
+def test_slots_that_nobody_has_come_by_time_free_or_blocked_and_withdrawn_ones_do_not(
+    practice, django_assert_num_queries
+):
+    session = make_schedule()
+    taken, free, blocked, gone, given_back = make_slots(5, session)
+    make_appointment(slots=[taken])
+    cancelled = make_appointment(slots=[given_back])
+    cancelled.appointment_slots.update(released=True)
+    Slot.objects.filter(pk=blocked.pk).update(status=Slot.Status.BUSY_UNAVAILABLE)
+    Slot.objects.filter(pk=gone.pk).update(withdrawn=True)
+
+    with django_assert_num_queries(1):
+        found = slots_without_patient(organisation=practice.organisation, sessions=[session])
+
+    assert found == [free, blocked, given_back]

@@ -1,10 +1,11 @@
 """Sessions made by hand, given to another holder or described anew; each change is audited."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.utils import timezone
 
+from practice import clock
 from practice.exceptions import (
     DiaryRefused,
     HolderElsewhere,
@@ -12,10 +13,12 @@ from practice.exceptions import (
     NotFound,
     PractitionerNotFound,
     ReferenceNotFound,
+    VersionConflict,
 )
 from practice.models import AuditEvent, Location, Schedule
 from practice.services import sessions
 from practice.services.audit.recording import Actor
+from practice.services.generation.planned_sessions import SlotKind
 from workbench.factories import (
     make_access_profile,
     make_appointment,
@@ -234,3 +237,119 @@ def test_a_holder_has_no_second_session_at_that_time(practice):
         create(practice)
 
     assert Schedule.objects.count() == 1
+
+
+# ---------------------------------------------------------------- made longer
+
+ROUTINE = SlotKind("Routine", "In-person", False, None, None, None, None)
+
+
+def extend(schedule, before=0, after=0, **overrides):
+    """Let a session begin and end so many minutes earlier and later."""
+    arguments = {
+        "organisation": schedule.organisation,
+        "schedule_id": schedule.pk,
+        "start": schedule.start - timedelta(minutes=before),
+        "end": schedule.end + timedelta(minutes=after),
+        "slot_minutes": 10,
+        "kind": ROUTINE,
+        "actor": RITA,
+        "now": timezone.now(),
+    }
+    return sessions.extend_session(**{**arguments, **overrides})
+
+
+@pytest.mark.req("AVAIL-084", "GEN-032", "STAFF-011")
+def test_a_session_is_made_longer_at_both_ends_and_filled(practice):
+    schedule = make_schedule()
+
+    gained = extend(schedule, before=30, after=25)
+
+    schedule.refresh_from_db()
+    first, last = schedule.start, schedule.end
+    assert gained == 5
+    assert (clock.local(first).time(), clock.local(last).time()) == (time(8, 30), time(12, 25))
+    assert [slot.start for slot in schedule.slots.order_by("start")] == [
+        first,
+        first + timedelta(minutes=10),
+        first + timedelta(minutes=20),
+        last - timedelta(minutes=25),
+        last - timedelta(minutes=15),
+    ]
+    assert schedule.slots.filter(changed_by_hand=True, gp_connect_bookable=False).count() == 5
+    assert (schedule.version, schedule.changed_by_hand) == (2, True)
+    event = AuditEvent.objects.get(event="session.extend")
+    assert event.detail["to"]["slots"] == 5
+    assert event.detail["from"]["end"] != event.detail["to"]["end"]
+
+
+def test_a_session_does_not_grow_into_another_of_its_holder(practice):
+    schedule = make_schedule()
+    other = make_schedule(
+        session_holder=schedule.session_holder, start=schedule.end + timedelta(minutes=30)
+    )
+
+    with pytest.raises(HolderElsewhere, match="already has a session from 12:30 to 15:30"):
+        extend(schedule, after=40)
+    assert extend(schedule, after=30) == 3
+
+    other.refresh_from_db()
+    assert other.version == 1
+    assert AuditEvent.objects.get(event="session.extend")
+
+
+def test_slots_that_stand_in_the_time_it_gains_stay_and_withdrawn_ones_are_taken_again(practice):
+    schedule = make_schedule()
+    blocked = make_slot(schedule, start=schedule.end, status="busy-unavailable")
+    gone = make_slot(schedule, start=blocked.end, withdrawn=True, note="Old", slot_type="Old")
+
+    assert extend(schedule, after=30) == 2
+
+    blocked.refresh_from_db()
+    gone.refresh_from_db()
+    assert blocked.version == 1
+    assert (gone.withdrawn, gone.slot_type, gone.note, gone.version) == (False, "Routine", "", 2)
+    assert schedule.slots.count() == 3
+
+
+NOT_LONGER = {
+    "the same": ({}, {}, "earlier start or a later end"),
+    "shorter": ({"after": -30}, {}, "withdraw its slots"),
+    "no room": ({"after": 5}, {}, "No slot of that length"),
+    "no length": ({"after": 30}, {"slot_minutes": 0}, "No slot of that length"),
+    "too long a day": ({"after": 22 * 60}, {}, "a day at most"),
+    "the day before": ({"before": 10 * 60}, {}, "begins on its own day"),
+    "no type": ({"after": 30}, {"kind": ROUTINE._replace(slot_type=" ")}, "needs a type"),
+    "channel": (
+        {"after": 30},
+        {"kind": ROUTINE._replace(gp_connect_bookable=True, delivery_channel="")},
+        "no delivery channel",
+    ),
+    "over": ({"after": 30}, {"now": timezone.now() + timedelta(days=9)}, "over"),
+}
+
+
+@pytest.mark.parametrize(("times", "more", "words"), NOT_LONGER.values(), ids=NOT_LONGER)
+def test_what_makes_no_session_longer_is_refused_in_words(practice, times, more, words):
+    schedule = make_schedule()
+
+    with pytest.raises(DiaryRefused, match=words):
+        extend(schedule, **times, **more)
+
+    schedule.refresh_from_db()
+    assert (schedule.version, schedule.slots.count()) == (1, 0)
+
+
+def test_a_session_that_does_not_take_place_or_is_another_practices_is_not_made_longer(practice):
+    with pytest.raises(DiaryRefused, match="does not take place"):
+        extend(make_schedule(withdrawn=True), after=30)
+    with pytest.raises(NotFound):
+        extend(make_schedule(make_organisation()), after=30, organisation=practice.organisation)
+    with pytest.raises(VersionConflict):
+        extend(make_schedule(), after=30, expected_version="9")
+
+
+def test_no_slot_is_made_in_the_time_that_is_over(practice):
+    schedule = make_schedule()
+
+    assert extend(schedule, after=60, now=schedule.end + timedelta(minutes=25)) == 4

@@ -1,5 +1,7 @@
 """The pages of a session: one made for a day, another holder, and what it says of itself."""
 
+import datetime
+
 import pytest
 from django.urls import reverse
 
@@ -262,3 +264,91 @@ def test_the_session_of_another_practice_is_not_there(manager):
 
     assert manager.get(address(theirs)).status_code == 404
     assert manager.post(address(theirs), {"do": "change"}).status_code == 404
+
+
+# ---------------------------------------------------------------- from the diary
+
+
+def make_longer(client, session: Schedule, **values):
+    form = client.get(f"{address(session)}?ask=extend").context["form"]
+    shown = {field.html_name: field.value() for field in form}
+    sent = {name: value for name, value in (shown | values).items() if value not in (None, False)}
+    usual = {"do": "extend", "expected_version": session.version}
+    return client.post(address(session), {**usual, **sent})
+
+
+@pytest.mark.req("AVAIL-084")
+def test_a_session_is_made_longer_with_slots_like_its_last(manager):
+    session = factories.make_schedule()
+    last = factories.make_slots(2, session, minutes=15, slot_type="Minor illness")[-1]
+
+    answer = make_longer(manager, session, end="12:30")
+
+    session.refresh_from_db()
+    first, second = session.slots.order_by("start")[2:]
+    assert clock.local(session.end).hour == 12
+    assert (second.end - first.start).total_seconds() == 30 * 60
+    assert (first.slot_type, first.delivery_channel) == (last.slot_type, last.delivery_channel)
+    assert not first.gp_connect_bookable
+    said = text(manager.get(answer.url))
+    assert "The session is from 09:00 to 12:30 now, with 2 more slots." in said
+
+
+def test_times_that_make_it_no_longer_are_refused_at_their_fields(manager):
+    session = factories.make_schedule()
+    factories.make_slot(session)
+
+    later, earlier = (make_longer(manager, session, **at) for at in LATER_AND_EARLIER)
+
+    assert "It begins at 09:00 already" in text(later)
+    assert "It goes on until 12:00 already" in text(earlier)
+    assert "earlier start or a later end" in text(make_longer(manager, session))
+    session.refresh_from_db()
+    assert session.version == 1
+
+
+LATER_AND_EARLIER = ({"start": "09:30"}, {"end": "11:00"})
+
+
+def test_an_evening_session_goes_on_after_midnight(manager):
+    evening = clock.instant(factories.tomorrow(), datetime.time(20))
+    session = factories.make_schedule(start=evening)
+    factories.make_slot(session)
+
+    make_longer(manager, session, end="00:30")
+
+    session.refresh_from_db()
+    assert session.end == evening + datetime.timedelta(hours=4, minutes=30)
+
+
+def test_the_heading_of_a_column_leads_to_what_can_be_done_about_its_sessions(manager, practice):
+    session = factories.make_schedule(session_holder=practice.practitioner)
+    diary = f"/admin/diary/?date={session.date}"
+
+    page = text(manager.get(diary)).replace("&amp;", "&")
+    extra = f"{reverse('admin:practice_slot_add')}?session={session.pk}"
+    add = f"{reverse('admin:practice_schedule_add')}?date={session.date}"
+    add += f"&holder={practice.practitioner.pk}&location={session.location_id}"
+
+    longer = f"c/{session.pk}?ask=extend"
+    for link in (add, longer, extra):
+        assert f'href="{link}"' in page
+    assert manager.get("/admin/diary/" + longer).url == f"{address(session)}?ask=extend"
+    form = manager.get(add, headers={"referer": f"http://testserver{diary}"})
+    first = form.context["form"].initial
+    assert (first["date"], first["session_holder"]) == (session.date, practice.practitioner.pk)
+    answer = manager.post(
+        reverse("admin:practice_schedule_add"),
+        {**new(practice, start="13:00", end="14:00"), "back": form.context["back"]},
+    )
+    assert answer.url == f"{diary}#column-holder-{practice.practitioner.pk}"
+    receptionist = signed_in(practice.organisation, role="Receptionist")
+    theirs = text(receptionist.get(diary))
+    assert "Add a session" not in theirs
+    assert "longer" not in theirs
+    assert make_longer_refused(receptionist, session)
+
+
+def make_longer_refused(client, session: Schedule) -> bool:
+    sent = {"do": "extend", "expected_version": 1, "start": "08:00", "end": "12:00"}
+    return client.post(address(session), sent).status_code == 403

@@ -4,7 +4,8 @@ import pytest
 
 from practice.models import AuditEvent, Schedule, Slot
 from tests.practice.staff.diary_world import booked, post, slot_address, words_of
-from workbench.factories import make_access_profile, make_organisation
+from workbench.factories import make_access_profile, make_organisation, make_slot
+from workbench.staff import MANAGER, signed_in
 
 
 def test_a_slot_is_blocked_with_a_note_and_freed_again(client, slot):
@@ -229,3 +230,42 @@ def test_a_value_that_makes_no_sense_is_said_beside_its_field(client, slot, valu
     assert answer.status_code == 422
     assert 'class="error"' in answer.content.decode()
     assert slot.version == 1
+
+
+# ---------------------------------------------------------------- cut anew
+
+
+def test_a_manager_splits_a_slot_and_merges_it_again(practice, client, slot):
+    mo = signed_in(practice.organisation, role=MANAGER)
+    make_slot(slot.schedule, slot_type="Of another kind")
+    page = mo.get(f"{slot_address(slot)}?ask=split").content.decode()
+    assert 'name="first_minutes" value="5"' in page
+    assert 'value="merge"' not in mo.get(slot_address(slot)).content.decode()
+
+    answer = post(mo, slot_address(slot), "split", 1, first_minutes=4)
+
+    first, second, _ = Slot.objects.filter(start__gte=slot.start).order_by("start")
+    said = words_of(mo.get(answer.url).content.decode())
+    assert "The slot is two now: 10:00 to 10:04 and until 10:10." in said
+    assert "Merge with the next, to 10:10" in said
+    answer = post(mo, slot_address(first), "merge", 2, following=second.pk)
+    said = words_of(mo.get(answer.url).content.decode())
+    assert "The slot is from 10:00 to 10:10 now." in said
+    assert Slot.objects.filter(start__gte=slot.start, withdrawn=False).count() == 2
+    history = words_of(mo.get(f"/admin/practice/slot/{first.pk}/history/").content.decode())
+    assert "Split in two" in history
+    assert "End: “10:10” became “10:04”" in history
+    assert "Merged with its neighbours" in history
+
+
+def test_a_receptionist_cuts_no_slot(client, slot):
+    make_slot(slot.schedule)
+
+    page = client.get(slot_address(slot)).content.decode()
+
+    assert "Split in two" not in page
+    assert "Merge with" not in page
+    for sent in ({"do": "split", "first_minutes": 5}, {"do": "merge", "following": 1}):
+        answer = client.post(slot_address(slot), {**sent, "expected_version": 1})
+        assert answer.status_code == 403
+    assert set(Slot.objects.values_list("version", flat=True)) == {1}

@@ -42,7 +42,7 @@ def grant(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("practice", "0025_gps_have_the_code_of_the_directory"),
+        ("practice", "0026_sessions_are_made_longer"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
