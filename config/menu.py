@@ -128,6 +128,12 @@ NAVIGATION = [
                 "practice.closure",
                 "Off sick, leave, bank holidays: close a time, open it again",
             ),
+            page(
+                "National categories",
+                "category",
+                "practice_slottype_changelist",
+                "What each slot type counts as in the national data",
+            ),
             entry(
                 "Generation",
                 "published_with_changes",

@@ -173,6 +173,14 @@ class SheetRefused(PracticeError):
     """The spreadsheet cannot be imported as it was shown."""
 
 
+class NationalDataRefused(PracticeError):
+    """The national lists cannot be taken from a file; ``problems`` says all that is wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
 class ArchiveRefused(PracticeError):
     """The diary cannot be archived in this way."""
 

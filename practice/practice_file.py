@@ -151,6 +151,16 @@ ACCESS_PROFILE: Fields = {
     "slots_per_day": whole_number,
     "slots_per_week": whole_number,
 }
+SLOT_TYPE: Fields = {
+    "name": Required(text),
+    "national_category": text,
+    "service_setting": text,
+    "mode": text,
+    "mapped_from": day,
+    "hint": text,
+    "default_minutes": whole_number,
+    "archived": truth,
+}
 BLOCK: Fields = {
     "start": Required(clock_time),
     "end": Required(clock_time),
@@ -254,6 +264,7 @@ FILE: Fields = {
     "locations": ListOf(LOCATION),
     "practitioners": ListOf(PRACTITIONER),
     "access_profiles": ListOf(ACCESS_PROFILE),
+    "slot_types": ListOf(SLOT_TYPE),
     "templates": ListOf(TEMPLATE),
     "closures": ListOf(CLOSURE),
     "patients": ListOf(PATIENT),

@@ -122,6 +122,7 @@ ROWS = (
     # what comes from outside
     (
         "practice.demographics",
+        "practice.national_data",
         "practice.practice_file",
         "practice.published_files",
         "practice.sheet_files",

@@ -27,10 +27,13 @@ from practice.models import (
     Schedule,
     SessionTemplate,
     Slot,
+    SlotType,
     TemplateBlock,
 )
+from practice.reads import national_data
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.audit.recording import Actor
+from practice.services.slot_types import CountsAs, map_one
 
 _numbers = count(1)
 
@@ -190,6 +193,34 @@ def make_access_profile(
         "name": f"Profile {number()}",
     }
     return AccessProfile.objects.create(**{**fields, **overrides})
+
+
+ROUTINE = "General Consultation Routine"
+
+
+def make_slot_type(
+    organisation: Organisation | None = None,
+    name: str = "Routine",
+    *,
+    category: str | None = ROUTINE,
+    setting: str = "General Practice",
+    mode: str = "",
+    first_day: date = date(2020, 1, 1),
+    **overrides: Any,
+) -> SlotType:
+    """Make a type of slots that counts as a national category; ``category=None``: not mapped."""
+    organisation = organisation or the_organisation()
+    slot_type = SlotType.objects.create(organisation=organisation, name=name, **overrides)
+    if category is not None:
+        map_one(
+            slot_type,
+            CountsAs(category, setting, mode),
+            first_day,
+            lists=national_data.in_force(),
+            actor=Actor(door="staff", name="Martha Manager"),
+            now=timezone.now(),
+        )
+    return slot_type
 
 
 def make_template(

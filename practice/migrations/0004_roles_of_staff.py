@@ -29,6 +29,7 @@ EVERYTHING_BUT_THE_TRAIL = [
     "schedule",
     "sessiontemplate",
     "slot",
+    "slottype",  # there from "slot_types" on
     "templateblock",
 ]
 
@@ -50,7 +51,8 @@ PRACTICE_MANAGER = [
         "add change delete", ["accessprofile", "closure", "sessiontemplate", "templateblock"]
     ),
     *permissions(
-        "add change", ["location", "practitioner", "practitionerrole", "schedule", "slot"]
+        "add change",
+        ["location", "practitioner", "practitionerrole", "schedule", "slot", "slottype"],
     ),
     "add_generationrun",
     "change_organisation",

@@ -28,6 +28,7 @@ from practice.models.patients import (
     PatientTelecom,
 )
 from practice.models.sheets import SheetImport
+from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "GenerationRun",
     "Location",
     "Membership",
+    "NationalDataVersion",
     "Organisation",
     "Patient",
     "PatientAddress",
@@ -63,5 +65,7 @@ __all__ = [
     "SheetImport",
     "Slot",
     "SlotQuerySet",
+    "SlotType",
+    "SlotTypeMapping",
     "TemplateBlock",
 ]

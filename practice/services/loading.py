@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from practice import clock, terminology
-from practice.exceptions import FilesRefused, Problem
+from practice.exceptions import DiaryRefused, FilesRefused, Problem
 from practice.models import (
     AccessProfile,
     Closure,
@@ -28,15 +29,19 @@ from practice.models import (
     Practitioner,
     PractitionerRole,
     SessionTemplate,
+    SlotType,
 )
 from practice.models.common import Versioned
+from practice.national_data import NationalData
 from practice.practice_file import Entry, read
+from practice.reads import national_data
 from practice.reads.accounts import practices_of_user
 from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
 from practice.services.dumps.accounts import ASK_THE_SITE
 from practice.services.dumps.loading import SWITCHES, Progress, load_dump
 from practice.services.enablement import switch
+from practice.services.slot_types import keep_known, map_as_described
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ class _Loader:
             ("locations", self._location),
             ("practitioners", self._practitioner),
             ("access_profiles", self._profile),
+            ("slot_types", self._slot_type),
             ("templates", self._template),
             ("closures", self._closure),
             ("patients", self._patient),
@@ -205,6 +211,30 @@ class _Loader:
             values["ods_codes"] = [code.upper() for code in entry["ods_codes"]]
         self.profiles[name] = self._save(found or AccessProfile(**mine), values, entry)
 
+    def _slot_type(self, entry: Entry, seen: set[object]) -> None:
+        name: Any = entry.get("name")
+        if self._is_unusable(entry, name, seen):
+            return
+        mine = {"organisation": self.organisation, "name": name}
+        found = SlotType.objects.filter(**mine).first()
+        mapping = ("national_category", "service_setting", "mode", "mapped_from")
+        values = _plain(entry, without=("name", *mapping))
+        saved = self._save(found or SlotType(**mine), values, entry)
+        if saved is None or entry.get("national_category") is None:
+            return
+        try:
+            made = map_as_described(saved, entry, lists=self.lists, actor=self.actor, now=self.now)
+        except DiaryRefused as refusal:
+            self._problem(entry, "national_category", str(refusal))
+        else:
+            if made and found:
+                self.changed["mapping"] += 1
+
+    @cached_property
+    def lists(self) -> NationalData:
+        """The national lists in force."""
+        return national_data.in_force()
+
     def _template(self, entry: Entry, seen: set[object]) -> None:
         key = tuple(entry.get(n) for n in ("session_name", "session_holder", "effective_from"))
         if self._is_unusable(entry, key, seen):
@@ -231,6 +261,7 @@ class _Loader:
         if not entry["blocks"]:
             self._problem(entry, "blocks", "a template needs blocks.")
         self._replace(template.blocks, blocks, order="position")
+        keep_known(self.organisation, (block.get("slot_type") or "" for block in entry["blocks"]))
 
     def _closure(self, entry: Entry, seen: set[object]) -> None:
         names = ("kind", "location", "practitioner", "start_date", "start_time")

@@ -34,6 +34,7 @@ from practice.services.by_hand import (
 from practice.services.generation import bulk
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.locks import check_version, lock_practice
+from practice.services.slot_types import keep_known
 
 
 @transaction.atomic
@@ -185,6 +186,7 @@ def create_session(
     check_new_slots(schedule, slot_minutes, kind)
     check_holder_is_free(schedule.session_holder, start, end, organisation=organisation)
     _save_unless_elsewhere(schedule)
+    keep_known(organisation, [kind.slot_type])
     bulk.insert_slots(
         ((schedule.pk, PlannedSlot(at, at + slot_minutes * 60, kind)) for at in starts),
         organisation_id=organisation.pk,
@@ -236,6 +238,7 @@ def extend_session(
     _check_longer(schedule, start, end, now=now)
     own_profile(organisation, kind.access_profile_id)
     check_new_slots(schedule, slot_minutes, kind)
+    keep_known(organisation, [kind.slot_type])
     gained = _slots_gained(schedule, start, end, slot_minutes, kind, now=now)
     check_holder_is_free(
         schedule.session_holder, start, end, organisation=organisation, schedule_id=schedule.pk

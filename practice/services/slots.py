@@ -30,6 +30,7 @@ from practice.services.by_hand import (
     set_checked,
 )
 from practice.services.locks import check_version, lock_practice, lock_slots
+from practice.services.slot_types import keep_known
 
 
 @dataclass(frozen=True)
@@ -329,6 +330,8 @@ def change_slot(
             raise DiaryRefused(f"It could not be offered to other organisations then. {why}")
     if not for_staff_only and "changed_by_hand" not in changes:
         slot.changed_by_hand = True
+    if "slot_type" in changes:
+        keep_known(organisation, [slot.slot_type])
     save_changed(slot, [*changes, "changed_by_hand"])
     record_done("slot.change", slot, actor=actor, now=now, detail={"changes": changes})
     return slot
@@ -401,6 +404,7 @@ def add_extra_slot(
         raise DiaryRefused("The reason may have at most 200 characters.")
     if not slot_type.strip():
         raise DiaryRefused("A slot needs a type.")
+    keep_known(organisation, [slot_type])
     slot = Slot.objects.create(
         organisation=organisation,
         schedule=schedule,

@@ -17,9 +17,10 @@ from practice.exceptions import (
     ReferenceNotFound,
 )
 from practice.models import Organisation, Schedule, SessionTemplate, TemplateBlock
-from practice.reads import directory
+from practice.reads import directory, slot_types
 from practice.services.audit.changes import changes_between, stored_values
 from practice.services.audit.recording import Actor, record_done
+from practice.services.slot_types import keep_known
 
 NOT_THERE = "There is no such template at this practice."
 
@@ -41,6 +42,7 @@ def save_template(
     """
     stored = _locked(template.organisation, template.pk) if template.pk else None
     _check(template, blocks)
+    keep_known(template.organisation, (block.slot_type for block in blocks))
     changes = changes_between(stored, template, _own_fields(SessionTemplate))
     if stored is None:
         template.save()
@@ -118,6 +120,11 @@ def _check(template: SessionTemplate, blocks: Sequence[TemplateBlock]) -> None:
     for profile in (template.access_profile, *(block.access_profile for block in blocks)):
         if profile and profile.organisation_id != practice.pk:
             raise ReferenceNotFound("The access profile does not exist at this practice.")
+    not_yet = slot_types.why_not_planned_with(
+        organisation=practice, names={block.slot_type for block in blocks if block.slot_minutes}
+    )
+    if not_yet:
+        raise DiaryRefused(" ".join(not_yet.values()))
     _check_dates(template)
 
 

@@ -25,6 +25,7 @@ from practice.models import (
     PatientNote,
     PatientTelecom,
     Practitioner,
+    SlotTypeMapping,
     TemplateBlock,
 )
 from practice.services.audit.recording import Actor
@@ -34,6 +35,7 @@ PATHS: dict[type[Model], str] = {
     Organisation: "pk",
     AppointmentSlot: "appointment__organisation",
     Practitioner: "roles__organisation",
+    SlotTypeMapping: "slot_type__organisation",
     TemplateBlock: "template__organisation",
     PatientAddress: "patient__organisation",
     PatientContact: "patient__organisation",

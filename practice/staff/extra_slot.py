@@ -12,14 +12,15 @@ from django.urls import reverse
 
 from practice import clock, terminology
 from practice.exceptions import PracticeError
-from practice.models import Schedule
+from practice.models import Organisation, Schedule
 from practice.reads.sessions import sessions_for_extra_slots
 from practice.services import slots
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
 from practice.services.slots import moment_in_session
 from practice.site.addresses import number
 from practice.site.fields import record_choice
-from practice.site.widgets import time_input
+from practice.site.slot_types import suggested_types
+from practice.site.widgets import SuggestingInput, time_input
 from practice.staff.base import StaffPage
 
 
@@ -31,17 +32,20 @@ class ExtraSlotForm(forms.Form):
     minutes = forms.IntegerField(
         label="Minutes", min_value=1, max_value=LONGEST_SLOT_MINUTES, initial=10
     )
-    slot_type = forms.CharField(label="Slot type", max_length=100, initial="Extra")
+    slot_type = forms.CharField(
+        label="Slot type", max_length=100, initial="Extra", widget=SuggestingInput
+    )
     delivery_channel = forms.ChoiceField(required=False)
     reason = forms.CharField(
         max_length=200, help_text="Why the session is overbooked. For staff only."
     )
 
-    def __init__(self, *args: Any, sessions: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, practice: Organisation, sessions: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
         fields["session"].queryset = sessions
         fields["session"].label_from_instance = session_words
+        fields["slot_type"].widget.suggested = suggested_types(practice)
         fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
 
     def times(self) -> tuple[datetime, datetime]:
@@ -73,10 +77,14 @@ class ExtraSlot(StaffPage):
         sessions = self.sessions()
         first = sessions.filter(pk=chosen).first() if chosen else None
         at = f"{clock.local(first.start):%H:%M}" if first else None
-        return self.show(ExtraSlotForm(sessions=sessions, initial={"session": chosen, "at": at}))
+        return self.show(
+            ExtraSlotForm(
+                practice=self.practice, sessions=sessions, initial={"session": chosen, "at": at}
+            )
+        )
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = ExtraSlotForm(request.POST, sessions=self.sessions())
+        form = ExtraSlotForm(request.POST, practice=self.practice, sessions=self.sessions())
         if form.is_valid():
             start, end = form.times()
             try:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice import clock
 from practice.models import Appointment, Organisation
-from practice.reads import bookability, worklist
+from practice.reads import bookability, slot_types, worklist
 from practice.reads import front_page as asked
 from practice.site.people import actor_of
 from practice.site.shown import record_shown
@@ -51,6 +51,7 @@ class Today:
             "outside": self.outside,
             "glance": asked.glance(self.practice, now=self.now),
             "to_do": worklist.to_do(self.practice, now=self.now),
+            "unmapped": slot_types.number_unmapped(organisation=self.practice),
             "is_open": bookability.is_open(self.practice),
             "runs": asked.generation_runs(self.practice, now=self.now),
         }

@@ -29,8 +29,9 @@ from practice.services.sessions import (
 )
 from practice.site.addresses import number, read_date
 from practice.site.fields import DayField, record_choice
+from practice.site.slot_types import suggested_types
 from practice.site.states import state_in_words, state_of
-from practice.site.widgets import time_input
+from practice.site.widgets import SuggestingInput, time_input
 from practice.site.words import day_and_time
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_details import Detail, came_from, leads_back, when_words
@@ -110,13 +111,16 @@ class SlotKindForm(forms.Form):
         label="Slot length (minutes)", min_value=1, max_value=LONGEST_SLOT_MINUTES, initial=10
     )
     slot_type = forms.CharField(
-        max_length=100, help_text="The practice's own words. Shown to other organisations."
+        max_length=100,
+        help_text="The practice's own words. Shown to other organisations.",
+        widget=SuggestingInput,
     )
     delivery_channel = forms.ChoiceField(required=False)
     gp_connect_bookable = forms.BooleanField(label="GP Connect bookable", required=False)
 
-    def offer_channels(self) -> None:
+    def offer_kinds(self, practice: Organisation) -> None:
         fields: dict[str, Any] = self.fields
+        fields["slot_type"].widget.suggested = suggested_types(practice)
         fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
 
 
@@ -139,7 +143,7 @@ class ExtendForm(SlotKindForm):
             now["slot_type"] = last.slot_type
             now["delivery_channel"] = last.delivery_channel
         super().__init__(sent, initial=now)
-        self.offer_channels()
+        self.offer_kinds(session.organisation)
         fields: dict[str, Any] = self.fields
         fields["access_profile"].queryset = profiles(organisation=session.organisation)
 
@@ -311,7 +315,7 @@ class NewSessionForm(WhereAndWhoForm, SlotKindForm):
         self.offer(practice)
         fields: dict[str, Any] = self.fields
         fields["session_holder"].queryset = possible_holders(organisation=practice)
-        self.offer_channels()
+        self.offer_kinds(practice)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

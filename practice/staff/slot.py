@@ -22,6 +22,8 @@ from practice.services.slots import SlotWords
 from practice.site.addresses import number
 from practice.site.fields import record_choice
 from practice.site.mending import never_offered_with_links
+from practice.site.slot_types import suggested_types
+from practice.site.widgets import SuggestingInput
 from practice.staff.base import found_or_404
 from practice.staff.diary_details import Detail, when_words
 from practice.staff.diary_layout import time_words, wall_time
@@ -51,7 +53,9 @@ class OfferForm(forms.Form):
 class SlotForm(OfferForm):
     """What a slot says of itself."""
 
-    slot_type = forms.CharField(max_length=100, help_text="Shown to other organisations.")
+    slot_type = forms.CharField(
+        max_length=100, help_text="Shown to other organisations.", widget=SuggestingInput
+    )
     delivery_channel = forms.ChoiceField(required=False)
     note = forms.CharField(max_length=200, required=False, help_text="For staff only.")
     changed_by_hand = forms.BooleanField(
@@ -63,6 +67,7 @@ class SlotForm(OfferForm):
         now = {name: getattr(slot, name) for name in SlotWords._fields}
         super().__init__(sent, initial={**now, "access_profile": slot.access_profile_id})
         fields: dict[str, Any] = self.fields
+        fields["slot_type"].widget.suggested = suggested_types(slot.organisation)
         fields["delivery_channel"].choices = [("", "None"), *terminology.delivery_channels()]
         fields["access_profile"].queryset = profiles(organisation=slot.organisation)
         fields["access_profile"].empty_label = "As for the session"

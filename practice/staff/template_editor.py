@@ -16,13 +16,20 @@ from django.urls import reverse
 
 from practice.exceptions import PracticeError
 from practice.models import SessionTemplate
-from practice.reads import directory, templates
+from practice.reads import directory, slot_types, templates
 from practice.services.templates import end_template, remove_template, save_template
 from practice.site.addresses import number
 from practice.site.fields import WEEKDAYS, DayField
+from practice.site.slot_types import suggested_types
+from practice.site.widgets import datalist
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.block_edits import BlockEdits
-from practice.staff.template_forms import BLOCK_FIELDS, FIRST_BLOCK, template_forms
+from practice.staff.template_forms import (
+    BLOCK_FIELDS,
+    FIRST_BLOCK,
+    SLOT_TYPES,
+    template_forms,
+)
 from practice.staff.template_preview import TemplatePreview
 
 WEEKDAY_NAMES = [day[:3] for day in WEEKDAYS]
@@ -90,6 +97,7 @@ class TemplateEditor(StaffPage):
         template = form.instance
         preview = TemplatePreview(template, formset, organisation=self.practice, now=self.now)
         live = self.request.headers.get("HX-Request") == "true"
+        practice = self.practice
         return self.render(
             template="staff/template_editor/live.html" if live else "",
             status=200 if live else status,
@@ -103,6 +111,8 @@ class TemplateEditor(StaffPage):
             wrong=complain and bool(form.errors or formset.total_error_count()),
             changed=form.is_bound and status == 200,
             weekday_names=WEEKDAY_NAMES,
+            slot_types="" if live else datalist(SLOT_TYPES, suggested_types(practice)),
+            unmapped=0 if live else slot_types.number_unmapped(organisation=practice),
             may_save=self.may("change" if template.pk else "add"),
             may_apply=self.request.user.has_perm("practice.add_generationrun"),
             live=live,

@@ -21,9 +21,11 @@ from practice.site.addresses import number
 from practice.site.fields import DayField, WeekdaysField
 from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes
+from practice.site.slot_types import why_not_with_links
 from practice.site.widgets import time_input
 
 MOST_BLOCKS = 60
+SLOT_TYPES = "slot-types"  # the list of suggestions, once on the page
 BLOCK_FIELDS = (
     "position",
     "start",
@@ -143,6 +145,7 @@ class BlockEditForm(forms.ModelForm):
             self.fields[name].widget.attrs["placeholder"] = words
         for name in ("slot_type", "access_profile"):
             self.fields[name].help_text = ""
+        self.fields["slot_type"].widget.attrs["list"] = SLOT_TYPES
         name_empty(self, "delivery_channel", "None")
 
     @property
@@ -255,6 +258,7 @@ class BlockEditFormSet(BaseInlineFormSet):
         if not any(form.cleaned_data.get("slot_minutes") for form in blocks):
             raise forms.ValidationError("Add a block with slots: a session of breaks offers none.")
         self._check_order(blocks)
+        self._check_slot_types(blocks)
         for form in blocks:
             if form.cleaned_data.get("gp_connect_bookable"):
                 self._check_can_be_offered(form)
@@ -281,6 +285,18 @@ class BlockEditFormSet(BaseInlineFormSet):
                 )
                 return
             previous_end, before = end, block
+
+    def _check_slot_types(self, blocks: list[Any]) -> None:
+        """Types without a national category are not planned with, unless they were before."""
+        planned = {
+            form: str(form.cleaned_data.get("slot_type"))
+            for form in blocks
+            if form.cleaned_data.get("slot_minutes")
+        }
+        not_yet = why_not_with_links(self.instance.organisation, set(planned.values()))
+        for form, name in planned.items():
+            if name in not_yet:
+                form.add_error("slot_type", not_yet[name])
 
     def _check_can_be_offered(self, form: Any) -> None:
         template, block = self.instance, form.instance

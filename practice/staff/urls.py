@@ -30,6 +30,7 @@ from practice.staff import (
     several_slots,
     sheets,
     slot,
+    slot_types,
     template_editor,
     utilisation,
     visibility,
@@ -117,6 +118,12 @@ urlpatterns = [
         history=plan_history.ClosureHistory,
         delete=closure.Reopen,
     ),
+    path(
+        "practice/slottype/",
+        slot_types.NationalCategories.as_view(),
+        name="practice_slottype_changelist",
+    ),
+    *usual("slottype", add=slot_types.AddSlotType, change=slot_types.SlotTypePage),
     path(
         "practice/accessprofile/",
         access.Access.as_view(),

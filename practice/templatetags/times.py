@@ -33,3 +33,9 @@ def short_day(moment: datetime) -> str:
     """Thu 19 Nov."""
     local = clock.local(moment)
     return f"{local:%a} {local.day} {local:%b}"
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """13,940."""
+    return f"{number:,}"

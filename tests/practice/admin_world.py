@@ -42,6 +42,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
     profile = factories.make_access_profile(organisation)
     template = factories.make_template(organisation, session_holder=practitioner)
     tomorrow = factories.tomorrow()
+    slot_type = factories.make_slot_type(organisation, f"Type {factories.number()}")
     schedule = factories.make_schedule(organisation, access_profile=profile)
     slot, booked = factories.make_slots(2, schedule)
     appointment = factories.make_appointment(slots=[booked], patient=patient)
@@ -66,6 +67,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
         "practice_schedule": schedule,
         "practice_sessiontemplate": template,
         "practice_slot": slot,
+        "practice_slottype": slot_type,
         "auth_user": user,
     }
 

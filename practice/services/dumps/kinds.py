@@ -38,10 +38,12 @@ from practice.models import (
     Schedule,
     SessionTemplate,
     Slot,
+    SlotType,
+    SlotTypeMapping,
     TemplateBlock,
 )
 
-VERSION = 3
+VERSION = 4
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -56,6 +58,7 @@ ITEMS = {
     "languages": str,
     "organisation_types": str,
     "ods_codes": str,
+    "accepted": str,
     "identifiers": dict,
     "provenance": dict,
 }
@@ -65,6 +68,7 @@ LEFT_OUT = {
     "CalendarFeed": "its address is a secret: holders make a new one",
     "GenerationRun": "what a database did, not what the practice has",
     "SheetImport": "what a database did; a file that waits is uploaded again",
+    "NationalDataVersion": "of the installation, for all practices",
     "DiaryChange": "for pages that stay open, for a day",
     "AuditEvent": "the trail goes along as its sealed export",
     "AuditSeal": "as the trail",
@@ -197,6 +201,7 @@ OWN = (
     Kind("locations", Location),
     Kind("roles", PractitionerRole),
     Kind("access_profiles", AccessProfile),
+    Kind("slot_types", SlotType, (Part("mappings", SlotTypeMapping, "slot_type"),)),
     Kind("templates", SessionTemplate, (Part("blocks", TemplateBlock, "template"),)),
     Kind("closures", Closure),
     Kind(

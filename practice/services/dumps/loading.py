@@ -45,6 +45,7 @@ from practice.services.dumps.kinds import (
 )
 from practice.services.dumps.reading import DumpFile, Read, values_of
 from practice.services.enablement import switch
+from practice.services.slot_types import keep_known_all
 
 BATCH = 1000
 MOST_PROBLEMS = 100
@@ -144,6 +145,7 @@ class _Loader:
         if any(self.switches.values()):
             switch(organisation=organisation, actor=self.actor, now=self.now, **self.switches)
             Organisation.objects.filter(pk=organisation.pk).update(updated_at=self.updated_at)
+        keep_known_all(organisation)
         self._forget_changes()
         record_done(
             "practice.load",

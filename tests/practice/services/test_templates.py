@@ -20,6 +20,7 @@ from workbench.factories import (
     make_organisation,
     make_practitioner,
     make_schedule,
+    make_slot_type,
     make_template,
 )
 
@@ -33,6 +34,11 @@ WHO = {"actor": Actor(door="staff", name="Martha Manager"), "now": NOW}
 def block(**values) -> TemplateBlock:
     usual = {"start": time(9), "end": time(10), "slot_minutes": 10, "slot_type": "Routine"}
     return TemplateBlock(**{**usual, **values})
+
+
+@pytest.fixture(autouse=True)
+def routine(practice):
+    return make_slot_type(practice.organisation)
 
 
 def new_template(practice, **values) -> SessionTemplate:

@@ -14,10 +14,17 @@ from tests.practice.staff.template_page import (
     timeline,
 )
 from workbench.factories import (
+    make_slot_type,
     make_template,
 )
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def mapped_types(practice):
+    """Templates may use these: they have a national category."""
+    return [make_slot_type(practice.organisation, name) for name in ("Routine", "Urgent")]
 
 
 def test_blocks_are_added_copied_moved_and_removed_by_buttons(practice, manager):

@@ -20,11 +20,18 @@ from workbench.factories import (
     make_organisation,
     make_practitioner,
     make_schedule,
+    make_slot_type,
     make_template,
 )
 from workbench.staff import RECEPTIONIST, make_staff
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def mapped_types(practice):
+    """Templates may use these: they have a national category."""
+    return [make_slot_type(practice.organisation, name) for name in ("Routine", "Urgent")]
 
 
 def test_a_template_is_built_from_blocks_and_audited(practice, manager):

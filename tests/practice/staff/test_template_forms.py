@@ -10,8 +10,15 @@ from tests.practice.staff.template_page import (
     said,
     sent,
 )
+from workbench.factories import make_slot_type
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def mapped_types(practice):
+    """Templates may use these: they have a national category."""
+    return [make_slot_type(practice.organisation, name) for name in ("Routine", "Urgent")]
 
 
 REFUSED = {

@@ -26,6 +26,7 @@ from workbench.factories import (
     make_patient,
     make_practitioner,
     make_schedule,
+    make_slot_type,
     make_slots,
     make_template,
 )
@@ -41,6 +42,7 @@ def full_practice() -> Organisation:
     shared = make_practitioner(practice, also_at=[neighbour], languages=["en", "cy"])
     make_practitioner(practice, sds_user_id=None, works_here=False)
     profile = make_access_profile(practice, ods_codes=["B00001"], slots_per_day=5)
+    make_slot_type(practice)
     template = make_template(
         practice, session_holder=shared, location=main, access_profile=profile,
         blocks=[{}, {"slot_minutes": None, "gp_connect_bookable": False}],
