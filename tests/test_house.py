@@ -342,6 +342,28 @@ TESTED_ELSEWHERE = {
         ],
         "tests/fhirapi/exchange/outgoing/test_writing.py",  # all of it, through the command
     ),
+    **dict.fromkeys(
+        [
+            *("fhirapi.exchange.incoming.parts", "fhirapi.exchange.incoming.references"),
+            *("fhirapi.exchange.incoming.directory", "fhirapi.exchange.incoming.patients"),
+            *("fhirapi.exchange.incoming.diary", "fhirapi.management.commands.import_fhir"),
+        ],
+        "tests/fhirapi/exchange/incoming/test_collecting.py",  # what becomes of each resource
+    ),
+    **dict.fromkeys(
+        [
+            *("fhirapi.exchange.incoming.pieces", "fhirapi.exchange.incoming.versions_of_fhir"),
+            *("practice.services.importing.stage", "practice.services.importing.records"),
+        ],
+        "tests/fhirapi/exchange/incoming/test_files.py",  # what is wrong, and where it is told
+    ),
+    **dict.fromkeys(
+        [
+            f"practice.services.importing.{name}"
+            for name in ("resolving", "writing", "directory", "sessions", "appointments")
+        ],
+        "tests/practice/services/importing/test_importing.py",  # all of it, beside what is here
+    ),
     # What only joins others is tested through them.
     "practice.db.rows": "tests/practice/services/dumps/test_loading.py",  # ids kept, none twice
     **dict.fromkeys(

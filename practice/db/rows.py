@@ -91,3 +91,22 @@ def keep_ids_free(model: type[models.Model], highest: int) -> None:
             f"SELECT setval(%s, %s) FROM {sequence} WHERE last_value < %s",  # noqa: S608 # nosec B608
             [sequence, highest, highest],
         )
+
+
+def new_ids(model: type[models.Model], number: int) -> list[int]:
+    """Ids for so many new rows, which nobody else gets. On SQLite: as long as the transaction."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+                [table, number],
+            )
+            return [pk for (pk,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = %s), 0),"
+            f" coalesce((SELECT max(id) FROM {connection.ops.quote_name(table)}), 0))",  # noqa: S608 # nosec B608
+            [table],
+        )
+        (last,) = cursor.fetchone()
+        return list(range(last + 1, last + 1 + number))

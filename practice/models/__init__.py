@@ -18,6 +18,7 @@ from practice.models.directory import (
     Practitioner,
     PractitionerRole,
 )
+from practice.models.importing import ImportedRecord
 from practice.models.patients import (
     Patient,
     PatientAddress,
@@ -46,6 +47,7 @@ __all__ = [
     "ContactAttempt",
     "DiaryChange",
     "GenerationRun",
+    "ImportedRecord",
     "Location",
     "Membership",
     "NationalDataVersion",

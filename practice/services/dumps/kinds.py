@@ -70,6 +70,7 @@ LEFT_OUT = {
     "SheetImport": "what a database did; a file that waits is uploaded again",
     "NationalDataVersion": "of the installation, for all practices",
     "DiaryChange": "for pages that stay open, for a day",
+    "ImportedRecord": "what files called records: import all of them before the practice moves",
     "AuditEvent": "the trail goes along as its sealed export",
     "AuditSeal": "as the trail",
     "AuditHead": "as the trail",

@@ -17,6 +17,7 @@ from practice.models import (
     AppointmentSlot,
     CalendarFeed,
     GenerationRun,
+    ImportedRecord,
     Location,
     Organisation,
     Patient,
@@ -110,6 +111,13 @@ def a_note() -> PatientNote:
     return PatientNote.objects.create(patient=make_patient(), text="x", written_at=timezone.now())
 
 
+def an_import() -> ImportedRecord:
+    return ImportedRecord.objects.create(
+        organisation=the_organisation(), source="x", said="x", kind="Slot", record=1,
+        at=timezone.now(),
+    )  # fmt: skip
+
+
 # constraint: what prepares a statement that breaks it
 BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     # what has been taken
@@ -148,6 +156,7 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "location_name_once_in_practice": lambda: another(make_location(), is_main=False),
     "one_main_location": lambda: another(the_location(the_organisation()), name="Another"),
     "location_status_is_a_code": lambda: update(make_location(), status="haunted"),
+    "imported_once": lambda: another(an_import(), kind="Patient"),
     "role_once_in_practice": lambda: another(make_practitioner().roles.get()),
     "one_calendar_feed_at_a_time": lambda: another(a_feed(), secret="y"),
     "patient_once_in_practice": lambda: another(make_patient()),

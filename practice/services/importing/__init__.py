@@ -1,0 +1,1 @@
+"""Records out of another system's files into a practice's book: all of them, or nothing."""
