@@ -1,9 +1,15 @@
 """Who may sign in, and where they work."""
 
-from django.contrib.auth.models import User
-from django.db.models import Model
+from datetime import datetime
 
-from practice.models import Organisation
+from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
+from django.db.models import CharField, DateTimeField, Model, Q
+
+from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
+from practice.models import Membership, Organisation
+
+MOST_CHOICES = 10  # practices that are offered on every page to somebody who has several
 
 
 def user_named(username: str) -> User | None:
@@ -14,3 +20,51 @@ def user_named(username: str) -> User | None:
 def practices_of_user(user: Model) -> list[Organisation]:
     """Return every practice where somebody works."""
     return list(Organisation.objects.filter(memberships__user=user.pk).distinct())
+
+
+# ---------------------------------------------------------------- asked for every page
+
+
+def session(key: str, *, now: datetime) -> Session | None:
+    """Return the session of a browser, unless it is over."""
+    return SESSION.first("default", key=key, now=now)
+
+
+def user(pk: int) -> User | None:
+    return USER.first("default", user=pk)
+
+
+def permissions(user: int) -> set[str]:
+    """Return what an account may, by itself and by its roles: practice.view_slot and the like."""
+    return {f"{app}.{name}" for app, name in PERMISSIONS.rows("default", user=user)}
+
+
+def practice_ids(user: int) -> list[int]:
+    """Return the practices where somebody works."""
+    return [pk for (pk,) in WORKS_AT.rows(user=user)]
+
+
+def practices_to_choose(ids: list[int]) -> list[Organisation]:
+    """Return the first of these practices, and one more if there are more."""
+    return AMONG.objects(ids=ids)
+
+
+SESSION = Prepared(
+    lambda: Session.objects.filter(
+        session_key=QueryParameter("key", CharField()),
+        expire_date__gt=QueryParameter("now", DateTimeField()),
+    )
+)
+USER = Prepared(lambda: User.objects.filter(pk=Number("user")))
+PERMISSIONS = Prepared(
+    lambda: (
+        Permission.objects.filter(Q(user=Number("user")) | Q(group__user=Number("user")))
+        .order_by()
+        .values_list("content_type__app_label", "codename")
+        .distinct()
+    )
+)
+WORKS_AT = Prepared(
+    lambda: Membership.objects.filter(user=Number("user")).values_list("organisation_id")
+)
+AMONG = Prepared(lambda: Organisation.objects.filter(pk__among=Numbers("ids"))[: MOST_CHOICES + 1])

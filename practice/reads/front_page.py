@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, DateField, DateTimeField, Max, Q, QuerySet
 
 from practice import clock
+from practice.db.journeys import one_journey
+from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, GenerationRun, Organisation, Schedule, Slot
 
 Status = Appointment.Status
@@ -29,50 +31,26 @@ class Glance:
 
 
 def glance(organisation: Organisation, *, now: datetime) -> Glance:
-    """Count the day: three queries."""
+    """Count the day: three queries, on one journey."""
     today = clock.today(now)
-    sessions = (
-        Schedule.objects.taking_place()
-        .filter(organisation=organisation, date=today)
-        .aggregate(
-            sessions=Count("pk"),
-            holders=Count("session_holder", distinct=True),
-            locations=Count("location", distinct=True),
-            until=Max("end"),
-        )
-    )
-    free = (
-        Slot.objects.filter(organisation=organisation, start__lt=clock.day_end(today))
-        .in_diary()
-        .free()
-        .coming(now)
-        .count()
-    )
-    through = Q(booked_via=Appointment.Door.GP_CONNECT)
-    gone = Q(status__in=Appointment.GONE)
-    people = (
-        Appointment.objects.filter(organisation=organisation)
-        .on_days(today, today)
-        .aggregate(
-            waiting=Count("pk", filter=Q(status=Status.ARRIVED)),
-            missed=Count("pk", filter=Q(status=Status.NO_SHOW)),
-            seen=Count("pk", filter=Q(status=Status.FULFILLED)),
-            outside=Count("pk", filter=through & ~gone),
-            cancelled=Count("pk", filter=through & Q(status=Status.CANCELLED)),
-        )
-    )
-    return Glance(free=free, **sessions, **people)
+    start, end = clock.day_start(today), clock.day_end(today)
+    here = {"organisation": organisation.pk}
+    with one_journey():
+        asked = [
+            SESSIONS.later(**here, today=today),
+            FREE.later(**here, now=now, end=end),
+            PEOPLE.later(**here, start=start, end=end),
+        ]
+    # Where there is nothing, there is no row.
+    sessions, free, people = ((each.rows() or [()])[0][1:] for each in asked)
+    return Glance(*(sessions or (0, 0, 0, None)), *(free or (0,)), *(people or (0,) * 5))
 
 
 def waiting(organisation: Organisation, *, now: datetime) -> list[Appointment]:
     """Return who has arrived and is waiting: the next ones, whoever came first before others."""
     today = clock.today(now)
-    found = (
-        Appointment.objects.filter(organisation=organisation, status=Status.ARRIVED)
-        .on_days(today, today)
-        .select_related("patient", "schedule__session_holder")
-    )
-    return sorted(found.order_by("start", "pk")[:MOST], key=arrived_at)
+    day = {"start": clock.day_start(today), "end": clock.day_end(today)}
+    return sorted(WAITING.objects(organisation=organisation.pk, **day), key=arrived_at)
 
 
 def arrived_at(appointment: Appointment) -> datetime:
@@ -89,17 +67,8 @@ def from_outside(organisation: Organisation, *, now: datetime) -> list[Appointme
     One more than are shown, so that it is known whether there are more.
     """
     today = clock.today(now)
-    start, end = clock.day_start(today), clock.day_end(today)
-    found = (
-        Appointment.objects.valid()
-        .filter(
-            Q(start__gte=start, start__lt=end) | Q(created__gte=start, start__gte=start),
-            organisation=organisation,
-            booked_via=Appointment.Door.GP_CONNECT,
-        )
-        .select_related("patient", "schedule__session_holder")
-    )
-    return list(found.order_by("start", "pk")[: MOST + 1])
+    day = {"start": clock.day_start(today), "end": clock.day_end(today)}
+    return OUTSIDE.objects(organisation=organisation.pk, **day)
 
 
 @dataclass(frozen=True)
@@ -116,14 +85,90 @@ def generation_runs(organisation: Organisation, *, now: datetime) -> Runs:
     When it comes is a matter of the machine's timer: it is expected as it was last time, and not
     at all once it has been missed.
     """
-    every = GenerationRun.objects.filter(organisation=organisation).order_by("-started_at")
-    last = every.first()
-    automatic = (
-        last
-        if last is None or last.started_by_id is None
-        else every.filter(started_by__isnull=True).first()
-    )
+    last = LAST_RUN.first(organisation=organisation.pk)
+    automatic = last
+    if last is not None and last.started_by_id is not None:
+        automatic = LAST_AUTOMATIC_RUN.first(organisation=organisation.pk)
     if automatic is None or now - automatic.started_at > timedelta(hours=25):
         return Runs(last, None)
     before = clock.local(automatic.started_at)
     return Runs(last, clock.instant(before.date() + timedelta(days=1), before.time()))
+
+
+# ---------------------------------------------------------------- the statements
+
+PRACTICE = Number("organisation")
+START, END, NOW = (QueryParameter(name, DateTimeField()) for name in ("start", "end", "now"))
+THROUGH = Q(booked_via=Appointment.Door.GP_CONNECT)
+
+SESSIONS = Prepared(
+    lambda: (
+        Schedule.objects.taking_place()
+        .filter(organisation=PRACTICE, date=QueryParameter("today", DateField()))
+        .order_by()
+        .values("organisation")
+        .annotate(
+            sessions=Count("pk"),
+            holders=Count("session_holder", distinct=True),
+            locations=Count("location", distinct=True),
+            until=Max("end"),
+        )
+        .values_list("organisation", "sessions", "holders", "locations", "until")
+    )
+)
+FREE = Prepared(
+    lambda: (
+        Slot.objects.in_diary()
+        .free()
+        .filter(organisation=PRACTICE, start__gt=NOW, start__lt=END)
+        .order_by()
+        .values("organisation")
+        .annotate(free=Count("pk"))
+        .values_list("organisation", "free")
+    )
+)
+PEOPLE = Prepared(
+    lambda: (
+        Appointment.objects.filter(organisation=PRACTICE, start__gte=START, start__lt=END)
+        .order_by()
+        .values("organisation")
+        .annotate(
+            waiting=Count("pk", filter=Q(status=Status.ARRIVED)),
+            missed=Count("pk", filter=Q(status=Status.NO_SHOW)),
+            seen=Count("pk", filter=Q(status=Status.FULFILLED)),
+            outside=Count("pk", filter=THROUGH & ~Q(status__in=Appointment.GONE)),
+            cancelled=Count("pk", filter=THROUGH & Q(status=Status.CANCELLED)),
+        )
+        .values_list("organisation", "waiting", "missed", "seen", "outside", "cancelled")
+    )
+)
+
+
+def _with_patients(found: "QuerySet[Appointment]") -> "QuerySet[Appointment]":
+    return found.select_related("patient", "schedule__session_holder").order_by("start", "pk")
+
+
+WAITING = Prepared(
+    lambda: _with_patients(
+        Appointment.objects.filter(
+            organisation=PRACTICE, status=Status.ARRIVED, start__gte=START, start__lt=END
+        )
+    )[:MOST]
+)
+OUTSIDE = Prepared(
+    lambda: _with_patients(
+        Appointment.objects.valid().filter(
+            Q(start__gte=START, start__lt=END) | Q(created__gte=START, start__gte=START),
+            THROUGH,
+            organisation=PRACTICE,
+        )
+    )[: MOST + 1]
+)
+
+
+def _runs() -> "QuerySet[GenerationRun]":
+    return GenerationRun.objects.filter(organisation=PRACTICE).order_by("-started_at")
+
+
+LAST_RUN = Prepared(lambda: _runs()[:1])
+LAST_AUTOMATIC_RUN = Prepared(lambda: _runs().filter(started_by__isnull=True)[:1])

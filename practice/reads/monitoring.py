@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncDate
 
 from practice import clock
+from practice.db.prepared import Number, Prepared
 from practice.models import GenerationRun, Organisation, Slot
 
 
@@ -21,14 +23,8 @@ class DiaryEnd:
 
 def diary_ends(*, now: datetime, organisation: Organisation | None = None) -> list[DiaryEnd]:
     """Return where each practice's diary ends; practices that never had one are left out."""
-    in_diary = Slot.objects.in_diary().filter(organisation=OuterRef("pk"))
-    practices = Organisation.objects.annotate(
-        last=Subquery(in_diary.order_by("-start").values("start")[:1])
-    ).filter(last__isnull=False)
-    if organisation is not None:
-        practices = practices.filter(pk=organisation.pk)
     today = clock.today(now)
-    ends = practices.order_by("ods_code").values_list("ods_code", "last")
+    ends = ENDS.rows() if organisation is None else END_OF.rows(organisation=organisation.pk)
     return [
         DiaryEnd(ods_code, day, max((day - today).days, 0))
         for ods_code, last in ends
@@ -67,3 +63,18 @@ def generation_ages(*, now: datetime) -> dict[str, float]:
 
 
 DONE = GenerationRun.Status.DONE
+
+
+def _ends(**of: Number) -> "QuerySet[Organisation, Any]":
+    in_diary = Slot.objects.in_diary().filter(organisation=OuterRef("pk"))
+    return (
+        Organisation.objects.filter(**of)
+        .annotate(last=Subquery(in_diary.order_by("-start").values("start")[:1]))
+        .filter(last__isnull=False)
+        .order_by("ods_code")
+        .values_list("ods_code", "last")
+    )
+
+
+ENDS = Prepared(_ends)
+END_OF = Prepared(lambda: _ends(pk=Number("organisation")))

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, DateTimeField, Q
 
 from practice import clock
+from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, Organisation, Schedule
 from practice.reads import bookability, monitoring, never_offered
 
@@ -62,17 +63,9 @@ class ToDo:
 def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
     """Count the worklist: three queries. Who is orphaned and to be told counts once, as there."""
     today = clock.today(now)
-    day = Q(start__gte=clock.day_start(today), start__lt=clock.day_end(today))
-    orphaned, orphaned_today, to_be_told = (
-        Appointment.objects.filter(organisation=organisation)
-        .on_worklist()
-        .aggregate(
-            all=Count("pk", filter=Q(orphaned=True)),
-            on_the_day=Count("pk", filter=Q(orphaned=True) & day),
-            told=Count("pk", filter=Q(orphaned=False, to_be_told=True)),
-        )
-        .values()
-    )
+    day = {"start": clock.day_start(today), "end": clock.day_end(today)}
+    counted = ON_WORKLIST.rows(organisation=organisation.pk, **day)
+    _, orphaned, orphaned_today, to_be_told = counted[0] if counted else (0, 0, 0, 0)
     return ToDo(
         orphaned=orphaned,
         orphaned_today=orphaned_today,
@@ -80,3 +73,23 @@ def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
         never_offered=len(never_offered.never_offered_sessions(now=now, organisation=organisation)),
         days_left=days_left(organisation, now=now),
     )
+
+
+THE_DAY = Q(
+    start__gte=QueryParameter("start", DateTimeField()),
+    start__lt=QueryParameter("end", DateTimeField()),
+)
+ON_WORKLIST = Prepared(
+    lambda: (
+        Appointment.objects.on_worklist()
+        .filter(organisation=Number("organisation"))
+        .order_by()
+        .values("organisation")
+        .annotate(
+            all=Count("pk", filter=Q(orphaned=True)),
+            on_the_day=Count("pk", filter=Q(orphaned=True) & THE_DAY),
+            told=Count("pk", filter=Q(orphaned=False, to_be_told=True)),
+        )
+        .values_list("organisation", "all", "on_the_day", "told")
+    )
+)

@@ -28,6 +28,7 @@ from practice.models import (
     SlotTypeMapping,
     TemplateBlock,
 )
+from practice.reads import accounts
 from practice.services.audit.recording import Actor
 
 # How a record's practice is found where it has no ``organisation`` of its own.
@@ -59,7 +60,7 @@ class Person:
     One that is not theirs (any more) counts as no choice.
     """
 
-    MOST_CHOICES = 10  # that are offered on every page
+    MOST_CHOICES = accounts.MOST_CHOICES
 
     def __init__(self, user: Any, wanted: int | None = None) -> None:
         self.user = user
@@ -68,7 +69,7 @@ class Person:
     @cached_property
     def member_ids(self) -> list[int]:
         """Every practice where they work, chosen or not."""
-        return list(self.user.memberships.values_list("organisation_id", flat=True))
+        return accounts.practice_ids(self.user.pk)
 
     @cached_property
     def every_practice(self) -> QuerySet[Organisation]:
@@ -80,6 +81,8 @@ class Person:
     @cached_property
     def choices(self) -> list[Organisation]:
         """The first of these, and one more if there are more."""
+        if not self.user.is_superuser:
+            return accounts.practices_to_choose(self.member_ids)
         return list(self.every_practice[: self.MOST_CHOICES + 1])
 
     @cached_property

@@ -9,7 +9,10 @@ from django.conf import settings
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
 from unfold.sites import UnfoldAdminSite
 
 
@@ -36,10 +39,31 @@ class StaffSite(UnfoldAdminSite):
 
     index_title = "Front page"
 
+    fixed: dict[str, Any] | None = None
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """The colours come from practice/colours.css, not from a style inside each page (CSP)."""
-        idle = {"idle_minutes": settings.STAFF_IDLE_MINUTES}
-        around = {**super().each_context(request), **idle, "colors": {}}
+        """What stands around a page: what is the same on all of them is found once."""
+        from practice.staff.around import Menu, menu_of
+
+        if self.fixed is None:
+            # The colours come from practice/colours.css, not from a style inside each page (CSP).
+            self.fixed = {**super().each_context(request), "colors": {}}
+        ours = settings.UNFOLD
+        is_in = self.has_permission(request)
+        menu = menu_of(request) if is_in else Menu()
+        around = {
+            **self.fixed,
+            "available_apps": SimpleLazyObject(lambda: self.get_app_list(request)),
+            "environment": import_string(ours["ENVIRONMENT"])(request),
+            "front_page": reverse("admin:index"),
+            "has_permission": is_in,
+            "idle_minutes": settings.STAFF_IDLE_MINUTES,
+            "menu": menu,
+            "menu_html": menu.html(request.path),
+            "sidebar_navigation": [],
+            "site_subheader": import_string(ours["SITE_SUBHEADER"])(request),
+            **import_string(ours["GLOBAL_CALLBACK"])(request),
+        }
         if request.user.is_authenticated:
             from practice.staff.practice_choice import choice
 
@@ -50,7 +74,10 @@ class StaffSite(UnfoldAdminSite):
         """The front page: today, above the menu."""
         from practice.staff.front_page import front_page
 
-        return super().index(request, {**front_page(request), **(extra_context or {})})
+        request.current_app = self.name  # type: ignore[attr-defined]
+        title = {"title": self.index_title, "subtitle": None, "index": True}
+        context = {**self.each_context(request), **title, **front_page(request)}
+        return TemplateResponse(request, "admin/index.html", {**context, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         """The day-to-day pages, behind the same sign-in as the rest, before the catch-all."""
