@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, DateField, QuerySet
 
+from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, Closure, Organisation
 
 
@@ -20,9 +21,18 @@ def closure_of(*, organisation: Organisation, pk: int) -> Closure | None:
     return closures(organisation=organisation).filter(pk=pk).first()
 
 
-def closures_between(first: date, last: date, *, organisation: Organisation) -> QuerySet[Closure]:
-    """Return the closures that touch these days, both included."""
-    return closures(organisation=organisation).filter(start_date__lte=last, end_date__gte=first)
+def closures_between(first: date, last: date, *, organisation: Organisation) -> list[Closure]:
+    """Return the closures that touch these days, both included, each with whose and where."""
+    return BETWEEN.objects(organisation=organisation.pk, first=first, last=last)
+
+
+BETWEEN = Prepared(
+    lambda: Closure.objects.filter(
+        organisation=Number("organisation"),
+        start_date__lte=QueryParameter("last", DateField()),
+        end_date__gte=QueryParameter("first", DateField()),
+    ).select_related("organisation", "practitioner", "location")
+)
 
 
 def appointments_named(ids: Iterable[int], *, organisation: Organisation) -> QuerySet[Appointment]:

@@ -24,6 +24,11 @@ class Changes:
     sessions: dict[int, int]
     everywhere: int
 
+    @property
+    def total(self) -> int:
+        """The same number as ``version_of_days``."""
+        return sum(self.sessions.values()) + self.everywhere
+
     def version_of(self, schedule_ids: Iterable[int]) -> str:
         """The version of some sessions together; which they are is part of it."""
         found = sorted((pk, self.sessions.get(pk, 0)) for pk in schedule_ids)

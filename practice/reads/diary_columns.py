@@ -6,12 +6,16 @@ or an appointment with all of its slots; both say their state in the words of re
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from django.db.models import DateField
+
 from practice import clock
+from practice.db.journeys import one_journey
+from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import (
     AccessProfile,
     Appointment,
@@ -24,10 +28,8 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.reads.access_profiles import profiles as access_profiles
 from practice.reads.bookability import embargo_ends
-from practice.reads.closures import closures_between, still_to_ring
-from practice.reads.directory import possible_holders
+from practice.reads.closures import BETWEEN, still_to_ring
 from practice.reads.kept_slots import NOBODY, kept
 
 # How each state is called, and the class that colours it.
@@ -193,17 +195,18 @@ def days(
     *,
     now: datetime,
     schedules: list[Schedule],
+    filling: "Filling | None" = None,
 ) -> list[Day]:
-    """Return the days from the first to the last, each with its columns by name: eight queries.
+    """Return the days from the first to the last, each with its columns by name.
 
-    ``schedules``: the sessions, as ``sessions_between`` gives them. A withdrawn session has
-    a column only while something is left in it, or a closure says why nothing is.
+    ``schedules``: the sessions, as ``sessions_between`` gives them; ``filling``: what fills them,
+    if that has been read. A withdrawn session has a column only while something is left in it, or a
+    closure says why nothing is.
     """
-    every = list(closures_between(first, last, organisation=organisation))
-    to_ring = still_to_ring(every)
-    closed = {schedule.pk: closed_times(schedule, every, to_ring) for schedule in schedules}
-    entries, hidden = entries_of(organisation, schedules, choice, now=now)
-    roles = role_names(organisation, {s.session_holder_id for s in schedules})
+    held = filling or filling_of(organisation, first, last, schedules)
+    closed = {s.pk: closed_times(s, held.closures, held.to_ring) for s in schedules}
+    entries, hidden = entries_of(organisation, held, choice, now=now)
+    roles = held.roles
     found = []
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
@@ -253,15 +256,28 @@ def sessions_between(
     organisation: Organisation, first: date, last: date, choice: Choice
 ) -> list[Schedule]:
     """Return the sessions of these days, withdrawn ones too, by time; one query."""
-    found = Schedule.objects.filter(organisation=organisation, date__range=(first, last))
-    for name, value in (
-        ("location", choice.location),
-        ("session_holder", choice.holder),
-        ("pk", choice.schedule),
-    ):
-        if value is not None:
-            found = found.filter(**{name: value})
-    return list(found.select_related("session_holder", "location").order_by("start", "pk"))
+    wanted = {
+        "location": choice.location,
+        "session_holder": choice.holder,
+        "pk": choice.schedule,
+    }
+    narrowed = {name: value for name, value in wanted.items() if value is not None}
+    days = {"organisation": organisation.pk, "first": first, "last": last}
+    return _sessions(*narrowed).objects(**days, **narrowed)
+
+
+@cache
+def _sessions(*narrowed: str) -> Prepared[Schedule]:
+    """The statement for sessions that are narrowed in these ways."""
+    by = {name: Number(name) for name in narrowed}
+    between = QueryParameter("first", DateField()), QueryParameter("last", DateField())
+    return Prepared(
+        lambda: (
+            Schedule.objects.filter(organisation=PRACTICE, date__range=between, **by)
+            .select_related("session_holder", "location")
+            .order_by("start", "pk")
+        )
+    )
 
 
 # Hundreds of rows: as tuples, which bear the names of the models' fields. An instance costs ten
@@ -313,36 +329,73 @@ class AppointmentRow(NamedTuple):
     patient: PatientRow
 
 
+@dataclass(frozen=True)
+class Filling:
+    """What fills some sessions, as it is stored: what is shown of it depends on the moment."""
+
+    appointments: list[AppointmentRow]
+    slots: list[SlotRow]  # that nobody has
+    profiles: dict[int, AccessProfile]
+    roles: dict[int, str]
+    closures: list[Closure]
+    to_ring: dict[int, int]
+
+    def only(self, schedules: Iterable[Schedule]) -> "Filling":
+        """Return the same of some of the sessions."""
+        wanted = {schedule.pk for schedule in schedules}
+        return replace(
+            self,
+            appointments=[each for each in self.appointments if each.schedule_id in wanted],
+            slots=[each for each in self.slots if each.schedule_id in wanted],
+        )
+
+
+def filling_of(
+    organisation: Organisation, first: date, last: date, schedules: list[Schedule]
+) -> Filling:
+    """Return what fills these sessions of some days: seven queries, six of them on one journey."""
+    at_home = {schedule.pk: schedule for schedule in schedules}
+    holders = {each.session_holder_id for each in schedules if each.session_holder_id}
+    here, of_sessions = {"organisation": organisation.pk}, {"schedules": at_home}
+    with one_journey():
+        appointments = APPOINTMENTS.later(**here, **of_sessions)
+        taken = TAKEN.later(**of_sessions)
+        slots = SLOTS.later(**here, **of_sessions)
+        profiles = PROFILES.later(**here)
+        roles = ROLES.later(**here, holders=holders)
+        closures = BETWEEN.later(**here, first=first, last=last)
+    width = len(AppointmentRow._fields) - 1
+    are_taken = {pk for (pk,) in taken.rows()}
+    closed = closures.objects()
+    return Filling(
+        appointments=[
+            AppointmentRow._make((*row[:width], PatientRow._make(row[width:])))
+            for row in appointments.rows()
+        ],
+        slots=[
+            SlotRow._make((*row, at_home[row[1]]))
+            for row in slots.rows()
+            if row[0] not in are_taken
+        ],
+        profiles={profile.pk: profile for profile in profiles.objects()},
+        roles={role.practitioner_id: role.get_role_display() for role in roles.objects()},
+        closures=closed,
+        to_ring=still_to_ring(closed) if closed else {},
+    )
+
+
 def entries_of(
-    organisation: Organisation, schedules: list[Schedule], choice: Choice, *, now: datetime
+    organisation: Organisation, filling: Filling, choice: Choice, *, now: datetime
 ) -> tuple[dict[int, list[Entry]], dict[int, int]]:
     """Return the entries of each session by start, and how many were left out of each."""
-    appointments = (
-        Appointment.objects.valid()
-        .filter(organisation=organisation, schedule__in=schedules)
-        .values_list(*AppointmentRow._fields[:-1], *(f"patient__{n}" for n in PatientRow._fields))
-    )
-    taken = set(
-        AppointmentSlot.objects.held()
-        .filter(appointment__schedule__in=schedules)
-        .values_list("slot", flat=True)
-    )
     by_session: dict[int, list[Entry]] = defaultdict(list)
     hidden: dict[int, int] = defaultdict(int)
     found: list[tuple[int, Entry]] = []
-    width = len(AppointmentRow._fields) - 1
-    for values in appointments:
-        booked: Any = AppointmentRow._make((*values[:width], PatientRow._make(values[width:])))
+    for booked in filling.appointments:
         found.append((booked.schedule_id, entry_of_appointment(booked, now=now)))
-    at_home = {schedule.pk: schedule for schedule in schedules}
-    profiles = {profile.pk: profile for profile in access_profiles(organisation=organisation)}
-    slots = Slot.objects.valid().filter(organisation=organisation, schedule__in=schedules)
-    for row in slots.values_list(*SlotRow._fields[:-1]):
-        if row[0] not in taken:
-            slot: Any = SlotRow._make((*row, at_home[row[1]]))
-            found.append(
-                (slot.schedule_id, entry_of_slot(slot, organisation, now=now, profiles=profiles))
-            )
+    for slot in filling.slots:
+        entry = entry_of_slot(slot, organisation, now=now, profiles=filling.profiles)
+        found.append((slot.schedule_id, entry))
     for schedule, entry in found:
         if entry.state in HIDDEN and not choice.show_hidden:
             hidden[schedule] += 1
@@ -353,7 +406,7 @@ def entries_of(
     return by_session, hidden
 
 
-def entry_of_appointment(appointment: Appointment, *, now: datetime) -> Entry:
+def entry_of_appointment(appointment: "Appointment | AppointmentRow", *, now: datetime) -> Entry:
     """Return an appointment as the diary shows it: who, how old, and what became of it."""
     patient = appointment.patient
     state = OF_APPOINTMENT.get(appointment.status, "booked")
@@ -374,7 +427,7 @@ def entry_of_appointment(appointment: Appointment, *, now: datetime) -> Entry:
 
 
 def entry_of_slot(
-    slot: Slot,
+    slot: Any,  # a Slot, or its SlotRow
     organisation: Organisation,
     *,
     now: datetime,
@@ -437,16 +490,51 @@ def columns_of(
     return sorted(columns.values(), key=lambda column: (column.holder is None, column.name))
 
 
-def role_names(organisation: Organisation, holders: Iterable[int | None]) -> dict[int, str]:
-    """Return the role of each holder at the practice, in words; one query."""
-    roles = PractitionerRole.objects.filter(organisation=organisation, practitioner__in=holders)
-    return {role.practitioner_id: role.get_role_display() for role in roles.order_by("-active")}
-
-
 def people_and_places(organisation: Organisation) -> tuple[list[Practitioner], list[Location]]:
-    """Return whom and where the diary can be narrowed to; two queries."""
-    people = possible_holders(organisation=organisation)
-    return list(people), list(organisation.locations.filter(status="active"))
+    """Return whom and where the diary can be narrowed to; two queries, on one journey."""
+    with one_journey():
+        people = PEOPLE.later(organisation=organisation.pk)
+        places = PLACES.later(organisation=organisation.pk)
+    return people.objects(), places.objects()
+
+
+# ---------------------------------------------------------------- the statements
+
+PRACTICE, SCHEDULES = Number("organisation"), Numbers("schedules")
+
+APPOINTMENTS = Prepared(
+    lambda: (
+        Appointment.objects.valid()
+        .filter(organisation=PRACTICE, schedule__pk__among=SCHEDULES)
+        .order_by()
+        .values_list(*AppointmentRow._fields[:-1], *(f"patient__{n}" for n in PatientRow._fields))
+    )
+)
+TAKEN = Prepared(
+    lambda: (
+        AppointmentSlot.objects.held()
+        .filter(appointment__schedule__pk__among=SCHEDULES)
+        .order_by()
+        .values_list("slot")
+    )
+)
+SLOTS = Prepared(
+    lambda: (
+        Slot.objects.valid()
+        .filter(organisation=PRACTICE, schedule__pk__among=SCHEDULES)
+        .order_by()
+        .values_list(*SlotRow._fields[:-1])
+    )
+)
+PROFILES = Prepared(lambda: AccessProfile.objects.filter(organisation=PRACTICE))
+# Of somebody with several roles the one that has not ended counts: it comes last.
+ROLES = Prepared(
+    lambda: PractitionerRole.objects.filter(
+        organisation=PRACTICE, practitioner__pk__among=Numbers("holders")
+    ).order_by("active", "pk")
+)
+PEOPLE = Prepared(lambda: Practitioner.objects.working_at(PRACTICE))
+PLACES = Prepared(lambda: Location.objects.filter(organisation=PRACTICE, status="active"))
 
 
 today_at = lru_cache(maxsize=8)(clock.today)  # asked again for everybody in the diary

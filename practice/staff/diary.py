@@ -7,6 +7,7 @@ what a block leads to stands in practice.staff.diary_details.
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,9 +20,8 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from practice import clock
-from practice.models import Appointment, Location, Organisation, Practitioner, Schedule
+from practice.models import Appointment, Closure, Location, Organisation, Practitioner, Schedule
 from practice.reads.appointments import appointment_in_detail, number_still_booked
-from practice.reads.closures import closures_between
 from practice.reads.diary_changes import Changes, changes_of_days
 from practice.reads.diary_columns import (
     HIDDEN,
@@ -29,8 +29,10 @@ from practice.reads.diary_columns import (
     Choice,
     Column,
     Day,
+    Filling,
     closed_in_words,
     days,
+    filling_of,
     key_of,
     people_and_places,
     sessions_between,
@@ -214,13 +216,27 @@ class DiaryPage(StaffPage):
 
     permission = "practice.view_appointment"
 
+    def filling_of(self, view: View, schedules: list[Schedule]) -> Filling:
+        """Read what fills these sessions."""
+        return filling_of(self.practice, view.first, view.last, schedules)
+
     def days_of(
-        self, view: View, schedules: list[Schedule], *, now: datetime | None = None
+        self,
+        view: View,
+        schedules: list[Schedule],
+        filling: Filling,
+        *,
+        now: datetime | None = None,
     ) -> list[Day]:
         """Return what these sessions hold, now or at another moment."""
-        moment = now or self.now
         return days(
-            self.practice, view.first, view.last, view.choice, now=moment, schedules=schedules
+            self.practice,
+            view.first,
+            view.last,
+            view.choice,
+            now=now or self.now,
+            schedules=schedules,
+            filling=filling,
         )
 
     def column(self, view: View, strip: Strip) -> SafeString:
@@ -271,12 +287,14 @@ class Diary(DiaryPage):
         view = self.checked(view, people)
         if go := request.GET.get("go"):
             return redirect(f"{view.address()}#column-{go}")
-        is_live = live(self.practice, self.now, (view.first, view.last))
         changes = changes_of_days(self.practice.pk, view.first, view.last)
+        shown = (view.first, view.last)
+        is_live = live(self.practice, self.now, shown, changed=changes.total)
         wanted = view.choice if view.week else Choice()
         every = sessions_between(self.practice, view.first, view.last, wanted)
         schedules = [schedule for schedule in every if view.choice.has(schedule)]
-        found = self.days_of(view, schedules)
+        filling = self.filling_of(view, schedules)
+        found = self.days_of(view, schedules, filling)
         versions = view.versions(schedules, changes)
         strips = view.strips(found, versions, now=self.now)
         carried = self.carried()
@@ -288,7 +306,7 @@ class Diary(DiaryPage):
             heading=view.title,
             strips=strips,
             columns=[self.column(view, one) for one in strips],
-            notices=notices(self.practice, view, is_empty=not strips),
+            notices=notices(self.practice, view, filling.closures, is_empty=not strips),
             live=is_live,
             live_changes=f"{reverse('admin:diary_changes')}{view.query}",
             live_at=clock.seconds(self.now),
@@ -359,7 +377,7 @@ class Menus:
         self.may_close = may("practice.add_closure")
         self.may_report = view.day == today and (self.may_close or may("practice.report_sick"))
         # From there on the week and the printed list are this clinician's.
-        self.only = view.address(holder=None)
+        self.only = view.address(holder=None).removeprefix(reverse("admin:diary"))
         is_to_come = view.day >= today
         self.may_add = is_to_come and may("practice.add_schedule")
         self.may_extend = is_to_come and may("practice.change_schedule")
@@ -406,19 +424,21 @@ class Menus:
         return links
 
 
-def notices(practice: Organisation, view: View, *, is_empty: bool) -> SafeString:
+def notices(
+    practice: Organisation, view: View, closures: Iterable[Closure], *, is_empty: bool
+) -> SafeString:
     """Return a line for each closure of the whole practice, and the next day with sessions."""
     if view.week:
         return SafeString()
     closed = [
         closure
-        for closure in closures_between(view.day, view.day, organisation=practice)
+        for closure in closures
         if closure.practitioner_id is None and closure.location_id is None
     ]
+    if not closed and not is_empty:
+        return SafeString()
     booked = number_still_booked(practice, view.day) if closed else 0
-    following = None
-    if closed or is_empty:
-        following = next_day_with_sessions(practice, after=view.day)
+    following = next_day_with_sessions(practice, after=view.day)
     context = {
         "closed": [(closed_in_words(each), each) for each in closed],
         "booked": booked,

@@ -13,7 +13,7 @@ from practice import clock
 from practice.clock import moment, seconds
 from practice.models import Schedule
 from practice.reads.diary_changes import changes_of_days
-from practice.reads.diary_columns import people_and_places, sessions_between
+from practice.reads.diary_columns import Filling, people_and_places, sessions_between
 from practice.site.addresses import number
 from practice.staff import diary_html
 from practice.staff.diary import DiaryPage, View, notices
@@ -30,12 +30,15 @@ class DiaryChanges(DiaryPage):
         view = View.of(request.GET, today=self.today)
         view = self.checked(view, people_and_places(self.practice)[0])
         have = read_versions(request.GET.get("have", ""))
-        is_live = live(self.practice, self.now, (view.first, view.last))
         changes = changes_of_days(self.practice.pk, view.first, view.last)
+        shown = (view.first, view.last)
+        is_live = live(self.practice, self.now, shown, changed=changes.total)
         schedules = sessions_between(self.practice, view.first, view.last, view.choice)
         versions = view.versions(schedules, changes)
         changed = {key for key, version in versions.items() if have.get(key, ("",))[0] != version}
-        found = self.days_of(view, [s for s in schedules if view.key_of(s) in changed])
+        filling = self.filling_of(view, schedules)
+        others = [s for s in schedules if view.key_of(s) in changed]
+        found = self.days_of(view, others, filling.only(others))
         every = view.strips(found, versions, now=self.now)
         strips = [one for one in every if one.key in changed]
         if strips:
@@ -50,10 +53,12 @@ class DiaryChanges(DiaryPage):
                 "columns": {one.key: self.column(view, one) for one in strips},
                 "order": list(dict.fromkeys(map(view.key_of, in_order(view, schedules)))),
                 "gone": [key for key in have if key not in still_there],
-                "notices": notices(self.practice, view, is_empty=not still_there),
+                "notices": notices(self.practice, view, filling.closures, is_empty=not still_there),
                 "unseen": view.unseen(found, versions),
                 "hidden": sum(have[key][1] for key in kept) + sum(day.hidden for day in found),
-                **self.turned(view, [s for s in schedules if view.key_of(s) in kept], versions),
+                **self.turned(
+                    view, [s for s in schedules if view.key_of(s) in kept], versions, filling
+                ),
                 **self.grown(view, strips),
             }
         )
@@ -69,7 +74,11 @@ class DiaryChanges(DiaryPage):
         return {"axis": {"classes": axis.classes, "marks": diary_html.marks(axis)}}
 
     def turned(
-        self, view: View, schedules: list[Schedule], versions: dict[str, str]
+        self,
+        view: View,
+        schedules: list[Schedule],
+        versions: dict[str, str],
+        filling: Filling,
     ) -> dict[str, Any]:
         """Return the blocks that are others than at ``at=`` though nobody has touched them."""
         before = self.request.GET.get("at", "")
@@ -78,10 +87,13 @@ class DiaryChanges(DiaryPage):
         if not (runs and before.isdecimal() and now - LONGEST_AGO < int(before) < now):
             return {"cells": {}, "counts": {}}
         then = moment(int(before))
+        held = filling.only(schedules)
         old, new = (
             {
                 one.key: one
-                for one in view.strips(self.days_of(view, schedules, now=at), versions, now=at)
+                for one in view.strips(
+                    self.days_of(view, schedules, held, now=at), versions, now=at
+                )
             }
             for at in (then, self.now)
         )
