@@ -81,14 +81,16 @@ class StaffSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[Any]:
         """The day-to-day pages, behind the same sign-in as the rest, before the catch-all."""
-        from practice.staff.urls import urlpatterns  # the pages use models, which load later
+        # The pages use models, which load later.
+        from practice.staff.urls import beside_the_diary, urlpatterns
 
         pages = [
             path(str(page.pattern), self.admin_view(page.callback), name=page.name)
             for page in urlpatterns
         ]
         stay = path("stay/", self.admin_view(self.stay), name="stay")
-        return [stay, *pages, *super().get_urls()]
+        led = [path(str(each.pattern), self.admin_view(each.callback)) for each in beside_the_diary]
+        return [stay, *pages, *led, *super().get_urls()]
 
     def stay(self, request: HttpRequest) -> HttpResponse:
         """Somebody is still there: their having asked is all there is to it (sign_in.is_idle)."""

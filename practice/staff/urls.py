@@ -57,13 +57,6 @@ urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
     path("practice/choose/", practice_choice.ChoosePractice.as_view(), name="choose_practice"),
     path("diary/", diary.Diary.as_view(), name="diary"),
-    *(
-        path(
-            f"diary/{short}/<int:pk>",
-            RedirectView.as_view(pattern_name=f"admin:practice_{what}_change", query_string=True),
-        )
-        for what, short in SHORT.items()
-    ),
     # What pages ask by themselves: that is no sign that somebody is there (practice.staff.sign_in).
     path("changes/diary/", diary_changes.DiaryChanges.as_view(), name="diary_changes"),
     path("changes/worklist/", call_list.WorklistChanges.as_view(), name="worklist_changes"),
@@ -129,4 +122,13 @@ urlpatterns = [
         access.Access.as_view(),
         name="practice_accessprofile_changelist",
     ),
+]
+
+# What the blocks of the diary are called beside its own address: each leads to one of the pages.
+beside_the_diary = [
+    path(
+        f"diary/{short}/<int:pk>",
+        RedirectView.as_view(pattern_name=f"admin:practice_{what}_change", query_string=True),
+    )
+    for what, short in SHORT.items()
 ]
