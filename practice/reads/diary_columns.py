@@ -6,30 +6,23 @@ or an appointment with all of its slots; both say their state in the words of re
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import DateField
-
 from practice import clock
-from practice.db.journeys import one_journey
-from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import (
     AccessProfile,
     Appointment,
-    AppointmentSlot,
     Closure,
-    Location,
     Organisation,
     Practitioner,
-    PractitionerRole,
     Schedule,
     Slot,
 )
 from practice.reads.bookability import embargo_ends
-from practice.reads.closures import BETWEEN, still_to_ring
+from practice.reads.diary_rows import AppointmentRow, Choice, Filling, filling_of
 from practice.reads.kept_slots import NOBODY, kept
 
 # How each state is called, and the class that colours it.
@@ -156,24 +149,6 @@ def key_of(schedule: Schedule) -> str:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What a reader wants to see of the diary; None: all of it."""
-
-    location: int | None = None
-    holder: int | None = None
-    schedule: int | None = None
-    show_hidden: bool = False
-
-    def has(self, schedule: Schedule) -> bool:
-        """Whether a session is among it."""
-        return (
-            self.location in (None, schedule.location_id)
-            and self.holder in (None, schedule.session_holder_id)
-            and self.schedule in (None, schedule.pk)
-        )
-
-
-@dataclass(frozen=True)
 class Day:
     """One London day of the diary; ``unseen`` counts what is hidden where nothing is left."""
 
@@ -250,138 +225,6 @@ def closed_in_words(closure: Closure) -> str:
     """Return Off sick: clinician unwell, or what kind of closure it is."""
     kind = str(closure.get_kind_display())
     return f"{kind}: {closure.name}" if closure.name and closure.name != kind else kind
-
-
-def sessions_between(
-    organisation: Organisation, first: date, last: date, choice: Choice
-) -> list[Schedule]:
-    """Return the sessions of these days, withdrawn ones too, by time; one query."""
-    wanted = {
-        "location": choice.location,
-        "session_holder": choice.holder,
-        "pk": choice.schedule,
-    }
-    narrowed = {name: value for name, value in wanted.items() if value is not None}
-    days = {"organisation": organisation.pk, "first": first, "last": last}
-    return _sessions(*narrowed).objects(**days, **narrowed)
-
-
-@cache
-def _sessions(*narrowed: str) -> Prepared[Schedule]:
-    """The statement for sessions that are narrowed in these ways."""
-    by = {name: Number(name) for name in narrowed}
-    between = QueryParameter("first", DateField()), QueryParameter("last", DateField())
-    return Prepared(
-        lambda: (
-            Schedule.objects.filter(organisation=PRACTICE, date__range=between, **by)
-            .select_related("session_holder", "location")
-            .order_by("start", "pk")
-        )
-    )
-
-
-# Hundreds of rows: as tuples, which bear the names of the models' fields. An instance costs ten
-# times as much, and what an appointment keeps of its past is not needed here.
-
-
-class SlotRow(NamedTuple):
-    """What the diary and the rule ask of a slot."""
-
-    pk: int
-    schedule_id: int
-    start: datetime
-    end: datetime
-    status: str
-    slot_type: str
-    delivery_channel: str
-    gp_connect_bookable: bool
-    access_profile_id: int | None
-    booking_window_days: int | None
-    embargo_minutes: int | None
-    minimum_notice_minutes: int | None
-    note: str
-    withdrawn: bool
-    schedule: Schedule
-
-
-class PatientRow(NamedTuple):
-    """What the diary says of a patient."""
-
-    given_names: str
-    family_name: str
-    birth_date: date
-
-
-class AppointmentRow(NamedTuple):
-    """What the diary says of an appointment."""
-
-    pk: int
-    schedule_id: int
-    patient_id: int
-    start: datetime
-    end: datetime
-    status: str
-    orphaned: bool
-    slot_type: str
-    delivery_channel: str
-    booked_via: str
-    booking_organisation_name: str
-    patient: PatientRow
-
-
-@dataclass(frozen=True)
-class Filling:
-    """What fills some sessions, as it is stored: what is shown of it depends on the moment."""
-
-    appointments: list[AppointmentRow]
-    slots: list[SlotRow]  # that nobody has
-    profiles: dict[int, AccessProfile]
-    roles: dict[int, str]
-    closures: list[Closure]
-    to_ring: dict[int, int]
-
-    def only(self, schedules: Iterable[Schedule]) -> "Filling":
-        """Return the same of some of the sessions."""
-        wanted = {schedule.pk for schedule in schedules}
-        return replace(
-            self,
-            appointments=[each for each in self.appointments if each.schedule_id in wanted],
-            slots=[each for each in self.slots if each.schedule_id in wanted],
-        )
-
-
-def filling_of(
-    organisation: Organisation, first: date, last: date, schedules: list[Schedule]
-) -> Filling:
-    """Return what fills these sessions of some days: seven queries, six of them on one journey."""
-    at_home = {schedule.pk: schedule for schedule in schedules}
-    holders = {each.session_holder_id for each in schedules if each.session_holder_id}
-    here, of_sessions = {"organisation": organisation.pk}, {"schedules": at_home}
-    with one_journey():
-        appointments = APPOINTMENTS.later(**here, **of_sessions)
-        taken = TAKEN.later(**of_sessions)
-        slots = SLOTS.later(**here, **of_sessions)
-        profiles = PROFILES.later(**here)
-        roles = ROLES.later(**here, holders=holders)
-        closures = BETWEEN.later(**here, first=first, last=last)
-    width = len(AppointmentRow._fields) - 1
-    are_taken = {pk for (pk,) in taken.rows()}
-    closed = closures.objects()
-    return Filling(
-        appointments=[
-            AppointmentRow._make((*row[:width], PatientRow._make(row[width:])))
-            for row in appointments.rows()
-        ],
-        slots=[
-            SlotRow._make((*row, at_home[row[1]]))
-            for row in slots.rows()
-            if row[0] not in are_taken
-        ],
-        profiles={profile.pk: profile for profile in profiles.objects()},
-        roles={role.practitioner_id: role.get_role_display() for role in roles.objects()},
-        closures=closed,
-        to_ring=still_to_ring(closed) if closed else {},
-    )
 
 
 def entries_of(
@@ -488,53 +331,6 @@ def columns_of(
         column.waiting += sum(e.state == "arrived" for e in session.entries)
         column.hidden += hidden[schedule.pk]
     return sorted(columns.values(), key=lambda column: (column.holder is None, column.name))
-
-
-def people_and_places(organisation: Organisation) -> tuple[list[Practitioner], list[Location]]:
-    """Return whom and where the diary can be narrowed to; two queries, on one journey."""
-    with one_journey():
-        people = PEOPLE.later(organisation=organisation.pk)
-        places = PLACES.later(organisation=organisation.pk)
-    return people.objects(), places.objects()
-
-
-# ---------------------------------------------------------------- the statements
-
-PRACTICE, SCHEDULES = Number("organisation"), Numbers("schedules")
-
-APPOINTMENTS = Prepared(
-    lambda: (
-        Appointment.objects.valid()
-        .filter(organisation=PRACTICE, schedule__pk__among=SCHEDULES)
-        .order_by()
-        .values_list(*AppointmentRow._fields[:-1], *(f"patient__{n}" for n in PatientRow._fields))
-    )
-)
-TAKEN = Prepared(
-    lambda: (
-        AppointmentSlot.objects.held()
-        .filter(appointment__schedule__pk__among=SCHEDULES)
-        .order_by()
-        .values_list("slot")
-    )
-)
-SLOTS = Prepared(
-    lambda: (
-        Slot.objects.valid()
-        .filter(organisation=PRACTICE, schedule__pk__among=SCHEDULES)
-        .order_by()
-        .values_list(*SlotRow._fields[:-1])
-    )
-)
-PROFILES = Prepared(lambda: AccessProfile.objects.filter(organisation=PRACTICE))
-# Of somebody with several roles the one that has not ended counts: it comes last.
-ROLES = Prepared(
-    lambda: PractitionerRole.objects.filter(
-        organisation=PRACTICE, practitioner__pk__among=Numbers("holders")
-    ).order_by("active", "pk")
-)
-PEOPLE = Prepared(lambda: Practitioner.objects.working_at(PRACTICE))
-PLACES = Prepared(lambda: Location.objects.filter(organisation=PRACTICE, status="active"))
 
 
 today_at = lru_cache(maxsize=8)(clock.today)  # asked again for everybody in the diary

@@ -23,17 +23,11 @@ from practice import clock
 from practice.models import Appointment, Closure, Location, Organisation, Practitioner, Schedule
 from practice.reads.appointments import appointment_in_detail, number_still_booked
 from practice.reads.diary_changes import Changes, changes_of_days
-from practice.reads.diary_columns import (
-    HIDDEN,
-    STATES,
+from practice.reads.diary_columns import HIDDEN, STATES, Column, Day, closed_in_words, days, key_of
+from practice.reads.diary_rows import (
     Choice,
-    Column,
-    Day,
     Filling,
-    closed_in_words,
-    days,
     filling_of,
-    key_of,
     people_and_places,
     sessions_between,
 )

@@ -13,7 +13,7 @@ from practice import clock
 from practice.clock import moment, seconds
 from practice.models import Schedule
 from practice.reads.diary_changes import changes_of_days
-from practice.reads.diary_columns import Filling, people_and_places, sessions_between
+from practice.reads.diary_rows import Filling, people_and_places, sessions_between
 from practice.site.addresses import number
 from practice.staff import diary_html
 from practice.staff.diary import DiaryPage, View, notices

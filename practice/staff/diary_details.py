@@ -19,7 +19,8 @@ from django.utils.cache import patch_vary_headers
 from practice.exceptions import PracticeError, VersionConflict
 from practice.models import Schedule
 from practice.reads.diary_changes import changes_of_days
-from practice.reads.diary_columns import days, sessions_between
+from practice.reads.diary_columns import days
+from practice.reads.diary_rows import sessions_between
 from practice.staff import diary_html
 from practice.staff.base import RecordPage
 from practice.staff.diary import Menus, View
