@@ -92,7 +92,10 @@ class Cluster:
 
     def connect(self, **options: Any) -> psycopg.Connection:
         return psycopg.connect(
-            host=str(self.home), user="postgres", dbname="postgres", autocommit=True, **options
+            host=str(self.home),
+            user="postgres",
+            autocommit=True,
+            **{"dbname": "postgres", **options},
         )
 
     def ask(self, sql: str, *parameters: Any) -> list[Any]:
