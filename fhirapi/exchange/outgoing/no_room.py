@@ -24,6 +24,8 @@ from practice.models import (
     Schedule,
     SessionTemplate,
     Slot,
+    SlotType,
+    SlotTypeMapping,
     TemplateBlock,
 )
 from practice.models.common import OFFER_LIMITS
@@ -77,6 +79,8 @@ RULES = (
     ),
     Rule("members of staff", "accounts and roles are no part of a book in FHIR", Membership),
     Rule("access profiles", ASKED_WHY, AccessProfile),
+    Rule("slot types", f"slots name theirs; their rules stay: {DUMP_WHY}", SlotType),
+    Rule("national categories of slot types", DUMP_WHY, SlotTypeMapping, (ALL,), "slot_type"),
     Rule("session templates", f"plans of sessions; {DUMP_WHY}", SessionTemplate),
     Rule("blocks of templates", f"as the templates; {DUMP_WHY}", TemplateBlock, (ALL,), "template"),
     Rule("closures", f"what they took out of the diary is out of it; {DUMP_WHY}", Closure),
