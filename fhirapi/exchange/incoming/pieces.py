@@ -256,8 +256,8 @@ def piece(place: str, is_entry: bool, data: bytes) -> Piece:
 # ---------------------------------------------------------------- XML
 
 DOCTYPE = b"<!DOCTYPE"
-ENTRY, FULL_URL, RESOURCE, REQUEST = (
-    f"{{{NAMESPACE}}}{name}" for name in ("entry", "fullUrl", "resource", "request")
+TYPE, ENTRY, FULL_URL, RESOURCE, REQUEST = (
+    f"{{{NAMESPACE}}}{name}" for name in ("type", "entry", "fullUrl", "resource", "request")
 )
 
 
@@ -277,6 +277,7 @@ class XmlFile:
         )
         self.root: etree._Element | None = None
         self.number = self.depth = 0
+        self.type: str | None = None  # of the Bundle
         self.since = 0  # bytes since the last entry ended
 
     def pieces(self) -> Iterator[Piece]:
@@ -308,6 +309,8 @@ class XmlFile:
                     self.root = node
                 continue
             self.depth -= 1
+            if self.depth == 1 and node.tag == TYPE:
+                self.type = node.get("value")
             if self.depth == 1 and node.tag == ENTRY and self._is_bundle():
                 self.number += 1
                 self.since = 0
@@ -322,10 +325,7 @@ class XmlFile:
     def _whole(self, root: etree._Element) -> Piece:
         if not self._is_bundle():
             return resource_piece(root, "", False)
-        kind = root.find(f"{{{NAMESPACE}}}type")
-        value: Element = {"resourceType": "Bundle", "entry": None}
-        if kind is not None:
-            value["type"] = kind.get("value")
+        value: Element = {"resourceType": "Bundle", "type": self.type, "entry": None}
         return Piece("", False, value)
 
 

@@ -17,6 +17,7 @@ from practice.services.importing import appointments, directory, sessions
 from practice.services.importing.records import Place, Report
 from practice.services.importing.stage import Stage
 from practice.services.importing.writing import Import, Progress
+from practice.services.slot_types import keep_known_all
 
 EVENT = "practice.imported"
 
@@ -56,6 +57,7 @@ def finish(run: Import) -> None:
     if not run.report.is_refused:
         refuse_forgotten(run)
         check_diary(run)
+    keep_known_all(run.organisation)
     if run.is_new:  # nobody has seen this practice yet, so no open page need be told
         DiaryChange.objects.filter(organisation=run.organisation).delete()
     files = [name for (name,) in run.stage.query("SELECT name FROM file ORDER BY id LIMIT 100")]

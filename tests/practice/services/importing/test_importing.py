@@ -16,6 +16,7 @@ from practice.models import (
     PractitionerRole,
     Schedule,
     Slot,
+    SlotType,
 )
 from practice.reads import diary_check
 from tests.fhirapi.exchange.incoming.world import (
@@ -291,6 +292,12 @@ def test_a_schedule_of_many_days_is_a_session_for_each(tmp_path):
     assert [each.slots.count() for each in Schedule.objects.order_by("date")] == [2, 2, 2]
     again = imported(tmp_path, file)
     assert (again.refused, again.report["made"]) == ("", {})
+
+
+def test_the_words_of_slots_are_types_that_the_practice_can_map(tmp_path):
+    imported(tmp_path, bundle(eight()))
+
+    assert [each.name for each in SlotType.objects.all()] == ["Routine"]
 
 
 def test_a_slot_that_is_busy_by_itself_is_blocked(tmp_path):
