@@ -8,6 +8,8 @@ from practice.models.booking import (
     AppointmentSlot,
     AppointmentSlotQuerySet,
     ContactAttempt,
+    ExceptionReason,
+    HowBooked,
 )
 from practice.models.diary import DiaryChange, Schedule, ScheduleQuerySet, Slot, SlotQuerySet
 from practice.models.directory import (
@@ -46,7 +48,9 @@ __all__ = [
     "Closure",
     "ContactAttempt",
     "DiaryChange",
+    "ExceptionReason",
     "GenerationRun",
+    "HowBooked",
     "ImportedRecord",
     "Location",
     "Membership",

@@ -269,6 +269,60 @@ class AppointmentSlot(models.Model):
         return f"{self.appointment_id} holds {self.slot_id}"
 
 
+class HowBooked(models.Model):
+    """What staff said of a booking of theirs; of others the door and the organisation say it.
+
+    Codes of our own, for reports: practice.reads.how_booked says what they are of any appointment.
+    """
+
+    class Method(models.TextChoices):
+        TELEPHONE = "telephone", "By telephone"
+        IN_PERSON = "in-person", "At the desk"
+        ONLINE = "online", "Online"
+        LETTER = "letter", "By letter or email"
+        GP_CONNECT = "gp-connect", "GP Connect"
+
+    class Source(models.TextChoices):
+        PRACTICE = "practice", "The patient, or the practice"
+        URGENT_CARE = "urgent-care", "NHS 111 or urgent care"
+        GP_PRACTICE = "gp-practice", "Another GP practice"
+        OTHER = "other", "Another organisation"
+
+    appointment = models.OneToOneField(
+        Appointment, on_delete=models.CASCADE, related_name="how_booked"
+    )
+    method = models.CharField(max_length=20, blank=True, choices=Method.choices)
+    source = models.CharField(max_length=20, choices=Source.choices, default=Source.PRACTICE)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.source}".strip()
+
+
+class ExceptionReason(models.Model):
+    """Why an appointment was booked more than 14 days ahead, as the national lists had it then."""
+
+    appointment = models.ForeignKey(
+        Appointment,
+        on_delete=models.CASCADE,
+        db_index=False,  # exception_reason_given_once begins with it
+        related_name="exception_reasons",
+    )
+    reason = models.CharField(max_length=100)
+    given_at = models.DateTimeField()
+    given_by_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["reason"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["appointment", "reason"], name="exception_reason_given_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class ContactAttempt(models.Model):
     """Somebody told a patient what has become of their appointment, or tried to.
 

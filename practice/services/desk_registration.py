@@ -16,6 +16,7 @@ from practice.db.transactions import atomic_service
 from practice.exceptions import AlreadyRegistered
 from practice.models import Appointment, Organisation, Patient, PatientAddress, PatientTelecom
 from practice.services.appointments.booking import book_appointment
+from practice.services.appointments.how_booked import Said
 from practice.services.audit.recording import Actor, record_done
 from practice.services.registration import TEMPORARY, provenance
 
@@ -54,6 +55,7 @@ class NewAppointment:
     slot_ids: Sequence[int]
     description: str
     comment: str = ""
+    how: Said | None = None
 
 
 @atomic_service
@@ -99,6 +101,7 @@ def register_at_desk(
         slot_ids=appointment.slot_ids,
         description=appointment.description,
         comment=appointment.comment,
+        how=appointment.how,
         booked_by=registered_by,
         actor=actor,
         now=now,

@@ -17,6 +17,8 @@ from practice.db.row_security import across_practices, bound_to
 from practice.models import (
     AppointmentSlot,
     AuditEvent,
+    ExceptionReason,
+    HowBooked,
     Organisation,
     PatientAddress,
     PatientContact,
@@ -35,6 +37,8 @@ from practice.services.audit.recording import Actor
 PATHS: dict[type[Model], str] = {
     Organisation: "pk",
     AppointmentSlot: "appointment__organisation",
+    ExceptionReason: "appointment__organisation",
+    HowBooked: "appointment__organisation",
     Practitioner: "roles__organisation",
     SlotTypeMapping: "slot_type__organisation",
     TemplateBlock: "template__organisation",

@@ -17,12 +17,14 @@ from practice.reads.diary_columns import age, entry_of_appointment
 from practice.reads.patients import why_nobody_books_for
 from practice.reads.slots import slots_given_back
 from practice.services.appointments import attendance, changing
+from practice.services.appointments.how_booked import say_how_booked
 from practice.services.audit.recording import record_done
 from practice.staff.base import found_or_404
 from practice.staff.booking import TextsForm
 from practice.staff.diary import Carried
 from practice.staff.diary_details import CHANGED, Detail, when_words
 from practice.staff.diary_layout import time_words
+from practice.staff.how_booked import HowBookedForm, form_of_appointment, in_words
 
 
 class AppointmentPage(Detail):
@@ -46,9 +48,12 @@ class AppointmentPage(Detail):
             "undo": self.undo,
             "amend": self.amend,
             "cancel": self.cancel,
+            "how": self.say_how,
         }
 
     def form_of(self, step: str, record: Appointment, sent: QueryDict | None) -> forms.Form | None:
+        if step == "how":
+            return form_of_appointment(record, sent)
         if step != "amend":
             return None
         texts = {"description": record.description, "comment": record.comment}
@@ -66,6 +71,16 @@ class AppointmentPage(Detail):
     def amend(self, appointment: Appointment, form: TextsForm) -> str:
         changing.amend_by_staff(**form.cleaned_data, **self.change_arguments(appointment))
         return f"{name_of(appointment)}: appointment amended."
+
+    def say_how(self, appointment: Appointment, form: HowBookedForm) -> str:
+        say_how_booked(
+            organisation=self.practice,
+            appointment_id=appointment.pk,
+            said=form.said(),
+            actor=self.actor,
+            now=self.now,
+        )
+        return f"{name_of(appointment)}: how it was booked is noted."
 
     def cancel(self, appointment: Appointment, form: Any) -> str:
         was_orphaned = appointment.orphaned
@@ -116,6 +131,7 @@ class AppointmentPage(Detail):
             "may": self.may(record),
             "why_not": self.why_not(record) if is_open else "",
             "undo_to": Appointment.Status(before).label.lower() if before and is_open else "",
+            "how_booked": in_words(record),
             "organisation_facts": booking_organisation_facts(record),
             "booked_by": ", ".join(
                 filter(None, [first.get("name") or str(record.booked_by or ""), first.get("role")])

@@ -26,6 +26,7 @@ from practice.services.appointments.changing import why_it_stays
 from practice.site.addresses import number
 from practice.staff import searches
 from practice.staff.base import RecordPage, found_or_404
+from practice.staff.how_booked import HowBookedForm, how_booked_form
 from practice.staff.next_available import ChosenSlotsPage
 
 TAKEN = "Somebody else has just taken this time. Nothing was booked: choose another."
@@ -69,7 +70,7 @@ class Book(ChosenSlotsPage):
         if not slots:
             return self.ask_when(patient)
         form = TextsForm(initial={"description": slots[0].slot_type})
-        return self.ask_whether(patient, slots, form)
+        return self.ask_whether(patient, slots, form, how=how_booked_form(self, slots))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         patient, slots = self.patient(), self.chosen_slots()
@@ -79,11 +80,11 @@ class Book(ChosenSlotsPage):
             )
         if why := why_nobody_books_for(patient, now=self.now):
             return self.say_why_not(patient, slots, why, status=422)
-        form = TextsForm(request.POST)
+        form, how = TextsForm(request.POST), how_booked_form(self, slots)
         if not slots:
             return self.ask_when_instead(patient, slots, form, refusal=NO_TIME, status=422)
-        if not form.is_valid():
-            return self.ask_whether(patient, slots, form, status=422)
+        if not (form.is_valid() & how.is_valid()):
+            return self.ask_whether(patient, slots, form, how=how, status=422)
         try:
             booked = booking.book_appointment(
                 organisation=self.practice,
@@ -91,6 +92,7 @@ class Book(ChosenSlotsPage):
                 slot_ids=[slot.pk for slot in slots],
                 description=form.cleaned_data["description"],
                 comment=form.cleaned_data["comment"],
+                how=how.said(),
                 booked_by=self.reader,
                 actor=self.actor,
                 now=self.now,
@@ -98,7 +100,7 @@ class Book(ChosenSlotsPage):
         except SlotNotFree:
             return self.ask_when_instead(patient, slots, form, refusal=TAKEN, status=409)
         except PracticeError as refusal:
-            return self.ask_whether(patient, slots, form, refusal=str(refusal), status=422)
+            return self.ask_whether(patient, slots, form, how=how, refusal=str(refusal), status=422)
         return self.done("Booked.", self.booked_address(booked))
 
     # ------------------------------------------------------------ the steps
@@ -172,6 +174,7 @@ class Book(ChosenSlotsPage):
         slots: list[Slot],
         form: TextsForm,
         *,
+        how: HowBookedForm | None = None,
         refusal: str = "",
         status: int = 200,
         instead: Sequence[Slot] = (),
@@ -183,6 +186,7 @@ class Book(ChosenSlotsPage):
             patient=patient,
             slots=slots,
             form=form,
+            how=how or how_booked_form(self, slots),
             refusal=refusal,
             warnings=warnings(patient, days, now=self.now),
             others=self.step(("patient", patient.pk), *self.from_day(days)),

@@ -29,6 +29,7 @@ from practice.site.addresses import number
 from practice.site.fields import BirthDateField, NHSNumberField
 from practice.staff import searches
 from practice.staff.booking import TextsForm
+from practice.staff.how_booked import how_booked_form
 from practice.staff.next_available import ChosenSlotsPage
 
 KINDS = {
@@ -132,7 +133,8 @@ class Register(ChosenSlotsPage):
         if slots and not request.user.has_perm("practice.add_appointment"):
             raise PermissionDenied
         form, texts = RegistrationForm(request.POST), TextsForm(request.POST)
-        if not form.is_valid() or (slots and not texts.is_valid()):
+        how = how_booked_form(self, slots)
+        if not form.is_valid() or (slots and not (texts.is_valid() & how.is_valid())):
             return self.show(form, texts, slots, status=422)
         if wants_time and not slots:
             return self.show(form, texts, slots, refusal=NO_TIME, instead=True, status=422)
@@ -148,6 +150,7 @@ class Register(ChosenSlotsPage):
                     [slot.pk for slot in slots],
                     texts.cleaned_data["description"],
                     texts.cleaned_data["comment"],
+                    how.said(),
                 )
                 if slots
                 else None,
@@ -187,6 +190,7 @@ class Register(ChosenSlotsPage):
             status=status,
             form=form,
             texts=texts,
+            how=how_booked_form(self, slots),
             slots=slots,
             books=books,
             refusal=refusal,

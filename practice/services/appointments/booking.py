@@ -50,6 +50,7 @@ from practice.reads.directory import is_held, locations, practitioners
 from practice.reads.patients import PATIENT, VERIFIED, why_nobody_books_for
 from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
+from practice.services.appointments import how_booked
 from practice.services.appointments.provenance import provenance, record_in_trail
 from practice.services.audit.recording import Actor
 
@@ -109,13 +110,14 @@ def book_appointment(
     identifiers: Sequence[dict[str, str]] = (),
     booked_by: User | None = None,
     moved_from: Appointment | None = None,
+    how: how_booked.Said | None = None,
 ) -> Appointment:
     """Book one slot, or several adjacent ones, for a patient: all or nothing.
 
     ``now`` and the other instants are timezone-aware; ``description`` holds 1 to 100 characters,
     ``comment`` at most 500. ``location_id``, ``practitioner_id``, ``start`` and ``end`` are what a
     consumer says of the appointment: they must agree with the slots. ``references`` must exist
-    here, and no more. Whether a slot is offered is
+    here, and no more. ``how`` is what staff say of how it was booked. Whether a slot is offered is
     asked for the door ``gp-connect`` only; staff may take any free slot of theirs that is not over,
     and may leave out the description: it is the slot type then (DEC-055).
 
@@ -153,7 +155,7 @@ def book_appointment(
         profile = None
     if undescribed:
         description = slots[0].slot_type or NO_DESCRIPTION
-    return _take(
+    booked = _take(
         taken,
         slots,
         organisation=organisation,
@@ -177,6 +179,9 @@ def book_appointment(
         actor=actor,
         now=now,
     )
+    if how is not None:
+        how_booked.keep(booked, how, actor=actor, now=now)
+    return booked
 
 
 def _take(

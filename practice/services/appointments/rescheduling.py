@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from practice import clock
-from practice.models import Appointment, AppointmentSlot, Organisation
+from practice.models import Appointment, AppointmentSlot, HowBooked, Organisation
 from practice.reads.patients import why_nobody_books_for
 from practice.services import locks
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
@@ -21,6 +21,7 @@ from practice.services.appointments.changing import (
     check_can_be_given_up,
     why_it_stays,
 )
+from practice.services.appointments.how_booked import Said
 from practice.services.audit.recording import Actor, record_done, resource_of
 
 
@@ -98,9 +99,16 @@ def _book_again(
         identifiers=old.identifiers,
         booked_by=booked_by,
         moved_from=old,
+        how=_how_booked(old),
         actor=actor,
         now=now,
     )
+
+
+def _how_booked(old: Appointment) -> Said | None:
+    """How the old appointment was booked, if staff said so; reasons were those of its own time."""
+    said = HowBooked.objects.filter(appointment=old).first()
+    return Said(said.method, said.source) if said else None
 
 
 def _booking_organisation(old: Appointment) -> BookingOrganisation | None:

@@ -24,6 +24,8 @@ from practice.models import (
     AppointmentSlot,
     Closure,
     ContactAttempt,
+    ExceptionReason,
+    HowBooked,
     Location,
     Organisation,
     Patient,
@@ -43,7 +45,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 4
+VERSION = 5
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -225,6 +227,8 @@ OWN = (
         (
             Part("slots", AppointmentSlot, "appointment"),
             Part("contact_attempts", ContactAttempt, "appointment"),
+            Part("how_booked", HowBooked, "appointment"),
+            Part("exception_reasons", ExceptionReason, "appointment"),
         ),
     ),
 )

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from practice.models import Appointment, Organisation
+from practice.models import Appointment, HowBooked, Organisation
 from practice.services.appointments import changing
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.audit import recording
@@ -69,6 +69,10 @@ def full_practice() -> Organisation:
         organisation=practice, appointment_id=inside.pk, slot_ids=[slots[3].pk], booked_by=rita,
         **staff,
     )  # fmt: skip
+    moved.how_booked = HowBooked.objects.create(appointment=moved, method="telephone")
+    moved.exception_reasons.create(
+        reason="Preferred a place", given_at=timezone.now(), given_by_name="Rita"
+    )
     moved.contact_attempts.create(
         at=timezone.now(), by=rita, by_name="Rita", reached=False, note="No answer"
     )
