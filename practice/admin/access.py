@@ -7,6 +7,7 @@ from django.contrib import admin
 from practice import terminology
 from practice.admin.base import PracticeAdmin, PracticeForm
 from practice.models import AccessProfile
+from practice.services.access_profiles import PERIODS, contradictions
 from practice.site.fields import CodesField, ODSCodesField
 
 
@@ -25,20 +26,9 @@ class AccessProfileForm(PracticeForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        for name in ("slots_per_session", "slots_per_day", "slots_per_week"):
-            if self.cleaned_data.get(name) == 0:
-                self.add_error(
-                    name,
-                    "A limit of 0 would let nobody book. To close slots to everybody, make them "
-                    "not GP Connect bookable; for no limit, leave this empty.",
-                )
-        session, day, week = (
-            self.cleaned_data.get(f"slots_per_{period}") for period in ("session", "day", "week")
-        )
-        if day and week and day > week:
-            self.add_error("slots_per_week", "The limit for a week is below that for a day.")
-        if session and day and session > day:
-            self.add_error("slots_per_day", "The limit for a day is below that for a session.")
+        limits = {f"slots_per_{p}": self.cleaned_data.get(f"slots_per_{p}") for p in PERIODS}
+        for name, words in contradictions(AccessProfile(**limits)):
+            self.add_error(name, words)
         return cleaned
 
 

@@ -66,6 +66,12 @@ def whole_number(text: str) -> int:
     return int(text[:9])
 
 
+def record_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise ValueError("this is not a number that we gave; leave it empty for somebody new")
+    return int(text)
+
+
 YES, NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
 
 
@@ -79,7 +85,9 @@ def in_words(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def choice(heading: str, field: str, codes: Callable[[], list[tuple[str, str]]]) -> Column:
+def choice(
+    heading: str, field: str, codes: Callable[[], list[tuple[str, str]]], *, needed: bool = False
+) -> Column:
     """A column of one code of a list: its words go out, words or code come in."""
 
     def read(text: str) -> str:
@@ -92,7 +100,7 @@ def choice(heading: str, field: str, codes: Callable[[], list[tuple[str, str]]])
     def write(code: str) -> str:
         return dict(codes()).get(code, code)
 
-    return Column(heading, field, read, write)
+    return Column(heading, field, read, write, needed)
 
 
 def choices(heading: str, field: str, codes: Callable[[], list[tuple[str, str]]]) -> Column:

@@ -3,7 +3,11 @@
 from practice.models import SheetImport
 from practice.services.sheets.patients import Patients
 from practice.services.sheets.planning import Kind
+from practice.services.sheets.practitioners import Practitioners
+from practice.services.sheets.profiles import Profiles
 
 KINDS: dict[str, type[Kind]] = {
     SheetImport.Kind.PATIENTS: Patients,
+    SheetImport.Kind.PRACTITIONERS: Practitioners,
+    SheetImport.Kind.PROFILES: Profiles,
 }

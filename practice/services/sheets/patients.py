@@ -28,6 +28,7 @@ from practice.services.sheets.columns import (
     Values,
     choice,
     date_column,
+    record_number,
     set_values,
     truth_column,
 )
@@ -71,12 +72,6 @@ def number_of_patient(text: str) -> str:
 def telephone(text: str) -> str:
     """A telephone number; spreadsheet programs take away the nought that it begins with."""
     return f"0{text}" if re.fullmatch(r"[1-9]\d{8,9}", text) else text
-
-
-def record_number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise ValueError("this is not a number that we gave; leave it empty for somebody new")
-    return int(text)
 
 
 COLUMNS = (
