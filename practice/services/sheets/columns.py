@@ -63,7 +63,9 @@ def clock_time(text: str) -> time:
 def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ValueError("a whole number is expected")
-    return int(text[:9])
+    if len(text) > 9:
+        raise ValueError("this number is too large")
+    return int(text)
 
 
 def record_number(text: str) -> int:

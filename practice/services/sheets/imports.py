@@ -32,7 +32,6 @@ from practice.sheet_files import format_of, read_rows
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 250
 # After this long without a sign of life, somebody else may go on with a running import.
 STALE = timedelta(seconds=60)
 # So long a file is kept that nobody confirms, and one whose import has stopped.
@@ -115,14 +114,14 @@ def plan(sheet: SheetImport, *, now: datetime) -> SheetPlan:
     """Compare a file with the practice's records. Raises SheetUnreadable."""
     kind = KINDS[sheet.kind](sheet.organisation, now=now)
     found: list[PlannedRow] = []
-    for rows in chunks(rows_of(sheet)):
+    for rows in chunks(rows_of(sheet), kind.most_rows):
         found += kind.plan(rows)
     return SheetPlan(found)
 
 
-def chunks(rows: list[SheetRow]) -> Iterator[list[SheetRow]]:
+def chunks(rows: list[SheetRow], most: int) -> Iterator[list[SheetRow]]:
     remaining = iter(rows)
-    while some := list(islice(remaining, CHUNK)):
+    while some := list(islice(remaining, most)):
         yield some
 
 
@@ -225,7 +224,7 @@ def _import_chunk(
         return False
     actor = Actor(**sheet.actor)
     kind = KINDS[sheet.kind](organisation, now=now)
-    some = rows[sheet.rows_done : sheet.rows_done + CHUNK]
+    some = rows[sheet.rows_done : sheet.rows_done + kind.most_rows]
     planned = kind.plan(some, lock=True)
     if wrong := next((row for row in planned if row.problems), None):
         raise SheetRefused(f"Row {wrong.number}: {' '.join(wrong.problems)}")

@@ -50,6 +50,7 @@ class Kind(ABC):
     """
 
     columns: ClassVar[tuple[Column, ...]]
+    most_rows: ClassVar[int] = 250  # that are imported in one transaction
 
     def __init__(self, organisation: Organisation, *, now: datetime) -> None:
         self.organisation, self.now = organisation, now

@@ -6,11 +6,12 @@ details are changed from a file only where no other practice shows them.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from practice import terminology
 from practice.db.row_security import across_practices
-from practice.models import Practitioner, PractitionerRole, Schedule
+from practice.models import Organisation, Practitioner, PractitionerRole, Schedule
 from practice.reads.directory import practitioners
 from practice.services.audit.changes import changes_between
 from practice.services.audit.recording import Actor, Facts, record_all, resource_of
@@ -61,13 +62,15 @@ class Practitioners(Kind):
         *ROLE,
     )
 
-    # Whoever an earlier row was about: their record, as it was, and what that row said of them.
+    def __init__(self, organisation: Organisation, *, now: datetime) -> None:
+        super().__init__(organisation, now=now)
+        # Whoever rows are about, by our number, or by SDS user ID who is new.
+        self.people: dict[object, Person] = {}
+
     def plan(self, rows: Sequence[SheetRow], *, lock: bool = False) -> list[PlannedRow]:
         if lock:
             lock_practice(self.organisation)
         known = KnownPeople(self, rows)
-        known.people |= vars(self).setdefault("people", {})
-        self.people = known.people
         return [self._plan_row(row, known) for row in rows]
 
     def _plan_row(self, row: SheetRow, known: "KnownPeople") -> PlannedRow:
@@ -216,11 +219,11 @@ class KnownPeople:
 
     def __init__(self, kind: Practitioners, rows: Sequence[SheetRow]) -> None:
         own = {"organisation": kind.organisation}
-        self.by_id = {p.pk: Person(p) for p in practitioners(**own)}
+        self.people = kind.people
+        self.by_id = {p.pk: self.people.setdefault(p.pk, Person(p)) for p in practitioners(**own)}
         for role in PractitionerRole.objects.filter(**own, practitioner__in=self.by_id):
-            self.by_id[role.practitioner_id].roles[role.role] = role
+            self.by_id[role.practitioner_id].roles.setdefault(role.role, role)
         self.by_name: dict[str, list[Person]] = defaultdict(list)
-        self.people: dict[object, Person] = {}
         for person in self.by_id.values():
             if number := person.record.sds_user_id:
                 self.people[number] = person
@@ -258,7 +261,7 @@ class KnownPeople:
         if number in self.elsewhere:
             return None, [ELSEWHERE]
         if number:
-            self.people[number] = Person(Practitioner(sds_user_id=number))
+            self.people[number] = Person(Practitioner())
             return self.people[number], []
         names = (values.get(name) for name in ("prefix", "given_names", "family_name"))
         alike = self.by_name.get(" ".join(filter(None, names)).casefold(), [])

@@ -12,6 +12,7 @@ from practice.models import AuditEvent, Patient, SheetImport
 from practice.services.audit.recording import Actor
 from practice.services.sheets import imports
 from practice.services.sheets.imports import cancel, confirm, forget_files, go_on, plan, run, upload
+from practice.services.sheets.planning import Kind
 from workbench.factories import make_organisation, make_patient, new_nhs_number
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,7 @@ ACTOR = Actor(door="staff", user_id="ada", name="Ada")
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(Kind, "most_rows", 2)
 
 
 def csv_of(*numbers: str, name: str = "Fauxley") -> bytes:

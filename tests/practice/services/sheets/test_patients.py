@@ -3,13 +3,10 @@
 from datetime import date
 
 import pytest
-from django.utils import timezone
 
 from practice.models import AuditEvent, Patient
-from practice.services.audit.recording import Actor
-from practice.services.sheets.columns import read_sheet
-from practice.services.sheets.patients import COLUMNS, Patients
-from practice.sheet_files import Row
+from practice.services.sheets.patients import Patients
+from workbench import sheets
 from workbench.factories import (
     make_location,
     make_organisation,
@@ -19,27 +16,14 @@ from workbench.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-ACTOR = Actor(door="staff", user_id="ada", name="Ada")
-NEEDED = ["Family name", "Date of birth"]
-
-
-def sheet(*rows: dict[str, str]):
-    """The rows of a file with these cells."""
-    headings = list(dict.fromkeys([*NEEDED, *(name for row in rows for name in row)]))
-    cells = [[row.get(name, "") for name in headings] for row in rows]
-    return read_sheet([Row(n, each) for n, each in enumerate([headings, *cells], 1)], COLUMNS)
 
 
 def planned(practice, *rows: dict[str, str]):
-    return Patients(practice.organisation, now=timezone.now()).plan(sheet(*rows))
+    return sheets.planned(Patients, practice.organisation, *rows)[1]
 
 
 def imported(practice, *rows: dict[str, str]):
-    kind = Patients(practice.organisation, now=timezone.now())
-    found = kind.plan(sheet(*rows), lock=True)
-    assert [row.problems for row in found] == [[] for _ in found]
-    kind.apply(found, actor=ACTOR, source={"spreadsheet": 1})
-    return found
+    return sheets.imported(Patients, practice.organisation, *rows)
 
 
 def described(patient: Patient, **more: str) -> dict[str, str]:
@@ -144,13 +128,10 @@ def test_what_goes_out_changes_nothing_when_it_comes_back(practice):
     make_patient(given_names="=1+1", family_name="@O'Neil", telephone="+44 113 496 0003")
     make_patient(nhs_number=None, nhs_number_verification="03", deceased_at=date(2020, 1, 1))
     make_patient(general_practitioner=practice.practitioner, preferred_branch=practice.location)
-    kind = Patients(practice.organisation, now=timezone.now())
-    headings = [column.heading for column in COLUMNS]
 
-    rows = [Row(n, cells) for n, cells in enumerate([headings, *kind.rows()], 1)]
+    rows = sheets.taken_out_and_back(Patients, practice.organisation)
 
-    assert {row.verdict for row in kind.plan(read_sheet(rows, COLUMNS))} == {"same"}
-    assert len(rows) == 5
+    assert [(row.verdict, row.problems) for row in rows] == [("same", [])] * 4
 
 
 def test_each_row_is_in_the_trail_as_the_form_would_have_written_it(practice):
