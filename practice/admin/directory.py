@@ -328,10 +328,11 @@ class PractitionerAdmin(PracticeAdmin):
     readonly_fields = ["languages_in_words", "gmp_code"]  # load_directory sets the code
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if self._may_change_person(request, obj):
+        may_change = self._may_change_person(request, obj)
+        if may_change and (obj is None or self.has_change_permission(request, obj)):
             return super().get_fieldsets(request, obj)
         fields = [*self.fieldsets[0][1]["fields"][:-1], "languages_in_words"]
-        return [(None, {"fields": fields, "description": SHARED})]
+        return [(None, {"fields": fields, "description": "" if may_change else SHARED})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fixed = list(super().get_readonly_fields(request, obj))

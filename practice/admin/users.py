@@ -89,6 +89,10 @@ class MembershipInline(OwnTabularInline):
 class RoleFilter(RelatedDropdownFilter):
     """Roles are the same everywhere, so all of them are offered."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "role"
+
 
 class SignsInFilter(DropdownFilter):
     title = "has signed in"
@@ -230,6 +234,14 @@ class GroupAdmin(PracticeAdmin, DjangoGroupAdmin):
         people = User.groups.through.objects.filter(group=OuterRef("pk")).order_by()
         number = people.values("group").annotate(number=Count("pk")).values_list("number")  # type: ignore[misc]
         return super().get_queryset(request).annotate(count=Coalesce(Subquery(number), 0))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra: Any = None
+    ) -> Any:
+        title = "Role" if object_id else "Add role"  # Django's word for a role is another
+        return super().changeform_view(
+            request, object_id, form_url, {**(extra or {}), "title": title}
+        )
 
     @display(description="People")
     def members(self, group: Any) -> int:

@@ -37,9 +37,13 @@ class AuditEvent(models.Model):
     )
     recorded_at = models.DateTimeField("at")
     door = models.CharField(max_length=10, choices=Door.choices)
-    event = models.CharField(max_length=100, help_text="The interaction ID, or the staff action.")
-    outcome = models.CharField(max_length=10, help_text="The HTTP status, or ok or refused.")
-    spine_code = models.CharField(max_length=40, blank=True)
+    event = models.CharField(
+        max_length=100, help_text="What another system asked for, or what staff did."
+    )
+    outcome = models.CharField(
+        max_length=10, help_text="200 and 201: done, as ok; the rest was refused."
+    )
+    spine_code = models.CharField("reason of a refusal", max_length=40, blank=True)
     diagnostics = models.TextField(blank=True)
     trace_id = models.CharField(max_length=100, blank=True)
     user_id = models.CharField(max_length=100, blank=True)

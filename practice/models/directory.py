@@ -40,7 +40,7 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         max_length=12,
         blank=True,
         validators=[validate_asid],
-        help_text="The Spine's number for this practice's system.",
+        help_text="The NHS's number for this practice's system.",
     )
     party_key = models.CharField(max_length=20, blank=True)
     telephone = models.CharField(max_length=30, blank=True)

@@ -1,0 +1,116 @@
+"""Every page that a role can reach, read as somebody with a screen reader would: in plain words."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+from django.urls import resolve
+
+from tests.practice.admin_world import make_one_of_each
+from workbench.staff import ADMINISTRATOR, AUDITOR, MANAGER, RECEPTIONIST, signed_in
+
+pytestmark = pytest.mark.django_db
+
+# What means something to whoever wrote this, and nothing to reception.
+NOT_PLAIN = re.compile(
+    r"\bgroups?\b(?! consultation| education)|pbkdf2|sha256|\bhash\b|\bspine\b"
+    r"|select .{3,30} to change|\bobjects?\b|\bsuperuser"
+    r"|\bHTTP\b|\bJSON\b|\bUUID\b|\bTrue\b|\bFalse\b|\bnull\b|foreign key|content type|\bslug\b"
+    r"|primary key|\bqueryset\b|\bboolean\b|\[\]|\{\}|\b(?:pk|id)=",
+    re.IGNORECASE,
+)
+# Of symbols that a font draws, the name is the text: a_name or one that says nothing to anybody.
+SYMBOL = "material-symbols"
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
+UNREAD = {"script", "style", "template"}
+ENOUGH = 150  # pages; more would mean that the walk goes round and round
+
+
+class Reader(HTMLParser):
+    """What a screen reader says of a page, and where its links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.links: list[str] = []
+        self.symbols: list[str] = []
+        self.open: list[tuple[str, bool, bool]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        quiet = found.get("aria-hidden") == "true" or tag in UNREAD or self.is_quiet
+        if not quiet:
+            names = ("aria-label", "title", "placeholder", "alt")
+            self.said += [found[name] for name in names if name in found]
+            if tag == "input" and found.get("type") in {"submit", "button"}:
+                self.said.append(found.get("value", ""))
+        if tag not in VOID:
+            self.open.append((tag, quiet, SYMBOL in found.get("class", "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.is_quiet and data.strip():
+            (self.symbols if self.open and self.open[-1][2] else self.said).append(data.strip())
+
+    @property
+    def is_quiet(self) -> bool:
+        return bool(self.open) and self.open[-1][1]
+
+
+def read(client: Client, address: str) -> Reader | None:
+    """Return what a page says; None: it is none, or not for this reader."""
+    answer = client.get(address, follow=True)
+    if answer.status_code != 200 or "text/html" not in answer.headers["Content-Type"]:
+        return None
+    reader = Reader()
+    reader.feed(answer.content.decode())
+    return reader
+
+
+def kind_of(address: str) -> tuple[str, tuple[str, ...]]:
+    """Name what an address leads to, whatever ids and days stand in it."""
+    path, _, query = address.partition("?")
+    names = sorted(set(re.findall(r"(?:^|&)(?:amp;)?(ask|view|change|what|kind|step)=", query)))
+    return resolve(path).view_name, tuple(names)
+
+
+def pages(client: Client) -> dict[str, Reader]:
+    """Walk from the front page along the links, and read one page of each kind."""
+    waiting, seen, found = ["/admin/"], set(), {}
+    while waiting and len(found) < ENOUGH:
+        address = waiting.pop(0)
+        kind = kind_of(address)
+        if kind in seen or kind[0] == "admin:logout":
+            continue
+        seen.add(kind)
+        if reader := read(client, address):
+            found[address] = reader
+            inside = [link.partition("#")[0] for link in reader.links]
+            path = address.partition("?")[0]
+            inside = [path + link if link.startswith("?") else link for link in inside]
+            waiting += [link for link in inside if link.startswith("/admin/")]
+    return found
+
+
+@pytest.mark.parametrize("role", [RECEPTIONIST, MANAGER, ADMINISTRATOR, AUDITOR])
+def test_no_page_that_a_role_reaches_says_what_only_its_makers_understand(practice, role):
+    make_one_of_each(practice.organisation)
+
+    walked = pages(signed_in(practice.organisation, role=role))
+
+    assert len(walked) < ENOUGH
+    wrong = {
+        address: sorted(
+            {text[:100] for text in reader.said if NOT_PLAIN.search(text)}
+            | {f"symbol {name}" for name in reader.symbols}
+        )
+        for address, reader in walked.items()
+    }
+    wrong = {address: words for address, words in wrong.items() if words}
+    assert wrong == {}
