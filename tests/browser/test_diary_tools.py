@@ -252,7 +252,7 @@ def test_whoever_may_change_no_slots_is_offered_no_choosing(page_for, world):
 
 def test_keys_work_from_anywhere_that_is_no_text_field(page_for, world):
     page = open_diary(page_for, world)
-    page.get_by_role("link", name="Print clinic list").focus()
+    page.locator(".diary-more a").last.focus()
 
     page.keyboard.press("ArrowDown")
     expect(page.locator('.entry > a[tabindex="0"]')).to_be_focused()
