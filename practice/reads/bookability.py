@@ -164,8 +164,9 @@ class Rule(NamedTuple):
     ``holds`` says whether it speaks against a slot. ``clear`` is the same as a condition on a query
     of ``with_limits``, the other way round: what the slots fulfil against which it does not speak.
     It must be true or false for every slot, never NULL. ``in_search`` and ``on_booking``: whether
-    the API's search leaves such slots out, and its booking refuses them. ``mended_at`` is the
-    record that is to be changed, ``advice`` how, for forms.
+    the API's search leaves such slots out, and its booking refuses them. ``by_start``: whether it
+    goes by when the slot begins; of the rest, slots that are alike have the same. ``mended_at`` is
+    the record that is to be changed, ``advice`` how, for forms.
     """
 
     reason: Reason
@@ -175,6 +176,7 @@ class Rule(NamedTuple):
     until: Until = Until.PASSED
     in_search: bool = True
     on_booking: bool = True
+    by_start: bool = False
     detail: Callable[[Candidate], str] = lambda of: ""
     advice: str = ""
 
@@ -425,6 +427,7 @@ RULES = (
         clear=lambda values: Q(epoch__gt=values["floor"]),
         mended_at=the_slot,
         in_search=False,
+        by_start=True,
     ),
     # A slot exactly at one of the three limits is inside it (AVAIL-044). A window of 0 days is the
     # day itself, until midnight; an embargo of 0 minutes is none, whatever an outer level has.
@@ -437,6 +440,7 @@ RULES = (
             | Q(window=0, wall_distance__lt=values["rest_of_day"])
         ),
         mended_at=where_set("booking_window_days"),
+        by_start=True,
         detail=Candidate.window_opens,
     ),
     Rule(
@@ -449,6 +453,7 @@ RULES = (
             | Q(epoch__lte=F("embargo") * 60 + values["floor"])
         ),
         mended_at=where_set("embargo_minutes"),
+        by_start=True,
         detail=lambda of: of.limit_passed("until", of.embargo),
     ),
     Rule(
@@ -458,6 +463,7 @@ RULES = (
             Q(notice__isnull=True) | Q(epoch__gte=F("notice") * 60 + values["ceiling"])
         ),
         mended_at=where_set("minimum_notice_minutes"),
+        by_start=True,
         detail=lambda of: of.limit_passed("since", of.notice),
     ),
     # The query has one list of the profiles that admit the requester, by type and code alike.
@@ -488,6 +494,8 @@ RULE_OF = {rule.reason: rule for rule in RULES}
 ON_BOOKING = [rule for rule in RULES if rule.on_booking]
 NEVER = [rule for rule in RULES if rule.until is Until.CHANGED]
 DOUBTS = [rule for rule in NEVER if not rule.in_search]
+BY_START = [rule for rule in RULES if rule.by_start]
+WHATEVER_START = [rule for rule in RULES if not rule.by_start]
 SWITCHES = [rule for rule in RULES if rule.until is Until.SWITCHED]
 
 
@@ -545,12 +553,31 @@ def never_offered_in_words(slot: Slot, *, organisation: Organisation) -> str:
     return " ".join(refusal.sentence for refusal in found)
 
 
+def reasons(
+    rules: Iterable[Rule], slot: Any, *, organisation: Organisation, asked: Asked
+) -> tuple[Reason, ...]:
+    """Return which of these rules speak against a slot, without what makes it so."""
+    of = _candidate(slot, organisation, asked)
+    return tuple(rule.reason for rule in rules if rule.holds(of))
+
+
+def speaking(
+    found: Iterable[Reason], slot: Slot, *, organisation: Organisation, asked: Asked
+) -> list[Refusal]:
+    """Return what makes each of these so, if it still is."""
+    return _speaking([RULE_OF[reason] for reason in found], slot, organisation, asked)
+
+
 def _speaking(
     rules: Iterable[Rule], slot: Slot, organisation: Organisation, asked: Asked
 ) -> list[Refusal]:
-    window, embargo, notice = (effective_limit(name, slot, organisation) for name in OFFER_LIMITS)
-    of = Candidate(slot, organisation, asked, effective_profile(slot), window, embargo, notice)
+    of = _candidate(slot, organisation, asked)
     return [Refusal(rule.reason, rule.detail(of)) for rule in rules if rule.holds(of)]
+
+
+def _candidate(slot: Slot, organisation: Organisation, asked: Asked) -> Candidate:
+    window, embargo, notice = (effective_limit(name, slot, organisation) for name in OFFER_LIMITS)
+    return Candidate(slot, organisation, asked, effective_profile(slot), window, embargo, notice)
 
 
 # ---------------------------------------------------------------- for all slots, as a query

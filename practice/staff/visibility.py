@@ -8,9 +8,9 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 
 from practice import terminology
-from practice.reads.bookability import Refusal
+from practice.reads.bookability import WHENEVER, Refusal
 from practice.reads.profile_limits import BookingParty
-from practice.reads.visibility import SlotReasons, explain
+from practice.reads.visibility import Explained, explain, in_full
 from practice.site.fields import DayField
 from practice.site.mending import where_mended
 from practice.staff.base import StaffPage
@@ -79,10 +79,12 @@ class Visibility(StaffPage):
         not_offered = [
             each
             for each in explanation.not_offered
-            if not wanted or any(refusal.reason.name == wanted for refusal in each.refusals)
+            if not wanted or any(reason.name == wanted for reason in each.reasons)
         ]
         shown = Paginator(not_offered, PER_PAGE).get_page(request.GET.get("page"))
-        doubts = {doubt: each.slot for each in explanation.doubtful for doubt in each.refusals}
+        of = {"organisation": self.practice, "asked": explanation.asked}
+        doubtful = in_full(explanation.doubtful, organisation=self.practice, asked=WHENEVER)
+        doubts = {doubt: each.slot for each in doubtful for doubt in each.refusals}
         asked.pop("page", None)
         address = asked.urlencode()
         asked.pop("reason", None)
@@ -91,7 +93,7 @@ class Visibility(StaffPage):
             explanation=explanation,
             offered=Paginator(explanation.offered, PER_PAGE).get_page(request.GET.get("offered")),
             not_offered=shown,
-            reasons=[(each, with_links(each)) for each in shown],
+            reasons=[(each, with_links(each)) for each in in_full(list(shown), **of)],
             doubts=[(doubt, where_mended(doubt.reason, slot)) for doubt, slot in doubts.items()],
             wanted=wanted,
             address=address,
@@ -99,6 +101,6 @@ class Visibility(StaffPage):
         )
 
 
-def with_links(each: SlotReasons) -> list[tuple[Refusal, str]]:
+def with_links(each: Explained) -> list[tuple[Refusal, str]]:
     """Each reason against a slot, and where it is mended; asked for what a page shows only."""
     return [(refusal, where_mended(refusal.reason, each.slot)) for refusal in each.refusals]
