@@ -25,7 +25,9 @@ from django.urls import reverse  # noqa: E402
 from benchmarks import dates, results, world  # noqa: E402
 from benchmarks.measuring import take_turns  # noqa: E402
 from practice import clock  # noqa: E402
+from practice.db.row_security import bound_to  # noqa: E402
 from practice.models import Organisation, Patient, Schedule  # noqa: E402
+from practice.staff.live import live  # noqa: E402
 from workbench.staff import signed_in  # noqa: E402
 
 HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
@@ -77,6 +79,20 @@ def asking(client: Client, name: str, query: dict[str, Any]) -> Callable[[], int
     return run
 
 
+def polling(practice: Organisation, now: datetime) -> Callable[[], int]:
+    """What asks, as an open diary does every few seconds, whether anything has changed: nothing."""
+    day = dates.monday_after(clock.today(now))
+    given = live(practice, now, (day, day))
+    browser, known = Client(), {"if-none-match": f'"{given["version"]}"'}
+
+    def run() -> int:
+        response = browser.get(given["address"], headers=known, secure=True)
+        assert response.status_code == 304, response.status_code
+        return len(response.content)
+
+    return run
+
+
 def main() -> dict[str, Any]:
     parser = results.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
@@ -94,6 +110,8 @@ def main() -> dict[str, Any]:
         page: asking(client, name, query)
         for page, (name, query) in addresses(practice, now).items()
     }
+    with bound_to(practice.pk):
+        asks["poll of an open diary"] = polling(practice, now)
     counted = {}
     for page, ask in asks.items():
         with CaptureQueriesContext(connection) as queries:

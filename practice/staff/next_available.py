@@ -233,11 +233,11 @@ class Drawing:
     def _cell(self, row: Row, name: str, day: date, words: str, week: str, half: str) -> str:
         cell = row.cells.get((day, half))
         if cell is None:
-            return f'<td class="{week}"></td>' if week else "<td></td>"
+            return f'<td class="{week}">' if week else "<td>"
         if cell.away:
-            return f'<td class="{week}away">{AWAY.get(cell.away, HOLIDAY)}</td>'
+            return f'<td class="{week}away">{AWAY.get(cell.away, HOLIDAY)}'
         if not cell.free and not cell.kept:
-            return f'<td class="{week}none">none</td>'
+            return f'<td class="{week}none">none'
         if cell.free and cell.first:
             time = wall(cell.first)
             said, number = f"{time}, {cell.free} free", cell.free
@@ -249,7 +249,6 @@ class Drawing:
         place = Place(row.holder, day, half)
         pressed = ' aria-current="true"' if place == self.chosen else ""
         return (
-            f'<td class="{week}{fill}"><button name="cell" value="{place}"{pressed} '
-            f'aria-label="{name}, {words} {half}: {said}"><span>{time}</span> <b>{number}</b>'
-            "</button></td>"
+            f'<td class="{week}{fill}"><button name=cell value={place}{pressed} '
+            f'aria-label="{name}, {words} {half}: {said}"><i>{time}</i> <b>{number}</b></button>'
         )
