@@ -47,12 +47,14 @@ def make_year(now: datetime) -> int:
         PatientTelecom,
     )
     from practice.services.appointments.provenance import provenance
+    from practice.services.slot_types import keep_known_all
     from workbench.factories import make_actor
 
     first = now.date() - timedelta(days=DAYS // 2)
     (year,) = world.build(
         practices=1, holders=HOLDERS, first=first, days=DAYS, patients=PATIENTS, prefix="Y"
     )
+    keep_known_all(year)
     world.book(every=EVERY, now=now)
     booked = provenance("booked", make_actor(door="staff"), now)
     Appointment.objects.filter(organisation=year).update(provenance=[booked])
