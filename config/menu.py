@@ -152,6 +152,12 @@ NAVIGATION = [
                 "What an organisation is offered, and why not more",
             ),
             page(
+                "Promised to others",
+                "handshake",
+                "promises",
+                "What was promised, such as to 111, and the days that fall short",
+            ),
+            page(
                 "Utilisation",
                 "monitoring",
                 "utilisation",

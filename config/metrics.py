@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from practice.db.availability import database_within_reach
-from practice.reads import monitoring
+from practice.reads import monitoring, promises
 from practice.services.audit import heads, sealing, spool
 
 counted = CollectorRegistry()
@@ -120,6 +120,7 @@ class Condition(Collector):
         for end in monitoring.diary_ends(now=now):
             left.add_metric([end.practice], end.days_left)
         yield left
+        yield self.short_days()
         age = GaugeMetricFamily(
             "gpconnect_generation_age_seconds",
             "Time since the diary was last generated.",
@@ -132,6 +133,17 @@ class Condition(Collector):
             yield GaugeMetricFamily(
                 "gpconnect_lock_waits", "Connections that wait for a lock.", self.lock_waits()
             )
+
+    def short_days(self) -> Metric:
+        """Where less is offered to others than was promised."""
+        short = GaugeMetricFamily(
+            "gpconnect_promise_short_days",
+            "Days on which less is offered to others than was promised.",
+            labels=["practice"],
+        )
+        for practice, number in promises.short_days_by_practice().items():
+            short.add_metric([practice], number)
+        return short
 
     def lock_waits(self) -> int:
         """How many connections to PostgreSQL wait for a lock."""

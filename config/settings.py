@@ -304,6 +304,16 @@ DEMOGRAPHICS_BACKEND = os.environ.get(
 )
 DEMOGRAPHICS_FILE = os.environ.get("DEMOGRAPHICS_FILE", "")
 
+# Mail: about promises that are not kept, never about a patient. Without a server it is written out.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = number("EMAIL_PORT", 25)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS")
+EMAIL_TIMEOUT = 10  # seconds
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "appointments@localhost")
+
 # JWT-026: compare the token's audience with our own address. Off, since consumers vary.
 GPCONNECT_CHECK_AUDIENCE = flag("GPCONNECT_CHECK_AUDIENCE")
 # JWT-064: authorise by scope.

@@ -26,6 +26,7 @@ EVERYTHING_BUT_THE_TRAIL = [
     *RECORDS_OF_A_PATIENT,
     "practitioner",
     "practitionerrole",
+    "promise",  # there from 0033 on
     "schedule",
     "sessiontemplate",
     "slot",
@@ -48,7 +49,8 @@ RECEPTIONIST = [
 PRACTICE_MANAGER = [
     *RECEPTIONIST,
     *permissions(
-        "add change delete", ["accessprofile", "closure", "sessiontemplate", "templateblock"]
+        "add change delete",
+        ["accessprofile", "closure", "promise", "sessiontemplate", "templateblock"],
     ),
     *permissions(
         "add change",

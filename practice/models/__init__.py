@@ -30,6 +30,7 @@ from practice.models.patients import (
     PatientNote,
     PatientTelecom,
 )
+from practice.models.promises import Promise, Shortfall
 from practice.models.sheets import SheetImport
 from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
@@ -65,10 +66,12 @@ __all__ = [
     "PatientTelecom",
     "Practitioner",
     "PractitionerRole",
+    "Promise",
     "Schedule",
     "ScheduleQuerySet",
     "SessionTemplate",
     "SheetImport",
+    "Shortfall",
     "Slot",
     "SlotQuerySet",
     "SlotType",

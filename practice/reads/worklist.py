@@ -8,7 +8,7 @@ from django.db.models import Count, DateTimeField, Q
 from practice import clock
 from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, Organisation, Schedule
-from practice.reads import bookability, monitoring, never_offered
+from practice.reads import bookability, monitoring, never_offered, promises
 
 FEW_DAYS = 28
 
@@ -49,11 +49,12 @@ class ToDo:
     orphaned_today: int
     to_be_told: int
     never_offered: int
+    short_days: int
     days_left: int
 
     @property
     def total(self) -> int:
-        return self.orphaned + self.to_be_told + self.never_offered
+        return self.orphaned + self.to_be_told + self.never_offered + self.short_days
 
     @property
     def runs_out(self) -> bool:
@@ -61,7 +62,7 @@ class ToDo:
 
 
 def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
-    """Count the worklist: three queries. Who is orphaned and to be told counts once, as there."""
+    """Count the worklist: four queries. Who is orphaned and to be told counts once, as there."""
     today = clock.today(now)
     day = {"start": clock.day_start(today), "end": clock.day_end(today)}
     counted = ON_WORKLIST.rows(organisation=organisation.pk, **day)
@@ -71,6 +72,7 @@ def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
         orphaned_today=orphaned_today,
         to_be_told=to_be_told,
         never_offered=len(never_offered.never_offered_sessions(now=now, organisation=organisation)),
+        short_days=promises.short_days(organisation=organisation),
         days_left=days_left(organisation, now=now),
     )
 

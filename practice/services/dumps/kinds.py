@@ -37,6 +37,7 @@ from practice.models import (
     PatientTelecom,
     Practitioner,
     PractitionerRole,
+    Promise,
     Schedule,
     SessionTemplate,
     Slot,
@@ -45,7 +46,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 5
+VERSION = 6
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -71,6 +72,7 @@ LEFT_OUT = {
     "GenerationRun": "what a database did, not what the practice has",
     "SheetImport": "what a database did; a file that waits is uploaded again",
     "NationalDataVersion": "of the installation, for all practices",
+    "Shortfall": "found anew by whoever watches",
     "DiaryChange": "for pages that stay open, for a day",
     "ImportedRecord": "what files called records: import all of them before the practice moves",
     "AuditEvent": "the trail goes along as its sealed export",
@@ -204,6 +206,7 @@ OWN = (
     Kind("locations", Location),
     Kind("roles", PractitionerRole),
     Kind("access_profiles", AccessProfile),
+    Kind("promises", Promise),
     Kind("slot_types", SlotType, (Part("mappings", SlotTypeMapping, "slot_type"),)),
     Kind("templates", SessionTemplate, (Part("blocks", TemplateBlock, "template"),)),
     Kind("closures", Closure),
