@@ -10,8 +10,8 @@ from practice.services.audit.recording import record_done
 from practice.services.dumps.kinds import MISSING, Entry
 from practice.services.dumps.loading import CAME
 from practice.services.importing.sessions import actors_of, refuse_overlaps
-from practice.services.importing.stage import BROKEN, DONE, LEFT, Staged
-from practice.services.importing.writing import Import
+from practice.services.importing.stage import BROKEN, LEFT, Staged
+from practice.services.importing.writing import Import, Rows
 from practice.services.locks import lock_slots
 
 NOT_HELD = (
@@ -138,8 +138,7 @@ def import_appointments(run: Import, page: list[Staged]) -> None:
         parts["slots"] = [{"slot": each.pk, "released": released} for each in slots[record.id]]
     take_slots(run, [each["slot"] for _, _, parts in rows for each in parts["slots"]
                      if not each["released"]])  # fmt: skip
-    run.store("Appointment", rows)
-    record_in_trail(run, [(record, values) for record, values, _ in rows])
+    record_in_trail(run, run.store("Appointment", rows))
 
 
 def leave_or_break(run: Import, record: Staged) -> None:
@@ -232,26 +231,20 @@ def take_slots(run: Import, pks: list[int]) -> None:
         slot.save(update_fields=["status", "version", "updated_at"])
 
 
-def record_in_trail(run: Import, rows: list[tuple[Staged, Entry]]) -> None:
+def record_in_trail(run: Import, rows: Rows) -> None:
     """Let the trail say how far each appointment came along, as of one that is loaded."""
-    stored = {
-        record for (record,) in run.stage.query(
-            "SELECT id FROM record WHERE kind = 'Appointment' AND state = ?", DONE
+    for _, values, _ in rows:
+        appointment = Appointment(
+            pk=values["id"], organisation=run.organisation, patient_id=values["patient"]
         )
-    } if rows else set()  # fmt: skip
-    for record, values in rows:
-        if record.id in stored:
-            appointment = Appointment(
-                pk=values["id"], organisation=run.organisation, patient_id=values["patient"]
-            )
-            record_done(
-                CAME,
-                appointment,
-                actor=run.actor,
-                now=run.now,
-                detail={
-                    "entries": len(values["provenance"]),
-                    "status": values["status"],
-                    "version": values["version"],
-                },
-            )
+        record_done(
+            CAME,
+            appointment,
+            actor=run.actor,
+            now=run.now,
+            detail={
+                "entries": len(values["provenance"]),
+                "status": values["status"],
+                "version": values["version"],
+            },
+        )

@@ -144,10 +144,10 @@ class Import:
         """Whether a record has an id that others may hold."""
         return self.is_new and record.own_id is not None
 
-    def store(self, name: str, rows: Rows) -> None:
-        """Store records with their parts; where the database refuses, say which and why."""
+    def store(self, name: str, rows: Rows) -> Rows:
+        """Store records with their parts, and return them; or none, and tell which cannot be."""
         if not rows:
-            return
+            return []
         kind = SECTIONS[name]
         self._give_ids(kind, rows)
         try:
@@ -160,7 +160,7 @@ class Import:
                         self._insert(kind, [row])
                 except IntegrityError as error:
                     self.problem(row[0], broken_rule(error))
-            return
+            return []
         if kind.model is Organisation:
             self.organisation = Organisation.objects.get(pk=rows[0][1]["id"])
         self.stage.set(
@@ -168,6 +168,7 @@ class Import:
         )
         self.report.made[rows[0][0].kind] += len(rows)
         self.remember((record, values["id"]) for record, values, _ in rows)
+        return rows
 
     def _give_ids(self, kind: Kind, rows: Rows) -> None:
         wanted = {record.own_id: values for record, values, _ in rows if self.keeps_id(record)}
