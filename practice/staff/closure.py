@@ -5,6 +5,7 @@ meanwhile, the new effect is shown and nothing is done.
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -15,6 +16,7 @@ from practice import clock
 from practice.exceptions import NotFound, PlanChanged, PracticeError
 from practice.models import Appointment, Closure
 from practice.reads import call_list, closures, directory
+from practice.reads.old_times import moved_because_of
 from practice.reads.other_times import DAYS_AFTER_A_CLOSURE, OtherTimes, other_times
 from practice.services.closures import closing, follow_up, reopening
 from practice.services.closures.changing import change_closure, check_kind
@@ -26,6 +28,7 @@ from practice.site.plan_words import closure_in_words, run_in_words
 from practice.site.widgets import time_input
 from practice.staff.base import RecordPage, StaffPage, found_or_404
 from practice.staff.call_list import CallPage
+from practice.staff.old_times import MOST
 
 CHANGED = (
     "The diary has changed since you looked. Nothing was closed: this is what would happen now."
@@ -316,6 +319,7 @@ class Reopen(RecordPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         everything = reverse("admin:practice_closure_changelist")
         closure = self.record(pk)
+        moved = self.moved(closure)  # who they are is forgotten with the closure
         try:
             run = reopening.reopen(
                 organisation=self.practice,
@@ -331,7 +335,16 @@ class Reopen(RecordPage):
         except PracticeError as refusal:
             return self.refused(str(refusal), request.path)
         said = f"Open again: {closure}. {run_in_words(run)}." if run else f"Open again: {closure}."
+        if moved:
+            query = urlencode([("moved", pk) for pk in moved])
+            return self.done(said, f"{reverse('admin:old_times')}?{query}")
         return self.done(said, everything)
+
+    def moved(self, closure: Closure) -> list[int]:
+        """Who may be offered their old time, if the reader is somebody who moves people."""
+        if not self.request.user.has_perm("practice.change_appointment"):
+            return []
+        return moved_because_of(closure, now=self.now)[:MOST]
 
     def record(self, pk: int) -> Closure:
         return found_or_404(closures.closure_of(organisation=self.practice, pk=pk))
@@ -344,5 +357,6 @@ class Reopen(RecordPage):
             when=closure_in_words(closure),
             returning=returning,
             counts=returning.counts,
+            moved=len(self.moved(closure)),
             warning=warning,
         )
