@@ -12,6 +12,12 @@ from practice.models.booking import (
     HowBooked,
 )
 from practice.models.diary import DiaryChange, Schedule, ScheduleQuerySet, Slot, SlotQuerySet
+from practice.models.diary_views import (
+    ChosenDiaryView,
+    DiaryView,
+    DiaryViewHolder,
+    DiaryViewLocation,
+)
 from practice.models.directory import (
     CalendarFeed,
     Location,
@@ -46,9 +52,13 @@ __all__ = [
     "AuditSeal",
     "AuditWaiting",
     "CalendarFeed",
+    "ChosenDiaryView",
     "Closure",
     "ContactAttempt",
     "DiaryChange",
+    "DiaryView",
+    "DiaryViewHolder",
+    "DiaryViewLocation",
     "ExceptionReason",
     "GenerationRun",
     "HowBooked",

@@ -187,7 +187,7 @@ def days(
         day = first + timedelta(days=offset)
         todays = [schedule for schedule in schedules if schedule.date == day]
         shown = [s for s in todays if not s.withdrawn or entries.get(s.pk) or closed[s.pk]]
-        columns = columns_of(shown, entries, roles, hidden)
+        columns = columns_of(shown, entries, roles, hidden, choice)
         for column in columns:
             column.closed = [each for s in column.sessions for each in closed[s.schedule.pk]]
         unseen: dict[str, int] = defaultdict(int)
@@ -317,8 +317,9 @@ def columns_of(
     entries: dict[int, list[Entry]],
     roles: dict[int, str],
     hidden: dict[int, int],
+    choice: Choice,
 ) -> list[Column]:
-    """Return a column for each holder, or place without one, by name."""
+    """Return a column for each holder, or place without one, in the order of the choice."""
     columns: dict[tuple[str, int | None], Column] = {}
     for schedule in schedules:
         holder = schedule.session_holder
@@ -330,7 +331,7 @@ def columns_of(
         column.free += sum(e.state == "free" and not e.is_past for e in session.entries)
         column.waiting += sum(e.state == "arrived" for e in session.entries)
         column.hidden += hidden[schedule.pk]
-    return sorted(columns.values(), key=lambda column: (column.holder is None, column.name))
+    return sorted(columns.values(), key=lambda each: choice.place_of(each.holder, each.name))
 
 
 today_at = lru_cache(maxsize=8)(clock.today)  # asked again for everybody in the diary

@@ -31,20 +31,38 @@ from practice.reads.closures import BETWEEN, still_to_ring
 
 @dataclass(frozen=True)
 class Choice:
-    """What a reader wants to see of the diary; None: all of it."""
+    """What a reader wants to see of the diary; None: all of it.
+
+    ``holders`` (in their order) and ``locations`` are those of the saved view ``saved``. Whoever or
+    whatever is chosen besides takes their place.
+    """
 
     location: int | None = None
     holder: int | None = None
     schedule: int | None = None
     show_hidden: bool = False
+    saved: int | None = None
+    holders: tuple[int, ...] = ()
+    locations: tuple[int, ...] = ()
 
     def has(self, schedule: Schedule) -> bool:
         """Whether a session is among it."""
         return (
-            self.location in (None, schedule.location_id)
-            and self.holder in (None, schedule.session_holder_id)
+            self._is_among(schedule.location_id, self.location, self.locations)
+            and self._is_among(schedule.session_holder_id, self.holder, self.holders)
             and self.schedule in (None, schedule.pk)
         )
+
+    def _is_among(self, pk: int | None, one: int | None, several: tuple[int, ...]) -> bool:
+        if one is not None:
+            return pk == one
+        return not several or self.schedule is not None or pk in several
+
+    def place_of(self, holder: Practitioner | None, name: str) -> tuple[int, bool, str]:
+        """By what a column is put in its place: as the saved view says, then by name."""
+        known = holder is not None and holder.pk in self.holders
+        place = self.holders.index(holder.pk) if holder and known else len(self.holders)
+        return place, holder is None, name
 
 
 def sessions_between(
@@ -58,7 +76,8 @@ def sessions_between(
     }
     narrowed = {name: value for name, value in wanted.items() if value is not None}
     days = {"organisation": organisation.pk, "first": first, "last": last}
-    return _sessions(*narrowed).objects(**days, **narrowed)
+    found = _sessions(*narrowed).objects(**days, **narrowed)
+    return [schedule for schedule in found if choice.has(schedule)]
 
 
 @cache

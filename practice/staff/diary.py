@@ -31,9 +31,11 @@ from practice.reads.diary_rows import (
     people_and_places,
     sessions_between,
 )
+from practice.reads.diary_views import SavedView, saved_views
 from practice.reads.directory import practitioners
 from practice.reads.sessions import next_day_with_sessions, sessions
 from practice.services.appointments.rescheduling import why_not_moved
+from practice.services.diary_views import choose_view
 from practice.site.addresses import number, read_date
 from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
@@ -76,8 +78,27 @@ class View:
                 holder=number(query.get("holder")) or None,
                 schedule=number(query.get("session")) or None,
                 show_hidden=query.get("hidden") == "1",
+                saved=number(query.get("saved")) or None,
             ),
         )
+
+    def in_saved(self, views: list[SavedView], *, remembered: bool = False) -> "View":
+        """Return this view with whom its saved one names, in their order, and where.
+
+        ``remembered``: the one that was chosen last, where this view says nothing of its own. One
+        that is no longer there is none.
+        """
+        choice = self.choice
+        wanted = next((each for each in views if each.pk == choice.saved), None)
+        says_nothing = not (choice.saved or choice.location or choice.holder or choice.schedule)
+        if remembered and says_nothing:
+            wanted = next((each for each in views if each.is_chosen), None)
+            show_hidden = choice.show_hidden or bool(wanted and wanted.show_hidden)
+            choice = replace(choice, show_hidden=show_hidden)
+        if wanted is None:
+            return replace(self, choice=replace(choice, saved=None))
+        own = {name: getattr(wanted, name) for name in ("holders", "locations")}
+        return replace(self, choice=replace(choice, saved=wanted.pk, **own))
 
     @property
     def first(self) -> date:
@@ -86,6 +107,11 @@ class View:
     @property
     def last(self) -> date:
         return self.first + timedelta(days=6) if self.week else self.day
+
+    @property
+    def step(self) -> timedelta:
+        """How far the arrows lead."""
+        return timedelta(days=7 if self.week else 1)
 
     @property
     def title(self) -> str:
@@ -109,6 +135,7 @@ class View:
             "holder": view.choice.holder,
             "session": view.choice.schedule,
             "hidden": "1" if view.choice.show_hidden else "",
+            "saved": view.choice.saved,
         }
         query = urlencode({name: value for name, value in chosen.items() if value})
         return f"{reverse('admin:diary')}?{query}"
@@ -265,8 +292,13 @@ class DiaryPage(StaffPage):
             everybody = practitioners(organisation=self.practice)
             people.append(found_or_404(everybody.filter(pk=choice.holder).first()))
         if view.week and not choice.holder and people:
-            view = replace(view, choice=replace(choice, holder=people[0].pk, schedule=None))
+            holder = next(iter(choice.holders), people[0].pk)
+            view = replace(view, choice=replace(choice, holder=holder, schedule=None))
         return view
+
+    def saved_views(self) -> list[SavedView]:
+        """The views that the reader may choose from."""
+        return saved_views(organisation=self.practice, user=self.reader)
 
 
 class Diary(DiaryPage):
@@ -276,11 +308,12 @@ class Diary(DiaryPage):
     title = "Diary"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        view = View.of(request.GET, today=self.today)
+        views = self.saved_views()
+        view = View.of(request.GET, today=self.today).in_saved(views, remembered=True)
         people, places = people_and_places(self.practice)
         view = self.checked(view, people)
-        if go := request.GET.get("go"):
-            return redirect(f"{view.address()}#column-{go}")
+        if elsewhere := self.elsewhere(view, views):
+            return redirect(elsewhere)
         changes = changes_of_days(self.practice.pk, view.first, view.last)
         shown = (view.first, view.last)
         is_live = live(self.practice, self.now, shown, changed=changes.total)
@@ -293,7 +326,6 @@ class Diary(DiaryPage):
         strips = view.strips(found, versions, now=self.now)
         carried = self.carried()
         self.record_viewed(view, found, carried.patient if carried else None)
-        step = timedelta(days=7 if view.week else 1)
         return self.render(
             is_fullwidth="1",
             view=view,
@@ -313,11 +345,29 @@ class Diary(DiaryPage):
             now_at=next((one.now_at for one in strips if one.now_at), ""),
             people=people,
             places=places,
+            saved_views=views,
             sessions=[] if view.week else [each for each in every if not each.withdrawn],
             legend=LEGEND,
-            links=self.links_of(view, step),
-            previous=step_words(view, view.first - step),
-            next=step_words(view, view.first + step),
+            links=self.links_of(view),
+            previous=step_words(view, view.first - view.step),
+            next=step_words(view, view.first + view.step),
+        )
+
+    def elsewhere(self, view: View, views: list[SavedView]) -> str:
+        """Where the address leads: to a column, or to the view that was just chosen, if any."""
+        if go := self.request.GET.get("go"):
+            return f"{view.address()}#column-{go}"
+        chosen = self.request.GET.get("choose")
+        if chosen is None or number(chosen) == number(self.request.GET.get("saved")):
+            return ""
+        choose_view(organisation=self.practice, user=self.reader, view_id=number(chosen))
+        wanted = next((each for each in views if each.pk == number(chosen)), None)
+        return view.address(
+            saved=wanted and wanted.pk,
+            show_hidden=bool(wanted and wanted.show_hidden),
+            location=None,
+            holder=None,
+            schedule=None,
         )
 
     def carried(self) -> Carried | None:
@@ -328,12 +378,12 @@ class Diary(DiaryPage):
         found = appointment_in_detail(organisation=self.practice, appointment_id=pk)
         return Carried.of(found, now=self.now) if found else None
 
-    def links_of(self, view: View, step: timedelta) -> dict[str, str]:
+    def links_of(self, view: View) -> dict[str, str]:
         """Return where the buttons around the columns lead."""
         return {
             "today": view.address(day=self.today),
-            "previous": view.address(day=view.day - step, schedule=None),
-            "next": view.address(day=view.day + step, schedule=None),
+            "previous": view.address(day=view.day - view.step, schedule=None),
+            "next": view.address(day=view.day + view.step, schedule=None),
             "day": view.address(week=False),
             "week": view.address(week=True, schedule=None),
             "hidden": view.address(show_hidden=not view.choice.show_hidden),

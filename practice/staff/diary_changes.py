@@ -28,6 +28,8 @@ class DiaryChanges(DiaryPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         view = View.of(request.GET, today=self.today)
+        if view.choice.saved:
+            view = view.in_saved(self.saved_views())
         view = self.checked(view, people_and_places(self.practice)[0])
         have = read_versions(request.GET.get("have", ""))
         changes = changes_of_days(self.practice.pk, view.first, view.last)
@@ -113,7 +115,9 @@ def in_order(view: View, schedules: list[Schedule]) -> list[Schedule]:
         return sorted(schedules, key=lambda each: each.date)
     return sorted(
         schedules,
-        key=lambda each: (each.session_holder is None, str(each.session_holder or each.location)),
+        key=lambda each: view.choice.place_of(
+            each.session_holder, str(each.session_holder or each.location)
+        ),
     )
 
 

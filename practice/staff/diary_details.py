@@ -21,6 +21,7 @@ from practice.models import Schedule
 from practice.reads.diary_changes import changes_of_days
 from practice.reads.diary_columns import days
 from practice.reads.diary_rows import sessions_between
+from practice.reads.diary_views import saved_views
 from practice.staff import diary_html
 from practice.staff.base import RecordPage
 from practice.staff.diary import Menus, View
@@ -160,6 +161,8 @@ class Detail(RecordPage):
         """Return the column of the diary behind that shows this session, as it is now."""
         query = QueryDict(back.partition("#")[0].partition("?")[2])
         view = View.of(query, today=self.today)
+        views = saved_views(organisation=self.practice, user=self.reader)
+        view = view.in_saved(views, remembered=True)
         if not view.first <= schedule.date <= view.last:
             return ""
         choice = replace(view.choice, holder=schedule.session_holder_id)

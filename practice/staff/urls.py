@@ -15,6 +15,7 @@ from practice.staff import (
     closure,
     diary,
     diary_changes,
+    diary_views,
     extra_slot,
     front_page,
     generation,
@@ -59,6 +60,9 @@ urlpatterns = [
     path("second-factor/", second_factor.SecondFactor.as_view(), name="second_factor"),
     path("practice/choose/", practice_choice.ChoosePractice.as_view(), name="choose_practice"),
     path("diary/", diary.Diary.as_view(), name="diary"),
+    path("diary/views/", diary_views.DiaryViews.as_view(), name="diary_views"),
+    path("diary/views/add/", diary_views.DiaryViewPage.as_view(), name="diary_view_add"),
+    path("diary/views/<int:pk>/", diary_views.DiaryViewPage.as_view(), name="diary_view_change"),
     # What pages ask by themselves: that is no sign that somebody is there (practice.staff.sign_in).
     path("changes/diary/", diary_changes.DiaryChanges.as_view(), name="diary_changes"),
     path("changes/worklist/", call_list.WorklistChanges.as_view(), name="worklist_changes"),

@@ -24,6 +24,9 @@ from practice.models import (
     AppointmentSlot,
     Closure,
     ContactAttempt,
+    DiaryView,
+    DiaryViewHolder,
+    DiaryViewLocation,
     ExceptionReason,
     HowBooked,
     Location,
@@ -46,7 +49,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 6
+VERSION = 7
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -73,6 +76,7 @@ LEFT_OUT = {
     "SheetImport": "what a database did; a file that waits is uploaded again",
     "NationalDataVersion": "of the installation, for all practices",
     "Shortfall": "found anew by whoever watches",
+    "ChosenDiaryView": "what somebody looked at last: they choose again",
     "DiaryChange": "for pages that stay open, for a day",
     "ImportedRecord": "what files called records: import all of them before the practice moves",
     "AuditEvent": "the trail goes along as its sealed export",
@@ -220,6 +224,14 @@ OWN = (
             Part("contacts", PatientContact, "patient"),
             Part("languages", PatientLanguage, "patient"),
             Part("notes", PatientNote, "patient"),
+        ),
+    ),
+    Kind(
+        "diary_views",
+        DiaryView,
+        (
+            Part("holders", DiaryViewHolder, "view"),
+            Part("locations", DiaryViewLocation, "view"),
         ),
     ),
     Kind("sessions", Schedule),

@@ -22,6 +22,7 @@ from practice.exceptions import DumpRefused
 from practice.models import (
     Appointment,
     ContactAttempt,
+    DiaryView,
     Membership,
     Organisation,
 )
@@ -166,13 +167,19 @@ def _shown(columns: list[Column], values: Iterable[Any]) -> Entry:
 
 
 def _staff(organisation_id: int) -> Iterator[Entry]:
-    """The practice's staff, and who else booked or rang, by user name: names and roles, no more."""
+    """The practice's staff, and who else booked, rang or keeps a view of the diary, by user name.
+
+    Names and roles, no more.
+    """
     booked = Appointment.objects.filter(organisation=organisation_id).values("booked_by")
     rang = ContactAttempt.objects.filter(appointment__organisation=organisation_id).values("by")
+    views = DiaryView.objects.filter(organisation=organisation_id, user__isnull=False)
     members = {
         member.user_id: member for member in Membership.objects.filter(organisation=organisation_id)
     }
-    there = User.objects.filter(Q(pk__in=members) | Q(pk__in=booked) | Q(pk__in=rang))
+    there = User.objects.filter(
+        Q(pk__in=members) | Q(pk__in=booked) | Q(pk__in=rang) | Q(pk__in=views.values("user"))
+    )
     for user in there.order_by("username").prefetch_related("groups"):
         entry = {name: getattr(user, name) for name in STAFF_FIELDS if getattr(user, name)}
         if member := members.get(user.pk):

@@ -16,6 +16,7 @@ from django.utils import timezone
 from practice.models import (
     AppointmentSlot,
     CalendarFeed,
+    DiaryView,
     GenerationRun,
     ImportedRecord,
     Location,
@@ -86,7 +87,11 @@ def a_sheet() -> SheetImport:
     )
 
 
-def a_member() -> models.Model:
+def a_diary_view(**values: Any) -> DiaryView:
+    return DiaryView.objects.create(organisation=the_organisation(), name="Upstairs", **values)
+
+
+def a_member() -> Any:
     user = get_user_model().objects.create(username="rita")
     return user.memberships.create(organisation=the_organisation())
 
@@ -150,6 +155,18 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "access_profile_name_once_in_practice": lambda: another(make_access_profile()),
     "access_profile_limits_leave_something": lambda: update(
         make_access_profile(), slots_per_week=0
+    ),
+    # how the diary is looked at
+    "diary_view_name_once_for_a_person": lambda: another(a_diary_view(user=a_member().user)),
+    "diary_view_name_once_in_practice": lambda: another(a_diary_view()),
+    "diary_view_has_a_holder_once": lambda: another(
+        a_diary_view().holders.create(practitioner=make_practitioner(), position=1)
+    ),
+    "diary_view_has_a_place_once": lambda: another(
+        a_diary_view().locations.create(location=make_location())
+    ),
+    "chosen_diary_view_is_one": lambda: another(
+        a_diary_view().chosen_by.create(organisation=the_organisation(), user=a_member().user)
     ),
     # who and where
     "member_once": lambda: another(a_member()),

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from practice.models import Appointment, HowBooked, Organisation
+from practice.models import Appointment, DiaryView, HowBooked, Organisation
 from practice.services.appointments import changing
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.audit import recording
@@ -82,6 +82,10 @@ def full_practice() -> Organisation:
         )
         changing.cancel_appointment(appointment=cancelled, reason="Better", **staff)
     Appointment.objects.filter(pk=outside.pk).update(affected_by=closure)
+    for user, name in ((rita, "Mine"), (gone, "Theirs"), (None, "Upstairs team")):
+        view = DiaryView.objects.create(organisation=practice, user=user, name=name)
+        view.holders.create(practitioner=shared, position=1)
+        view.locations.create(location=branch)
     later = schedule.start + timedelta(days=7)
     make_slots(1, make_schedule(practice, session_holder=None, start=later, location=branch))
     return practice
