@@ -358,6 +358,8 @@ class Diary(DiaryPage):
         if go := self.request.GET.get("go"):
             return f"{view.address()}#column-{go}"
         chosen = self.request.GET.get("choose")
+        if chosen == "views":
+            return reverse("admin:diary_views")
         if chosen is None or number(chosen) == number(self.request.GET.get("saved")):
             return ""
         choose_view(organisation=self.practice, user=self.reader, view_id=number(chosen))

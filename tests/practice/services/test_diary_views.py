@@ -81,6 +81,8 @@ def test_others_see_the_practices_views_and_none_of_mine(here):
     for manages in (False, True):
         with pytest.raises(NotFound):
             forget(here, mo, mine, manages=manages)
+    with pytest.raises(NotFound):
+        forget(make_organisation(), rita, mine)
     assert saved_views(organisation=make_organisation(), user=rita) == []
 
 

@@ -7,8 +7,14 @@ from django.urls import reverse
 
 from practice.models import AuditEvent, DiaryView
 from tests.practice.staff.diary_world import THURSDAY, words_of
-from workbench.factories import make_location, make_practitioner, make_schedule, make_slot
-from workbench.staff import MANAGER, signed_in
+from workbench.factories import (
+    make_location,
+    make_organisation,
+    make_practitioner,
+    make_schedule,
+    make_slot,
+)
+from workbench.staff import MANAGER, make_staff, signed_in
 
 ADD = "/admin/diary/views/add/"
 
@@ -48,6 +54,8 @@ def test_a_view_is_made_chosen_and_met_again_in_its_order(client, receptionist, 
     tomorrow = reverse("admin:diary") + re.search(r'diary/(\?[^"]*)" rel="next"', page)[1]
     assert "saved=" in tomorrow
     view = DiaryView.objects.get()
+    views = client.get("/admin/diary/", {"choose": "views", "saved": view.pk})
+    assert views.url == "/admin/diary/views/"
     assert columns_of(client, date=THURSDAY, saved=view.pk, holder=second) == [second]
     assert columns_of(client, date=THURSDAY, saved=view.pk, choose="") != [last, first]
     assert set(columns_of(client)) == {first, second, last}
@@ -131,3 +139,18 @@ def test_a_manager_keeps_views_for_all_and_a_receptionist_uses_them(
     client.post(ADD, {"name": "All", "for_practice": "on"})
     assert DiaryView.objects.get(name="All").user_id == receptionist.pk
     assert DiaryView.objects.filter(user=None).count() == 1
+
+
+def test_the_view_of_another_or_of_another_practice_is_not_there(client, receptionist, team):
+    here, elsewhere = team[0].schedules.get().organisation, make_organisation()
+    others = make_staff(here)
+    for view in (
+        DiaryView.objects.create(organisation=here, user=others, name="Not mine"),
+        DiaryView.objects.create(organisation=elsewhere, name="Not ours"),
+    ):
+        page = reverse("admin:diary_view_change", args=[view.pk])
+        assert client.get(page).status_code == 404
+        assert client.post(page, {"do": "forget"}).status_code == 404
+        assert len(columns_of(client, date=THURSDAY, choose=view.pk)) == 3
+        assert view.name not in client.get("/admin/diary/views/").content.decode()
+    assert DiaryView.objects.count() == 2
