@@ -1,12 +1,14 @@
 """The saved views of the diary that somebody may choose from, and the one they chose last."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from practice.models import ChosenDiaryView, DiaryView, DiaryViewHolder, Organisation
+from practice.reads.diary_rows import Choice
 
 
 class SavedView(NamedTuple):
@@ -52,3 +54,20 @@ def saved_views(*, organisation: Organisation, user: User) -> list[SavedView]:
         )
         for view in views
     ]
+
+
+def in_saved(choice: Choice, views: list[SavedView], *, remembered: bool = False) -> Choice:
+    """Return a choice with whom its saved view names, in their order, and where.
+
+    ``remembered``: the one that was chosen last, where the choice says nothing of its own. One that
+    is no longer there is none.
+    """
+    wanted = next((each for each in views if each.pk == choice.saved), None)
+    says_nothing = not (choice.saved or choice.location or choice.holder or choice.schedule)
+    if remembered and says_nothing:
+        wanted = next((each for each in views if each.is_chosen), None)
+        show_hidden = choice.show_hidden or bool(wanted and wanted.show_hidden)
+        choice = replace(choice, show_hidden=show_hidden)
+    if wanted is None:
+        return replace(choice, saved=None)
+    return replace(choice, saved=wanted.pk, holders=wanted.holders, locations=wanted.locations)

@@ -31,7 +31,7 @@ from practice.reads.diary_rows import (
     people_and_places,
     sessions_between,
 )
-from practice.reads.diary_views import SavedView, saved_views
+from practice.reads.diary_views import SavedView, in_saved, saved_views
 from practice.reads.directory import practitioners
 from practice.reads.sessions import next_day_with_sessions, sessions
 from practice.services.appointments.rescheduling import why_not_moved
@@ -83,22 +83,8 @@ class View:
         )
 
     def in_saved(self, views: list[SavedView], *, remembered: bool = False) -> "View":
-        """Return this view with whom its saved one names, in their order, and where.
-
-        ``remembered``: the one that was chosen last, where this view says nothing of its own. One
-        that is no longer there is none.
-        """
-        choice = self.choice
-        wanted = next((each for each in views if each.pk == choice.saved), None)
-        says_nothing = not (choice.saved or choice.location or choice.holder or choice.schedule)
-        if remembered and says_nothing:
-            wanted = next((each for each in views if each.is_chosen), None)
-            show_hidden = choice.show_hidden or bool(wanted and wanted.show_hidden)
-            choice = replace(choice, show_hidden=show_hidden)
-        if wanted is None:
-            return replace(self, choice=replace(choice, saved=None))
-        own = {name: getattr(wanted, name) for name in ("holders", "locations")}
-        return replace(self, choice=replace(choice, saved=wanted.pk, **own))
+        """Return this view with whom its saved one names, or that which was chosen last."""
+        return replace(self, choice=in_saved(self.choice, views, remembered=remembered))
 
     @property
     def first(self) -> date:
