@@ -30,7 +30,7 @@ def guard(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("practice", "0031_how_appointments_were_booked"),
+        ("practice", "0032_words_of_staff"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
