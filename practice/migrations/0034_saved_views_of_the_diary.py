@@ -30,7 +30,7 @@ def guard(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("practice", "0032_words_of_staff"),
+        ("practice", "0033_promises_to_others"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
