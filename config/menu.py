@@ -158,6 +158,12 @@ NAVIGATION = [
                 "What was promised, such as to 111, and the days that fall short",
             ),
             page(
+                "Measures",
+                "speed",
+                "measures",
+                "National measures, and what is behind each",
+            ),
+            page(
                 "Utilisation",
                 "monitoring",
                 "utilisation",

@@ -262,7 +262,7 @@ class Citation(NamedTuple):
 
 
 # What looks like an id and is none.
-NO_IDS = {"SHA-256", "UTF-16"}
+NO_IDS = {"ACC-08", "EHCH-04", "SHA-256", "UTF-16"}
 SOURCES = (".py", ".md", ".html", ".js", ".css", ".yaml", ".yml", ".toml", ".sql", ".template")
 
 

@@ -615,7 +615,8 @@ def own_arguments(world: World, entry: Any) -> dict[str, Any]:
 NOT_IDS = (
     "for_practice first_minutes show_hidden "
     "archived ask at back booking_window_days category comment csv date default_minutes "
-    "delivery_channel description digest do first_day hint method mode reasons setting source "
+    "delivery_channel description digest do first_day hint list method mode period reasons "
+    "setting source "
     "effective_from effective_to embargo_minutes end end_date end_time every_n_weeks "
     "expected_version first from go gp_connect_bookable kind last minimum_notice_minutes minutes "
     "name note nth_of_month ods_code offered organisation_type other_week page position "
