@@ -198,9 +198,10 @@ def embargo_ends(slot: Slot, organisation: Organisation) -> datetime | None:
     return slot.start - timedelta(minutes=minutes) if minutes else None
 
 
-def effective_profile(slot: Slot) -> AccessProfile | None:
+def effective_profile(slot: Any) -> AccessProfile | None:
     """Return the access profile that counts: the slot's own, or else its session's (AVAIL-010)."""
-    return slot.access_profile or slot.schedule.access_profile
+    found: AccessProfile | None = slot.access_profile or slot.schedule.access_profile
+    return found
 
 
 def wall_distance(now: datetime, start: datetime) -> timedelta:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, DateField, DateTimeField, Max, Q, QuerySet
 
@@ -36,7 +37,7 @@ def glance(organisation: Organisation, *, now: datetime) -> Glance:
     start, end = clock.day_start(today), clock.day_end(today)
     here = {"organisation": organisation.pk}
     with one_journey():
-        asked = [
+        asked: list[Any] = [
             SESSIONS.later(**here, today=today),
             FREE.later(**here, now=now, end=end),
             PEOPLE.later(**here, start=start, end=end),

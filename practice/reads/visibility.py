@@ -172,7 +172,7 @@ def _rows(organisation: Organisation, since: datetime, until: datetime) -> list[
     profile = STORED.index("access_profile_id")
     own = {row[profile] for row in found} - {None}
     profiles = {each.pk: each for each in PROFILES.objects(profiles=own)}
-    return [SlotRow(*row, sessions[row[1]], profiles.get(row[profile])) for row in found]
+    return [SlotRow._make((*row, sessions[row[1]], profiles.get(row[profile]))) for row in found]
 
 
 def _against(rows: list[SlotRow], *, organisation: Organisation, asked: Asked) -> list[SlotReasons]:

@@ -48,7 +48,7 @@ class StaffSite(UnfoldAdminSite):
         if self.fixed is None:
             # The colours come from practice/colours.css, not from a style inside each page (CSP).
             self.fixed = {**super().each_context(request), "colors": {}}
-        ours = settings.UNFOLD
+        ours: Any = settings.UNFOLD
         is_in = self.has_permission(request)
         menu = menu_of(request) if is_in else Menu()
         around = {

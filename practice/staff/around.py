@@ -64,6 +64,7 @@ def menu_of(request: HttpRequest) -> Menu:
     user: Any = request.user
     may = None if user.is_superuser else frozenset(user.get_all_permissions())
     if may not in menus:
+        ours: Any = settings.UNFOLD
         if len(menus) >= MOST_MENUS:
             menus.clear()
         menus[may] = Menu(
@@ -75,6 +76,6 @@ def menu_of(request: HttpRequest) -> Menu:
                     if "permission" not in item or item["permission"](request)
                 ],
             )
-            for group in settings.UNFOLD["SIDEBAR"]["navigation"]
+            for group in ours["SIDEBAR"]["navigation"]
         )
     return menus[may]

@@ -82,7 +82,6 @@ class Visibility(StaffPage):
             if not wanted or any(reason.name == wanted for reason in each.reasons)
         ]
         shown = Paginator(not_offered, PER_PAGE).get_page(request.GET.get("page"))
-        of = {"organisation": self.practice, "asked": explanation.asked}
         doubtful = in_full(explanation.doubtful, organisation=self.practice, asked=WHENEVER)
         doubts = {doubt: each.slot for each in doubtful for doubt in each.refusals}
         asked.pop("page", None)
@@ -93,7 +92,12 @@ class Visibility(StaffPage):
             explanation=explanation,
             offered=Paginator(explanation.offered, PER_PAGE).get_page(request.GET.get("offered")),
             not_offered=shown,
-            reasons=[(each, with_links(each)) for each in in_full(list(shown), **of)],
+            reasons=[
+                (each, with_links(each))
+                for each in in_full(
+                    list(shown), organisation=self.practice, asked=explanation.asked
+                )
+            ],
             doubts=[(doubt, where_mended(doubt.reason, slot)) for doubt, slot in doubts.items()],
             wanted=wanted,
             address=address,
