@@ -323,8 +323,7 @@ def in_words(not_offered: Iterable[SlotReasons], *, has_any: bool) -> list[str]:
         return ["There are no slots on this day."]
     met: dict[Reason, list[SlotReasons]] = defaultdict(list)
     for each in not_offered:
-        reasons = [refusal.reason for refusal in each.refusals]
-        met[next((r for r in reasons if r in EVERYDAY), reasons[0])].append(each)
+        met[next((r for r in each.reasons if r in EVERYDAY), each.reasons[0])].append(each)
     telling = {reason: found for reason, found in met.items() if reason not in EVERYDAY} or met
     said = []
     for reason, found in sorted(telling.items(), key=lambda item: (-len(item[1]), item[0])):
