@@ -184,7 +184,9 @@ def measures(*, organisation: Organisation, first: date, last: date, now: dateti
     for each in counted(organisation=organisation, first=first, last=last):
         found.add(each, is_over=each.day < today)
     roles = dict(terminology.practitioner_roles())
-    places = dict(Location.objects.filter(organisation=organisation).values_list("pk", "name"))
+    places: dict[Any, str] = dict(
+        Location.objects.filter(organisation=organisation).values_list("pk", "name")
+    )
     found.by_role = {roles.get(str(key), "No role"): v for key, v in found.by_role.items()}
     found.by_location = {places.get(key, ""): v for key, v in found.by_location.items()}
     return found

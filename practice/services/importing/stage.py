@@ -166,7 +166,7 @@ class Stage:
     def one(self, record: int) -> Staged:
         """A record by its number here."""
         row = self.database.execute(
-            f"SELECT {STAGED} FROM record JOIN file ON file.id = file WHERE record.id = ?",
+            f"SELECT {STAGED} FROM record JOIN file ON file.id = file WHERE record.id = ?",  # noqa: S608 # nosec B608
             [record],
         ).fetchone()
         return _staged(row)

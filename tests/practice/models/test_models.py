@@ -17,6 +17,7 @@ from practice.models import (
     AppointmentSlot,
     CalendarFeed,
     DiaryView,
+    ExceptionReason,
     GenerationRun,
     ImportedRecord,
     Location,
@@ -24,9 +25,12 @@ from practice.models import (
     Patient,
     PatientNote,
     Practitioner,
+    Promise,
     Schedule,
     SheetImport,
+    Shortfall,
     Slot,
+    SlotTypeMapping,
     TemplateBlock,
 )
 from workbench.factories import (
@@ -39,6 +43,7 @@ from workbench.factories import (
     make_practitioner,
     make_schedule,
     make_slot,
+    make_slot_type,
     make_slots,
     make_template,
     the_location,
@@ -123,6 +128,40 @@ def an_import() -> ImportedRecord:
     )  # fmt: skip
 
 
+def a_gp(code: str) -> Practitioner:
+    gp = make_practitioner()
+    update(gp, gmp_code=code)()
+    return gp
+
+
+def a_mapping() -> SlotTypeMapping:
+    return make_slot_type().mappings.get()
+
+
+def a_reason() -> ExceptionReason:
+    return ExceptionReason.objects.create(
+        appointment=make_appointment(), reason="Patient choice", given_at=timezone.now()
+    )
+
+
+def a_promise() -> Promise:
+    return Promise.objects.create(
+        organisation=the_organisation(), name="NHS 111", ods_code="Y00123", slots_a_day=1
+    )
+
+
+def a_shortfall() -> Shortfall:
+    promise = a_promise()
+    return Shortfall.objects.create(
+        organisation=promise.organisation,
+        promise=promise,
+        day=date(2027, 1, 4),
+        promised=1,
+        offered=0,
+        noticed_at=timezone.now(),
+    )
+
+
 # constraint: what prepares a statement that breaks it
 BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     # what has been taken
@@ -133,6 +172,23 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "appointment_ends_after_it_starts": lambda: ends_when_it_starts(make_appointment()),
     "appointment_status_is_a_code": lambda: update(make_appointment(), status="Booked"),
     "appointment_has_a_description": lambda: update(make_appointment(), description=""),
+    "exception_reason_given_once": lambda: another(a_reason()),
+    # what others were promised, and what slots count as
+    "promise_name_once_in_practice": lambda: another(a_promise()),
+    "promise_says_to_whom": lambda: update(a_promise(), ods_code=""),
+    "promise_says_how_many": lambda: update(a_promise(), patients_for_each_slot=3000),
+    "promise_looks_some_days_ahead": lambda: update(a_promise(), days_ahead=0),
+    "shortfall_once_at_a_time": lambda: another(a_shortfall()),
+    "slot_type_once_in_practice": lambda: another(make_slot_type()),
+    "slot_type_has_a_name": lambda: update(make_slot_type(), name=""),
+    "slot_type_lasts_a_minute_or_more": lambda: update(make_slot_type(), default_minutes=0),
+    "mapping_once_from_a_day": lambda: another(found := a_mapping(), last_day=found.first_day),
+    "mapping_in_force_once": lambda: another(a_mapping(), first_day=date(2027, 1, 4)),
+    "mapping_ends_after_it_starts": lambda: update(a_mapping(), last_day=date(2000, 1, 1)),
+    # people
+    "gmp_code_is_of_one_person": lambda: update(
+        a_gp("G1234567") and a_gp("G7654321"), gmp_code="G1234567"
+    ),
     # which time is on offer
     "schedule_ends_after_it_starts": lambda: ends_when_it_starts(make_schedule()),
     "template_once_on_a_date": lambda: another(planned_schedule(), session_holder_id=None),

@@ -82,7 +82,8 @@ def kind_of(address: str) -> tuple[str, tuple[str, ...]]:
 
 def pages(client: Client) -> dict[str, Reader]:
     """Walk from the front page along the links, and read one page of each kind."""
-    waiting, seen, found = ["/admin/"], set(), {}
+    waiting, seen = ["/admin/"], set()
+    found: dict[str, Reader] = {}
     while waiting and len(found) < ENOUGH:
         address = waiting.pop(0)
         kind = kind_of(address)
