@@ -58,6 +58,15 @@ def known_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Pat
     return _known(clock.today(now)).filter(organisation=organisation)
 
 
+TO_BE_TRACED = "03"  # of the national list of verification states
+
+
+def to_be_traced(*, organisation: Organisation) -> int:
+    """How many people are registered whose NHS number nobody has found yet."""
+    unknown = {"nhs_number__isnull": True, "nhs_number_verification": TO_BE_TRACED}
+    return Patient.objects.filter(organisation=organisation, active=True, **unknown).count()
+
+
 def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
     """Patients whom others may see: known ones with a verified NHS number (PAT-011)."""
     return visible_to_others(clock.today(now)).filter(organisation=organisation)

@@ -15,6 +15,7 @@ from practice import clock
 from practice.db.transactions import atomic_service
 from practice.exceptions import AlreadyRegistered
 from practice.models import Appointment, Organisation, Patient, PatientAddress, PatientTelecom
+from practice.reads.patients import TO_BE_TRACED
 from practice.services.appointments.booking import book_appointment
 from practice.services.appointments.how_booked import Said
 from practice.services.audit.recording import Actor, record_done
@@ -25,7 +26,7 @@ AT_ONCE_DAYS = 14  # of immediately necessary care
 NOT_TRACED = "02"
 # Why somebody has no NHS number, as the national list of verification states has it.
 WITHOUT_NUMBER = {
-    "03": "Not known yet: to be traced",
+    TO_BE_TRACED: "Not known yet: to be traced",
     "08": "A baby, whose number is to come",
     "07": "None, and none is needed: from abroad",
 }
@@ -42,7 +43,7 @@ class NewPatient:
     registration_type: str
     telephone: str
     nhs_number: str | None = None
-    without_number: str = "03"
+    without_number: str = TO_BE_TRACED
     address_line_1: str = ""
     city: str = ""
     postal_code: str = ""

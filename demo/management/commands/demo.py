@@ -18,8 +18,10 @@ from demo import bookings, consumer
 from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
-from practice.management.operator import OperatorCommand
-from practice.models import Appointment, Organisation, Slot
+from practice.management.operator import OperatorCommand, operator
+from practice.models import Appointment, Organisation, Promise, Slot
+from practice.reads.promises import is_promised
+from practice.services.promises import make_promise, watch
 
 FOLDER = settings.BASE_DIR / "demo"
 NOT_A_PRACTICE = "demographics.yaml"  # the people of the demo's own national record
@@ -50,6 +52,7 @@ class Command(OperatorCommand):
         practices = list(Organisation.objects.filter(ods_code__in=codes).order_by("ods_code"))
         for practice in practices:
             bookings.book_a_share(organisation=practice, now=now)
+            promise_to_others(practice, now=now)
         address = f"http://127.0.0.1:{port}"
         for line in (
             *counted(practices),
@@ -64,6 +67,20 @@ class Command(OperatorCommand):
             "",
         ):
             self.stdout.write(line)
+
+
+def promise_to_others(practice: Organisation, *, now: datetime) -> None:
+    """What every practice owes 111: more than it offers on some day, so that there is a cause."""
+    promise = Promise(
+        organisation=practice,
+        name="NHS 111",
+        ods_code=consumer.CONSUMER_ODS_CODE,
+        organisation_type=consumer.CONSUMER_TYPE,
+        slots_a_day=6,
+    )
+    if not is_promised(promise.name, but=None, organisation=practice):
+        make_promise(promise, actor=operator("demo"), now=now)
+        watch(organisation=practice, now=now)
 
 
 def check_port_is_free(port: int) -> None:

@@ -1,6 +1,7 @@
 """The list of people to be told: worked through, and as fast for many as for few."""
 
 import json
+import re
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,9 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice.models import Appointment, AuditEvent, Closure, ContactAttempt
+from practice.reads.patients import TO_BE_TRACED
 from tests.practice.staff.closing_page import close, text
 from workbench.factories import (
     make_appointment,
+    make_organisation,
     make_patient,
     make_slots,
     tomorrow,
@@ -121,3 +124,19 @@ def test_told_is_taken_back_and_what_was_noted_stays(practice, client, manager, 
     assert [a.reached for a in ContactAttempt.objects.order_by("pk")] == [True, False]
     assert "2 of 2 still to be told" in text(client.get(calls))
     assert AuditEvent.objects.filter(event="appointment.told_taken_back").count() == 1
+
+
+def test_the_worklist_leads_to_whoever_waits_for_an_nhs_number(practice, client, manager):
+    waits = {"nhs_number": None, "nhs_number_verification": TO_BE_TRACED}
+    make_patient(practice.organisation, family_name="Waiting", **waits)
+    make_patient(practice.organisation, family_name="Gone", active=False, **waits)
+    make_patient(make_organisation(), family_name="Elsewhere", **waits)
+
+    page = text(client.get(reverse("admin:worklist")))
+    found = re.search(r'href="([^"]+nhs_number_verification[^"]+)"', page)
+    assert found
+
+    assert "NHS numbers to be traced (1)" in page
+    listed = text(client.get(found[1].replace("&amp;", "&")))
+    assert "WAITING" in listed
+    assert "ELSEWHERE" not in listed
