@@ -166,7 +166,7 @@ def test_no_letter_works_outside_the_diary(page_for, world):
     page.locator(world.max).click()
     expect(page.locator("#diary-panel h3").first).to_contain_text("Max Faux")
 
-    page.get_by_role("link", name="Clinic list", exact=True).focus()
+    page.locator("#diary-filters").get_by_role("link", name="Clinic list").focus()
     page.keyboard.press("a")
 
     expect(page.locator("#diary-said")).to_be_empty()

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from practice import clock
 from practice.models import Schedule, SessionTemplate, Slot
-from workbench.factories import make_appointment, make_closure, make_template
+from workbench.factories import make_appointment, make_closure, make_slot_type, make_template
 from workbench.staff import MANAGER, make_staff
 
 NEW = "/admin/practice/sessiontemplate/add/"
@@ -42,7 +42,8 @@ def sideways(page) -> int:
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
-def test_a_template_from_blank_to_applied(page_for, manager, javascript):
+def test_a_template_from_blank_to_applied(page_for, manager, practice, javascript):
+    make_slot_type(practice.organisation, "Routine")
     page = page_for(manager, 1400, javascript=javascript)
     page.goto(NEW)
     fill_session(page)

@@ -22,7 +22,7 @@ from config import replicas
 from fhirapi import ssp
 from practice import clock
 from practice.db.replicas import current, from_replica
-from practice.models import Organisation, Slot
+from practice.models import AccessProfile, Organisation, Slot
 from tests.chaos.broken import Broken, answered, wait_for
 from tests.test_house import routes
 from workbench.cluster import Cluster, cluster
@@ -81,7 +81,7 @@ def test_whether_a_practice_is_enabled_is_read_from_the_primary(consumer, watchi
 
     assert as_dict(found)["entry"]
     assert Slot in watching.stale
-    assert watching.fresh == [Organisation]
+    assert watching.fresh == [Organisation, AccessProfile]  # who may book, no older either
     assert watching.written == []
 
 

@@ -3,7 +3,7 @@
 
 (() => {
   const diary = window.diary;
-  if (!diary) {
+  if (!diary?.grid) { // a window lends its elements' ids as names: this may be the element itself
     return;
   }
   const { page, grid, panel } = diary;
