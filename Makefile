@@ -66,8 +66,8 @@ fix: setup ## Put right what ruff can put right
 	$(BIN)/ruff format .
 
 test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
-	@echo '== on SQLite'
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@echo '== on SQLite; of the browser tests the main journeys, if PostgreSQL will run them all'
+	BROWSER_TESTS_FOLLOW=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	@echo '== on PostgreSQL'
 	$(BIN)/python -m workbench.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -1,5 +1,6 @@
 """What every test may ask for, and which tests the chosen database can hold."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tests.outages import Away, InVain
 from tests.shared import GPCONNECT, MISSING
 from workbench import factories
 from workbench.consumer import Consumer
+from workbench.postgresql import binaries
 from workbench.staff import make_roles
 
 # How long one example takes says how busy the machine is, not whether the code is right.
@@ -49,13 +51,23 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """Tests marked ``postgresql`` are skipped, and say so, when the run is on another database."""
+    """Tests that another database is for are skipped, and say so.
+
+    On SQLite those marked ``postgresql``, and most browser tests if a run of them all follows.
+    """
     if connection.vendor == "postgresql":
         return
     reason = "needs PostgreSQL: make test, or python -m workbench.postgresql -- pytest"
+    follows = bool(os.environ.get("BROWSER_TESTS_FOLLOW")) and binaries() is not None
     for item in items:
         if item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.skip(reason=reason))
+        elif follows and item.path.parent.name == "browser" and item.path.name not in JOURNEYS:
+            item.add_marker(pytest.mark.skip(reason="on PostgreSQL: pages look alike on both"))
+
+
+# Browser tests that both databases run: booking, planning, closing.
+JOURNEYS = {"test_booking.py", "test_templates.py", "test_closing.py"}
 
 
 def pytest_unconfigure():
