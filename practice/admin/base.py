@@ -208,7 +208,16 @@ class OwnStackedInline(OwnChoicesMixin, StackedInline):
 
 
 class OwnTabularInline(OwnChoicesMixin, TabularInline):
+    """Rows whose columns have headings: each choice in a row bears that of its column."""
+
     extra = 0
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and field.label:
+            shown: Any = getattr(field.widget, "widget", field.widget)
+            shown.attrs.setdefault("aria-label", str(field.label))
+        return field
 
 
 class PracticeAdmin(OwnChoicesMixin, ModelAdmin):

@@ -8,17 +8,20 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.forms import (
     AdminPasswordChangeForm,
     PaginationInlineFormSet,
+    UnfoldReadOnlyPasswordHashWidget,
     UserChangeForm,
     UserCreationForm,
 )
@@ -33,6 +36,30 @@ from practice.site.people import only_own, person, sole_practice
 User = get_user_model()
 admin.site.unregister(User)
 admin.site.unregister(Group)
+
+
+class PasswordState(UnfoldReadOnlyPasswordHashWidget):
+    """Whether there is a password, and no word of how it is kept."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        is_set = bool(value) and is_password_usable(value)
+        context["summary"] = [{"label": "A password is set." if is_set else "No password is set."}]
+        return context
+
+
+class PersonForm(UserChangeForm):
+    """A person's account."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        password = self.fields.get("password")
+        if password:
+            password.widget = PasswordState()
+            password.help_text = format_html(
+                'Nobody can read it. <a class="text-link" href="{}">Set another one</a>.',
+                "../password/",
+            )
 
 
 class MembershipForm(forms.ModelForm):
@@ -115,7 +142,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
     accounts that work nowhere but at their own practices: a new password would open the others.
     """
 
-    form = UserChangeForm
+    form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     keeps_history = True

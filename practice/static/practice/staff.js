@@ -38,7 +38,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const label = select.labels[0]?.innerText.trim() || select.getAttribute("aria-label");
       const drawn = select.nextElementSibling;
       if (!label || !drawn?.matches(".select2")) continue;
-      for (const part of drawn.querySelectorAll("[role=combobox], [role=textbox]")) {
+      for (const part of drawn.querySelectorAll("[role=combobox], [role=textbox], .select2-search__field")) {
         part.setAttribute("aria-label", label);
       }
     }

@@ -103,7 +103,7 @@ def pages(client: Client) -> dict[str, Reader]:
 def test_no_page_that_a_role_reaches_says_what_only_its_makers_understand(practice, role):
     make_one_of_each(practice.organisation)
 
-    walked = pages(signed_in(practice.organisation, role=role))
+    walked = pages(signed_in(practice.organisation, role=role, password="a password of theirs"))
 
     assert len(walked) < ENOUGH
     wrong = {
