@@ -50,8 +50,8 @@ def test_a_promise_is_made_seen_short_and_explained(practice, manager):
 
     said = text(manager.get(PAGE))
 
-    assert "Wed 18 Nov 1, short" in said
-    assert "Thu 19 Nov 2 " in said
+    assert "Wed 18 Nov There: 1, short" in said
+    assert "Thu 19 Nov There: 2 " in said
     assert Promise.objects.get().ods_code == "Y00123"
 
 
