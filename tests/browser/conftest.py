@@ -5,20 +5,18 @@ tests are skipped, and say so, where there is no Chromium. An error in a page's 
 the test that opened it, and so does what the Content-Security-Policy keeps from the page.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.apps import apps
 from django.conf import settings as django_settings
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from workbench.staff import make_roles
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -43,8 +41,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def staff_roles(transactional_db) -> None:
     """The roles of staff: a test that commits loses them to the one before it."""
-    roles = importlib.import_module("practice.migrations.0004_roles_of_staff")
-    roles.make_roles(apps, SimpleNamespace(connection=connection))
+    make_roles()
 
 
 @pytest.fixture
