@@ -23,7 +23,7 @@ def method_and_source(
 ) -> tuple[str, str]:
     """The codes of how it was booked and by whom; an empty method: nobody said."""
     if booked_via == Appointment.Door.GP_CONNECT:
-        types = _organisation_types(organisation_json)
+        types = organisation_types(organisation_json)
         found = next((SOURCES[code] for code in SOURCES if code in types), Source.OTHER)
         return Method.GP_CONNECT.value, found.value
     return said or ("", Source.PRACTICE.value)
@@ -39,7 +39,7 @@ def of_appointment(appointment: Appointment) -> tuple[str, str]:
     )
 
 
-def _organisation_types(text: str) -> set[str]:
+def organisation_types(text: str) -> set[str]:
     """The codes of the types that a booking organisation sent of itself."""
     try:
         sent = json.loads(text or "{}")

@@ -41,6 +41,11 @@ def admits_code(profile: AccessProfile | None, requester: BookingParty) -> bool:
     return not requester.ods_codes.isdisjoint(profile.ods_codes)
 
 
+def admits(profile: AccessProfile | None, requester: BookingParty) -> bool:
+    """Whether a profile, or none, is open to a requester: by type and by code."""
+    return admits_type(profile, requester) and admits_code(profile, requester)
+
+
 ALL_PROFILES = Prepared(
     lambda: AccessProfile.objects.filter(
         organisation__ods_code=QueryParameter("practice", CharField())
@@ -55,11 +60,7 @@ class AskedProfiles(NamedTuple):
 
     def admitting(self, requester: BookingParty) -> list[AccessProfile]:
         """Those that are open to a requester."""
-        return [
-            profile
-            for profile in self.profiles.objects()
-            if admits_type(profile, requester) and admits_code(profile, requester)
-        ]
+        return [profile for profile in self.profiles.objects() if admits(profile, requester)]
 
 
 def profiles_later(*, ods_code: str) -> AskedProfiles:

@@ -5,10 +5,9 @@ organisation that a promise names. What they took counts as offered, and so does
 over: a slot that nobody wanted was there.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from itertools import chain
@@ -31,10 +30,11 @@ from practice.models import (
 )
 from practice.reads.bookability import Reason, is_open
 from practice.reads.closures import closures
+from practice.reads.how_booked import organisation_types
 from practice.reads.offered_slots import OfferedRows
-from practice.reads.profile_limits import BookingParty, admits_code, admits_type
+from practice.reads.profile_limits import BookingParty, admits
 from practice.reads.slot_search import EPOCHS, within
-from practice.reads.visibility import SlotReasons, explain
+from practice.reads.visibility import Explanation, SlotReasons, explain
 
 MOST_CAUSES = 3
 # What is so of most slots of any practice: a cause only where no slot is marked at all.
@@ -106,7 +106,7 @@ class Taken(NamedTuple):
 
     start: int
     ods_code: str
-    organisation_type: str
+    organisation_types: set[str]
     profile: int | None
 
 
@@ -115,12 +115,13 @@ class PromisesOfPractice:
     """A practice's promises as they stand at a moment.
 
     Queries: one for each of what all promises need (patients, closed days, what was taken, what of
-    today is over), and three for each organisation that a promise names.
+    today is over), a few for each organisation that a promise names, however many days are short.
     """
 
     organisation: Organisation
     now: datetime
     promises: list[Promise]
+    explained: dict[BookingParty, Explanation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, organisation: Organisation, *, now: datetime) -> "PromisesOfPractice":
@@ -216,7 +217,7 @@ class PromisesOfPractice:
             )
         )
         return [
-            Taken(clock.seconds(start), code, type_in(written), profile)
+            Taken(clock.seconds(start), code, organisation_types(written), profile)
             for start, code, written, profile in rows
         ]
 
@@ -245,21 +246,28 @@ class PromisesOfPractice:
             return ["GP Connect is switched off: nobody outside is offered anything."]
         worst: list[str] = []
         for party in parties(promise):
-            explained = explain(
-                organisation=self.organisation,
-                requester=party,
-                first=day.day,
-                last=day.day,
-                now=self.now,
-            )
-            met = [
-                each
-                for each in explained.not_offered
-                if is_within_hours(promise, clock.seconds(each.slot.start))
+            explained = self._explained(party)
+            start, end = clock.day_start(day.day), clock.day_end(day.day)
+            met = [each for each in explained.not_offered if start <= each.slot.start < end]
+            offered = any(start <= slot.start < end for slot in explained.offered)
+            within_hours = [
+                each for each in met if is_within_hours(promise, clock.seconds(each.slot.start))
             ]
-            said = in_words(met, has_any=bool(explained.total))
+            said = in_words(within_hours, has_any=offered or bool(met))
             worst = said if len(said) > len(worst) else worst
         return worst
+
+    def _explained(self, party: BookingParty) -> Explanation:
+        """Why a party is not offered more on all the days that are watched; asked once."""
+        if party not in self.explained:
+            self.explained[party] = explain(
+                organisation=self.organisation,
+                requester=party,
+                first=self.today,
+                last=self._last,
+                now=self.now,
+            )
+        return self.explained[party]
 
 
 class Over(NamedTuple):
@@ -281,18 +289,13 @@ def parties(promise: Promise) -> list[BookingParty]:
     ]
 
 
-def admits(profile: AccessProfile | None, party: BookingParty) -> bool:
-    """Whether a slot under a profile, or under none, is for a party."""
-    return admits_type(profile, party) and admits_code(profile, party)
-
-
 def is_to(promise: Promise, taken: Taken) -> bool:
     """Whether what was taken was taken by those whom a promise names."""
     if promise.access_profile_id:
         return taken.profile == promise.access_profile_id
     if promise.ods_code:
         return taken.ods_code == promise.ods_code
-    return taken.organisation_type == promise.organisation_type
+    return promise.organisation_type in taken.organisation_types
 
 
 def is_within_hours(promise: Promise, start: int) -> bool:
@@ -306,15 +309,6 @@ def is_within_hours(promise: Promise, start: int) -> bool:
 def day_of(start: int) -> date:
     """The London date of an instant."""
     return clock.local(clock.moment(start)).date()
-
-
-def type_in(booking_organisation: str) -> str:
-    """The type of an organisation as it described itself in a booking; empty if it did not."""
-    try:
-        coding = json.loads(booking_organisation)["type"][0]["coding"][0]
-        return str(coding["code"])
-    except (ValueError, LookupError, TypeError):
-        return ""
 
 
 def in_words(not_offered: Iterable[SlotReasons], *, has_any: bool) -> list[str]:
