@@ -344,7 +344,7 @@ def write_part(path: Path, lines: Iterable[str]) -> None:
         said = f"{hashlib.sha256(packed).hexdigest()}  {path.name}\n"
         _to_disk(_checksum(path), said.encode())
         os.rename(partial, path)
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
         raise ArchiveRefused(f"{error.filename or path}: {error.strerror}.") from error
 
@@ -354,10 +354,10 @@ def _to_disk(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    _settle(path.parent)
+    settle(path.parent)
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Bring the names in a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -6,7 +6,6 @@ folder without one is not finished. Memory does not grow with the practice.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from fhirapi.exchange.outgoing.resources import TYPES, Written
 from practice.db.rows import batches
 from practice.exceptions import DumpRefused
 from practice.models import Organisation
+from practice.services.archiving import settle
 from practice.services.audit.recording import Actor
 from practice.services.dumps.writing import book_at_one_moment, new_file
 
@@ -155,19 +155,10 @@ def _new_folder(path: Path) -> Iterator[None]:
         raise DumpRefused(f"{path}: {error.strerror}.") from error
     try:
         yield
-        _keep_name(path)
+        settle(path)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-
-
-def _keep_name(folder: Path) -> None:
-    """See to it that the names in a folder are on the disk, too."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 # ---------------------------------------------------------------- what is told of it

@@ -1,9 +1,10 @@
 """Who did what to an appointment: an entry of its own history, and an event of the audit trail."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from practice.models import Appointment, AuditEvent
+from practice.models import Appointment, AuditEvent, Organisation
 from practice.services.audit.recording import Actor, record_done
 
 
@@ -31,3 +32,21 @@ def record_in_trail(
     if actor.door == AuditEvent.Door.GP_CONNECT:
         return
     record_done(f"appointment.{action}", appointment, actor=actor, now=now, detail=detail)
+
+
+def record_loaded(
+    values: Mapping[str, Any], *, organisation: Organisation, actor: Actor, now: datetime
+) -> None:
+    """Audit how far an appointment had come elsewhere: what was before is in the other trail.
+
+    ``values`` are its columns by name. practice.reads.diary_check counts on from there.
+    """
+    record_in_trail(
+        "loaded",
+        Appointment(pk=values["id"], organisation=organisation, patient_id=values["patient"]),
+        actor=actor,
+        now=now,
+        entries=len(values["provenance"]),
+        status=values["status"],
+        version=values["version"],
+    )

@@ -31,6 +31,7 @@ from practice.models import (
     Practitioner,
 )
 from practice.reads import diary_check
+from practice.services.appointments.provenance import record_loaded
 from practice.services.audit.recording import Actor, record_done
 from practice.services.dumps.accounts import ASK_THE_SITE, account_of
 from practice.services.dumps.kinds import (
@@ -50,7 +51,6 @@ from practice.services.slot_types import keep_known_all
 BATCH = 1000
 MOST_PROBLEMS = 100
 SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
-CAME = "appointment.loaded"
 
 Progress = Callable[[int], object]
 
@@ -242,22 +242,10 @@ class _Loader:
                 self._record_appointments(good)
 
     def _record_appointments(self, entries: Iterable[Read]) -> None:
-        """Let this trail say how far each came along: what was before is in the other trail."""
+        """Let this trail say how far each came along."""
         for entry in entries:
-            values = entry.values
-            appointment = Appointment(
-                pk=values["id"], organisation=self.organisation, patient_id=values["patient"]
-            )
-            record_done(
-                CAME,
-                appointment,
-                actor=self.actor,
-                now=self.now,
-                detail={
-                    "entries": len(values["provenance"]),
-                    "status": values["status"],
-                    "version": values["version"],
-                },
+            record_loaded(
+                entry.values, organisation=self.organisation, actor=self.actor, now=self.now
             )
 
     def _forget_changes(self) -> None:

@@ -5,10 +5,8 @@ from typing import NamedTuple
 
 from practice import clock
 from practice.models import Appointment, AppointmentSlot, Slot
-from practice.services.appointments.provenance import provenance
-from practice.services.audit.recording import record_done
+from practice.services.appointments.provenance import provenance, record_loaded
 from practice.services.dumps.kinds import MISSING, Entry
-from practice.services.dumps.loading import CAME
 from practice.services.importing.sessions import actors_of, refuse_overlaps
 from practice.services.importing.stage import BROKEN, LEFT, Staged
 from practice.services.importing.writing import Import, Rows
@@ -234,17 +232,4 @@ def take_slots(run: Import, pks: list[int]) -> None:
 def record_in_trail(run: Import, rows: Rows) -> None:
     """Let the trail say how far each appointment came along, as of one that is loaded."""
     for _, values, _ in rows:
-        appointment = Appointment(
-            pk=values["id"], organisation=run.organisation, patient_id=values["patient"]
-        )
-        record_done(
-            CAME,
-            appointment,
-            actor=run.actor,
-            now=run.now,
-            detail={
-                "entries": len(values["provenance"]),
-                "status": values["status"],
-                "version": values["version"],
-            },
-        )
+        record_loaded(values, organisation=run.organisation, actor=run.actor, now=run.now)
