@@ -886,26 +886,21 @@ def test_services_are_hardened(unit):
     assert service["CapabilityBoundingSet"] == ""
 
 
-def test_what_web_keeps_aside_is_where_the_sealer_looks():
+@pytest.mark.parametrize(
+    ("setting", "other"),
+    [
+        pytest.param("AUDIT_SPOOL", "seal", id="audit events"),
+        pytest.param("UPLOADS_FOLDER", "sheets", id="spreadsheets"),
+    ],
+)
+def test_what_web_keeps_aside_is_where_the_other_unit_looks(setting, other):
     """On a file system that is otherwise read-only to both."""
-    spools = set()
-    for unit in ("web", "seal"):
-        text = (ROOT / "deploy" / "systemd" / f"appointments-{unit}.service").read_text()
-        assert "\nStateDirectory=appointments\n" in text
-        spools |= set(
-            re.findall(r"^Environment=AUDIT_SPOOL=(/var/lib/appointments/\w+)$", text, re.M)
-        )
-
-    assert len(spools) == 1
-
-
-def test_what_web_keeps_to_be_imported_is_where_the_timer_looks():
     folders = set()
-    for unit in ("web", "sheets"):
+    for unit in ("web", other):
         text = (ROOT / "deploy" / "systemd" / f"appointments-{unit}.service").read_text()
         assert "\nStateDirectory=appointments\n" in text
         folders |= set(
-            re.findall(r"^Environment=UPLOADS_FOLDER=(/var/lib/appointments/\w+)$", text, re.M)
+            re.findall(rf"^Environment={setting}=(/var/lib/appointments/\w+)$", text, re.M)
         )
 
     assert len(folders) == 1
