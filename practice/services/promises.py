@@ -10,12 +10,14 @@ from django.db import transaction
 
 from practice.models import Organisation, Promise, Shortfall
 from practice.reads.promises import DayOfPromise, PromisesOfPractice, shortfalls
+from practice.services.audit.changes import changes_between, stored_values
 from practice.services.audit.recording import Actor, record_done
 
 logger = logging.getLogger(__name__)
 
 SETTINGS = (
-    *("name", "ods_code", "organisation_type", "slots_a_day", "patients_for_each_slot"),
+    *("name", "ods_code", "organisation_type", "access_profile"),
+    *("slots_a_day", "patients_for_each_slot"),
     *("weekdays", "start_time", "end_time", "days_ahead", "mail_to"),
 )
 
@@ -23,39 +25,19 @@ SETTINGS = (
 @transaction.atomic
 def make_promise(promise: Promise, *, actor: Actor, now: datetime) -> None:
     """Store a new promise, or a changed one; it has been checked by ``full_clean``."""
-    is_new = promise.pk is None
-    before = {} if is_new else settings_of(Promise.objects.get(pk=promise.pk))
+    before = None if promise.pk is None else Promise.objects.get(pk=promise.pk)
     promise.save()
-    changed = {
-        name: {"from": before.get(name, ""), "to": value}
-        for name, value in settings_of(promise).items()
-        if before.get(name, "") != value
-    }
-    event = "promise.made" if is_new else "promise.changed"
-    record_done(event, promise, actor=actor, now=now, detail={"changes": changed})
+    changes = changes_between(before, promise, SETTINGS)
+    event = "promise.changed" if before else "promise.made"
+    record_done(event, promise, actor=actor, now=now, detail={"changes": changes})
 
 
 @transaction.atomic
 def withdraw_promise(promise: Promise, *, actor: Actor, now: datetime) -> None:
     """Promise it no longer; what fell short of it is forgotten with it."""
-    record_done(
-        "promise.withdrawn", promise, actor=actor, now=now, detail={"was": settings_of(promise)}
-    )
+    detail = {"removed": stored_values(promise)}
+    record_done("promise.withdrawn", promise, actor=actor, now=now, detail=detail)
     promise.delete()
-
-
-def settings_of(promise: Promise) -> dict[str, object]:
-    """What is promised, as the trail keeps it."""
-    profile = promise.access_profile
-    said = {name: getattr(promise, name) for name in SETTINGS}
-    plain = (str, int, list)
-    return {
-        "access_profile": profile.name if profile else "",
-        **{
-            name: value if isinstance(value, plain) else "" if value is None else f"{value:%H:%M}"
-            for name, value in said.items()
-        },
-    }
 
 
 # ---------------------------------------------------------------- the watch
