@@ -260,6 +260,7 @@ def test_keys_work_from_anywhere_that_is_no_text_field(page_for, world):
     page.keyboard.press("?")
     expect(page.locator("#diary-keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#diary-keys")).to_be_hidden()  # the browser closes it in its own time
     page.keyboard.press("/")
     expect(page.locator("#diary-find input")).to_be_focused()
     page.keyboard.type("t/b?")
