@@ -26,6 +26,7 @@ from practice.services.appointments.changing import why_it_stays
 from practice.site.addresses import number
 from practice.staff import searches
 from practice.staff.base import RecordPage, found_or_404
+from practice.staff.diary_layout import block_key
 from practice.staff.how_booked import HowBookedForm, how_booked_form
 from practice.staff.next_available import ChosenSlotsPage
 
@@ -233,7 +234,7 @@ class Booked(RecordPage):
         )
         return self.render(
             appointment=appointment,
-            back_to=f"{back}#appointment-{pk}",
+            back_to=f"{back}#{block_key('appointment', pk)}",
             another=f"?{urlencode({'patient': appointment.patient_id, 'back': back})}",
             cancel=f"{address}?{urlencode({'ask': 'cancel', 'back': back})}",
             can_be_given_up=can_be_given_up,

@@ -40,7 +40,6 @@ from practice.site.addresses import number, read_date
 from practice.staff import diary_html
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.diary_layout import (
-    SHORT,
     Scale,
     Strip,
     axis_of,
@@ -52,6 +51,7 @@ from practice.staff.diary_layout import (
 )
 from practice.staff.live import live
 
+OF_SESSIONS = ("practice.add_schedule", "practice.change_schedule", "practice.add_slot")
 LEGEND = [(key, words) for key, words in STATES.items() if key not in HIDDEN]
 
 
@@ -247,15 +247,8 @@ class DiaryPage(StaffPage):
         )
 
     def column(self, view: View, strip: Strip) -> SafeString:
-        """Return a column of the page, with what its heading leads to."""
-        return diary_html.column(strip, menu=self.menus(view).of(strip))
-
-    def menus(self, view: View) -> "Menus":
-        """Return what makes the menus of this view, the same for all of its columns."""
-        made = self.__dict__.get("made_menus")
-        if made is None or made.view is not view:
-            made = self.made_menus = Menus(self.request, view, today=self.today)
-        return made
+        """Return a column of the page."""
+        return column_of(strip, view, self.request, today=self.today)
 
     def record_viewed(self, view: View, found: list[Day], carried: int | None = None) -> None:
         """Audit whose appointments are in these columns, and the patient who is carried."""
@@ -388,72 +381,28 @@ class Diary(DiaryPage):
         return f"{reverse('admin:clinic_list')}?{query}"
 
 
-Links = list[tuple[str, str]]
-
-
 def slots_of(day: date) -> str:
     """Return the list of a day's slots, where several can be ticked and changed."""
     asked = {"start__year": day.year, "start__month": day.month, "start__day": day.day}
     return f"{reverse('admin:practice_slot_changelist')}?{urlencode(asked)}"
 
 
-class Menus:
-    """The menus of the headings of columns: what somebody may do with a clinician's day."""
+def column_of(
+    strip: Strip, view: View, request: HttpRequest, *, today: date, swap: bool = False
+) -> SafeString:
+    """Return a column with the way to what its heading leads to (practice.staff.diary_menu).
 
-    def __init__(self, request: HttpRequest, view: View, *, today: date) -> None:
-        may = request.user.has_perm
-        day = view.day.isoformat()
-        self.view = view
-        self.close = reverse("admin:practice_closure_add")
-        self.dates = urlencode({"start_date": day, "end_date": day})
-        self.may_close = may("practice.add_closure")
-        self.may_report = view.day == today and (self.may_close or may("practice.report_sick"))
-        # From there on the week and the printed list are this clinician's.
-        self.only = view.address(holder=None).removeprefix(reverse("admin:diary"))
-        is_to_come = view.day >= today
-        self.may_add = is_to_come and may("practice.add_schedule")
-        self.may_extend = is_to_come and may("practice.change_schedule")
-        self.may_add_slot = is_to_come and may("practice.add_slot")
-        self.add = f"{reverse('admin:practice_schedule_add')}?date={day}"
-        self.extra = f"{reverse('admin:practice_slot_add')}?session="
+    ``swap``: to be put in the place of the one that is there.
+    """
+    more = f"m/{strip.key}{view.query}" if has_menu(strip, view, request, today=today) else ""
+    return diary_html.column(strip, more=more, swap=swap)
 
-    def of(self, strip: Strip) -> str:
-        """Return the menu of a column: off sick today first, for whoever may report it."""
-        if self.view.week:
-            return ""
-        links = [*self.of_holder(strip), *self.of_sessions(strip)]
-        return diary_html.menu(strip.title, links) if links else ""
 
-    def of_holder(self, strip: Strip) -> Links:
-        """What can be done about a session holder's day."""
-        holder = strip.holder
-        if not holder:
-            return []
-        links = []
-        chosen = f"practitioner={holder}&{self.dates}"
-        if self.may_report and strip.away is None:
-            links.append(("Off sick today…", f"{self.close}?kind=sick&{chosen}"))
-        if self.may_close:
-            asked = f"kind=leave&{chosen}&change=1"
-            links.append(("Leave, training or other closure…", f"{self.close}?{asked}"))
-        links.append(("Only this clinician", f"{self.only}&holder={holder}"))
-        return links
-
-    def of_sessions(self, strip: Strip) -> Links:
-        """What can be done about the sessions of a column: one more, longer, an extra slot."""
-        links = []
-        if self.may_add:
-            at = f"&location={strip.sessions[-1].location_id}" if strip.sessions else ""
-            holder = f"&holder={strip.holder}" if strip.holder else ""
-            links.append(("Add a session…", f"{self.add}{holder}{at}"))
-        for session in strip.sessions:
-            name = session.session_name or f"the session at {wall_time(session.start)}"
-            if self.may_extend:
-                page = f"{SHORT['schedule']}/{session.pk}"
-                links.append((f"Make {name} longer…", f"{page}?ask=extend"))
-            if self.may_add_slot:
-                links.append((f"Extra slot in {name}…", f"{self.extra}{session.pk}"))
-        return links
+def has_menu(strip: Strip, view: View, request: HttpRequest, *, today: date) -> bool:
+    """Whether the heading of a column leads anywhere, for this reader."""
+    if view.week or strip.holder:
+        return not view.week
+    return view.day >= today and any(map(request.user.has_perm, OF_SESSIONS))
 
 
 def notices(

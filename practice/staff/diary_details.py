@@ -22,10 +22,9 @@ from practice.reads.diary_changes import changes_of_days
 from practice.reads.diary_columns import days
 from practice.reads.diary_rows import sessions_between
 from practice.reads.diary_views import saved_views
-from practice.staff import diary_html
 from practice.staff.base import RecordPage
-from practice.staff.diary import Menus, View
-from practice.staff.diary_layout import address_of, time_words, wall_time
+from practice.staff.diary import View, column_of
+from practice.staff.diary_layout import address_of, block_key, time_words, wall_time
 
 CHANGED = (
     "Somebody else has changed this since you opened it. Nothing was changed: "
@@ -155,7 +154,7 @@ class Detail(RecordPage):
         address = (self.back("") or came_from(self.request)).partition("#")[0]
         if not leads_back(address.partition("?")[0]):
             address = View(self.session_of(record).date).address()
-        return f"{address}#{self.what}-{record.pk}"
+        return f"{address}#{block_key(self.what, record.pk)}"
 
     def column_of(self, schedule: Schedule, back: str) -> str:
         """Return the column of the diary behind that shows this session, as it is now."""
@@ -186,8 +185,7 @@ class Detail(RecordPage):
         found_there = next((one for one in strips if one.key == key), None)
         if found_there is None:
             return ""
-        menu = Menus(self.request, view, today=self.today).of(found_there)
-        return diary_html.column(found_there, menu=menu, swap=True)
+        return column_of(found_there, view, self.request, today=self.today, swap=True)
 
 
 def came_from(request: HttpRequest) -> str:

@@ -12,23 +12,26 @@ from django.utils.safestring import SafeString, mark_safe
 
 from practice.staff.diary_layout import ONE_LINE, Axis, Block, Strip
 
+Links = list[tuple[str, str]]
 
-def column(strip: Strip, *, menu: str = "", swap: bool = False) -> SafeString:
+
+def column(strip: Strip, *, more: str = "", swap: bool = False) -> SafeString:
     """Return a whole column; ``swap``: to be put in the place of the one that is there (htmx).
 
-    ``menu`` is what its heading leads to.
+    ``more`` is the address of what its heading leads to.
     """
     key = strip.key
     lines = "".join(f"<p>{escape(line)}</p>" for line in strip.lines)
     now_line = f'<div class="now-line {strip.now_at}" data-now></div>' if strip.now_at else ""
-    about = " · ".join([strip.title, *strip.lines])
+    about = " · ".join(strip.lines)
     oob = ' hx-swap-oob="true"' if swap else ""
     return mark_safe(  # noqa: S308 # nosec B308 B703 - what people have written is escaped
         f'<section class="diary-column" id="column-{key}" aria-labelledby="title-{key}"'
         f' data-version="{strip.version}.{strip.hidden}"{oob}>'
         f'<div class="diary-head"><h3 id="title-{key}" tabindex="-1"'
         f' title="{escape(about)}">{escape(strip.title)}</h3>'
-        f'<p class="diary-counts">{counts(strip)}</p>{away(strip)}{lines}{menu}</div>'
+        f'<p class="diary-counts">{counts(strip)}</p>{away(strip)}{lines}'
+        f"{menu(strip.title, more)}</div>"
         f'<div class="diary-body"><ol>{"".join(map(cell, strip.blocks))}</ol>{now_line}</div>'
         "</section>"
     )
@@ -49,15 +52,25 @@ def away(strip: Strip) -> str:
     return f'<p class="diary-away"><b>{kind}</b>, <a class="text-link" href="{page}">{ring}</a></p>'
 
 
-def menu(title: str, links: list[tuple[str, str]]) -> str:
-    """Return what the heading of a column leads to."""
+def menu(title: str, address: str) -> str:
+    """Return the menu of a heading: what is in it is fetched when it opens, else a page of its own.
+
+    With the links of every column a day would weigh 15 kB more.
+    """
+    if not address:
+        return ""
+    return (
+        f'<details class="diary-menu no-print"><summary aria-label="More for {escape(title)}">•••'
+        f"</summary>{menu_items([('What can be done…', address)])}</details>"
+    )
+
+
+def menu_items(links: Links) -> SafeString:
+    """Return what stands in a menu: words, and where they lead."""
     items = "".join(
         f'<li><a href="{escape(address)}">{escape(words)}</a>' for words, address in links
     )
-    return (
-        f'<details class="diary-menu no-print"><summary aria-label="More for {escape(title)}">•••'
-        f"</summary><ul>{items}</ul></details>"
-    )
+    return mark_safe(f"<ul>{items}</ul>")  # noqa: S308 # nosec B308 B703 - escaped
 
 
 def cell(block: Block) -> str:

@@ -193,7 +193,7 @@ def block_of(entry: Entry, at: str, minutes: int, lane: int, of: int) -> Block:
     return Block(
         classes,
         entry.heading or words,
-        f"{what}-{pk}",
+        block_key(what, pk),
         f"{SHORT[what]}/{pk}",
         wall_time(entry.start),
         words if entry.heading else "",
@@ -272,6 +272,11 @@ def lanes_of(times: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 # What stands in addresses beside that of the diary, which lead to the pages (practice.staff.urls).
 SHORT = {"appointment": "a", "slot": "s", "schedule": "c"}
+
+
+def block_key(what: str, pk: int) -> str:
+    """Return the id of a block in the diary, which an address may end in: a9, s17."""
+    return f"{SHORT[what]}{pk}"
 
 
 def address_of(what: str, pk: int) -> str:

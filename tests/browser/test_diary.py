@@ -50,7 +50,7 @@ class World:
 
     @property
     def max(self) -> str:
-        return f"#appointment-{self.appointment.pk}"
+        return f"#a{self.appointment.pk}"
 
     def status(self) -> str:
         self.appointment.refresh_from_db()
@@ -77,7 +77,7 @@ def has_focus(page: Page, selector: str) -> None:
 
 def test_the_day_is_worked_by_keyboard_alone(page_for, world):
     page = open_diary(page_for, world)
-    first, second, beside = world.max, f"#slot-{world.slots[1].pk}", f"#slot-{world.slots[4].pk}"
+    first, second, beside = world.max, f"#s{world.slots[1].pk}", f"#s{world.slots[4].pk}"
 
     # Tab enters the diary once, at one block; the next Tab leaves it.
     assert page.locator('[data-grid] a[tabindex="0"]').count() == 1
@@ -130,7 +130,7 @@ def test_the_day_is_worked_by_keyboard_alone(page_for, world):
 def test_letters_lead_to_today_and_booking(page_for, world):
     page = open_diary(page_for, world)
 
-    page.locator(f"#slot-{world.slots[1].pk}").focus()
+    page.locator(f"#s{world.slots[1].pk}").focus()
     page.keyboard.press("b")
     page.wait_for_url(f"**/admin/practice/appointment/add/?slot={world.slots[1].pk}*")
 
@@ -238,7 +238,7 @@ def test_cancelling_beside_the_diary_frees_the_slot_there_and_counts_what_is_hid
     page.get_by_label("Why is it cancelled?").fill("He rang: better")
     page.get_by_role("button", name="Cancel appointment").click()
 
-    expect(page.locator(f"#slot-{world.slots[0].pk}")).to_contain_text("Free")
+    expect(page.locator(f"#s{world.slots[0].pk}")).to_contain_text("Free")
     expect(page.locator(world.max)).to_have_count(0)
     expect(page.locator("[data-hidden-total]")).to_have_text("1")
     assert page.locator('[data-grid] a[tabindex="0"]').count() == 1
@@ -246,7 +246,7 @@ def test_cancelling_beside_the_diary_frees_the_slot_there_and_counts_what_is_hid
 
 def test_a_slot_is_blocked_beside_the_diary(page_for, world):
     page = open_diary(page_for, world)
-    slot = page.locator(f"#slot-{world.slots[6].pk}")
+    slot = page.locator(f"#s{world.slots[6].pk}")
 
     slot.click()
     page.get_by_label("Note for a block").fill("Tutorial")
@@ -304,6 +304,7 @@ def test_nothing_keeps_anybody_out_and_nothing_scrolls_sideways(page_for, world,
         f"/admin/practice/appointment/{world.outside.pk}/change/",
         f"/admin/practice/appointment/{world.appointment.pk}/change/?ask=cancel",
         f"/admin/practice/slot/{world.slots[1].pk}/change/",
+        f"/admin/diary/m/holder-{world.slots[0].schedule.session_holder_id}",
     ]
     for address in addresses:
         page.goto(address)

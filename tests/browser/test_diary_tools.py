@@ -21,7 +21,7 @@ def world(staff_roles, practice) -> World:
 
 
 def slot_of(page: Page, world: World, place: int):
-    return page.locator(f"#slot-{world.slots[place].pk}")
+    return page.locator(f"#s{world.slots[place].pk}")
 
 
 def moved(world: World) -> Appointment:
@@ -52,7 +52,7 @@ def test_an_appointment_is_carried_to_another_day_by_keyboard_alone(page_for, wo
     page.wait_for_url(f"**date={tomorrow}*")
     expect(banner).to_contain_text("Moving Max Faux, Today")
     page.keyboard.press("ArrowDown")
-    has_focus(page, f"#slot-{free.pk}")
+    has_focus(page, f"#s{free.pk}")
     page.keyboard.down("Enter")
     expect(page.get_by_role("button", name=re.compile("^Move from"))).to_be_focused()
     for _ in range(3):
@@ -66,15 +66,13 @@ def test_an_appointment_is_carried_to_another_day_by_keyboard_alone(page_for, wo
     expect(page.get_by_text("Moved.", exact=True)).to_be_visible()
     assert (moved(world).start, world.status()) == (free.start, "cancelled")
     page.get_by_role("link", name="Back to the diary").click()
-    expect(page.locator(f"#appointment-{moved(world).pk}")).to_be_visible()
+    expect(page.locator(f"#a{moved(world).pk}")).to_be_visible()
     expect(banner).to_be_hidden()
 
 
 def test_moving_by_carrying_takes_three_clicks(page_for, world):
     counted = Counted(page_for(world.user, WIDE))
-    counted.begin(
-        f"/admin/diary/?date={clock.today(world.start)}#appointment-{world.appointment.pk}"
-    )
+    counted.begin(f"/admin/diary/?date={clock.today(world.start)}#a{world.appointment.pk}")
     counted.page.keyboard.press("Enter")
 
     counted.click(counted.link("^Move…"))
@@ -108,7 +106,7 @@ def test_what_others_change_ends_neither_carrying_nor_the_focus_and_escape_does(
 
     new = booked_outside(world, 2, "Nova")
 
-    expect(page.locator(f"#appointment-{new.pk}")).to_be_focused(timeout=SOON)
+    expect(page.locator(f"#a{new.pk}")).to_be_focused(timeout=SOON)
     expect(page.locator("#diary-carried")).to_be_visible()
     expect(page.locator(f"li:has(> {world.max})")).to_have_class(re.compile("carried"))
     page.keyboard.press("Escape")

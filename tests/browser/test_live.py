@@ -50,10 +50,10 @@ def test_a_booking_from_outside_appears_and_keeps_what_is_being_typed(page_for, 
 
     new = booked_outside(world, 2, "Nova")
 
-    block = page.locator(f"li:has(> #appointment-{new.pk})")
+    block = page.locator(f"li:has(> #a{new.pk})")
     expect(block).to_contain_text("New from outside", timeout=SOON)
     expect(page).to_have_title("(1 new) Diary | Appointment book")
-    expect(page.locator(f"#slot-{world.slots[2].pk}")).to_have_count(0)
+    expect(page.locator(f"#s{world.slots[2].pk}")).to_have_count(0)
     expect(reason).to_be_focused()
     page.keyboard.type("er")
     expect(reason).to_have_value("He rang: better")
@@ -61,7 +61,7 @@ def test_a_booking_from_outside_appears_and_keeps_what_is_being_typed(page_for, 
     assert after == before
 
     # Looked at, it is new no more.
-    page.locator(f"#appointment-{new.pk}").click()
+    page.locator(f"#a{new.pk}").click()
     expect(block).not_to_contain_text("New from outside")
     expect(page).to_have_title("Diary | Appointment book")
 
@@ -75,7 +75,7 @@ def test_the_details_and_their_block_agree_unless_somebody_writes_there(page_for
     expect(page.locator(f"li:has(> {world.max})")).to_contain_text("Arrived", timeout=SOON)
     expect(page.locator("#diary-panel .diary-chip").first).to_have_text("Arrived")
 
-    free = page.locator(f"#slot-{world.slots[6].pk}")
+    free = page.locator(f"#s{world.slots[6].pk}")
     free.click()
     note = page.get_by_label("Note for a block")
     note.fill("Tuto")
@@ -97,7 +97,7 @@ def test_a_page_that_nobody_sees_asks_nothing_and_asks_at_once_when_it_is_seen(p
 
     page.evaluate(hide % "false" + "document.dispatchEvent(new Event('visibilitychange'))")
 
-    expect(page.locator(f"#appointment-{new.pk}")).to_be_visible(timeout=3_000)
+    expect(page.locator(f"#a{new.pk}")).to_be_visible(timeout=3_000)
 
 
 def test_the_page_says_so_when_it_is_no_longer_live(page_for, world):
@@ -129,7 +129,7 @@ def test_without_scripts_an_ordinary_reload_shows_it(page_for, world):
 
     page.goto(f"/admin/diary/?date={clock.today(world.start):%Y-%m-%d}")
 
-    expect(page.locator(f"#appointment-{new.pk}")).to_be_visible()
+    expect(page.locator(f"#a{new.pk}")).to_be_visible()
 
 
 def test_the_worklist_shows_who_was_told_and_keeps_the_note_that_is_being_typed(page_for, world):

@@ -319,7 +319,7 @@
       say("That cannot be done here.");
       return;
     }
-    const chosen = slots.map((slot) => ["slot", slot.id.replace("slot-", "")]);
+    const chosen = slots.map((slot) => ["slot", slot.id.slice(1)]);
     const query = new URLSearchParams([...chosen, ["back", here()]]);
     location.assign(`${general.href}?${query}`);
   };
@@ -459,6 +459,27 @@
   }
 
   // ---------------------------------------------------------------- the menu of a heading
+
+  // What is in it is fetched when it opens for the first time: a link stands there until then.
+  const fill = async (menu) => {
+    const link = menu.querySelector('a[href^="m/"]');
+    if (link) {
+      await htmx.ajax("GET", link.href, { target: link.closest("ul"), swap: "outerHTML" });
+      const first = menu.querySelector("a");
+      if (document.activeElement === document.body && first !== link) {
+        first.focus();
+      }
+    }
+  };
+  grid?.addEventListener(
+    "toggle",
+    (event) => {
+      if (event.target.open && event.target.matches(".diary-menu")) {
+        fill(event.target);
+      }
+    },
+    true,
+  );
 
   const menus = () => [...document.querySelectorAll(".diary-menu[open]")];
   document.addEventListener("click", (event) => {

@@ -65,7 +65,7 @@
 
   const showCarried = () => {
     unmark("carried");
-    const block = carried && document.getElementById(`appointment-${carried.pk}`);
+    const block = carried && document.getElementById(`a${carried.pk}`);
     if (block) {
       cell(block).classList.add("carried");
     }
@@ -170,7 +170,7 @@
   let kept = []; // what was chosen before the range that is being made
   let corner = null; // where that range began: a column, and minutes down it
 
-  const canBeChosen = (block) => block.id.startsWith("slot-") && cell(block).matches(".entry:not(.past)");
+  const canBeChosen = (block) => block.id.startsWith("s") && cell(block).matches(".entry:not(.past)");
   const blocksOf = (ids) => [...ids].map((id) => document.getElementById(id)).filter(Boolean);
   const cornerOf = (block) => ({ column: block.closest(".diary-column").id, span: span(block) });
 

@@ -74,7 +74,7 @@ def test_a_state_is_set_at_once_announced_and_undone(client, appointment, do, st
     assert undone.status_code == 302
     page = client.get(undone.url).content.decode()
     assert "is booked again." in page
-    assert f'href="/admin/diary/?date=2026-11-19#appointment-{appointment.pk}"' in page
+    assert f'href="/admin/diary/?date=2026-11-19#a{appointment.pk}"' in page
 
 
 @pytest.mark.req("STAFF-047")

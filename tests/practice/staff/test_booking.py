@@ -264,7 +264,7 @@ def test_what_was_booked_leads_back_and_on(practice, client, receptionist):
 
     appointment = Appointment.objects.get()
     links = [
-        f"{diary}#appointment-{appointment.pk}".replace("&", "&amp;"),
+        f"{diary}#a{appointment.pk}".replace("&", "&amp;"),
         f"?patient={practice.patient.pk}&amp;back=",
         reverse("admin:move", args=[appointment.pk]),
         f"{reverse('admin:practice_appointment_change', args=[appointment.pk])}?ask=cancel",

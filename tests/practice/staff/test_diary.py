@@ -53,25 +53,25 @@ def test_every_state_is_told_in_words_and_by_its_class(practice, client, recepti
     content = response.content.decode()
 
     expected = {
-        f"slot-{slots[0].pk}": ("free past", "09:00 Not used"),
-        f"appointment-{appointments[1].pk}": ("booked", "Nr1"),
-        f"appointment-{appointments[2].pk}": ("arrived", "Arrived"),
-        f"appointment-{appointments[3].pk}": ("seen", "Seen"),
-        f"appointment-{appointments[4].pk}": ("dna", "Did not attend"),
-        f"appointment-{appointments[5].pk}": ("orphaned", "Orphaned"),
-        f"slot-{slots[6].pk}": ("free", "Free GPC Routine"),
-        f"slot-{slots[9].pk}": ("embargoed", "Embargoed GPC until 10:00"),
-        f"slot-{slots[10].pk}": ("blocked", "Blocked Tutorial"),
+        f"s{slots[0].pk}": ("free past", "09:00 Not used"),
+        f"a{appointments[1].pk}": ("booked", "Nr1"),
+        f"a{appointments[2].pk}": ("arrived", "Arrived"),
+        f"a{appointments[3].pk}": ("seen", "Seen"),
+        f"a{appointments[4].pk}": ("dna", "Did not attend"),
+        f"a{appointments[5].pk}": ("orphaned", "Orphaned"),
+        f"s{slots[6].pk}": ("free", "Free GPC Routine"),
+        f"s{slots[9].pk}": ("embargoed", "Embargoed GPC until 10:00"),
+        f"s{slots[10].pk}": ("blocked", "Blocked Tutorial"),
     }
     for key, (classes, words) in expected.items():
         block = block_of(content, key)
         assert all(f" {name}" in block for name in classes.split())
         assert words in words_of(block)
-    assert f"slot-{slots[11].pk}" not in content
+    assert f"s{slots[11].pk}" not in content
     assert "<b>3</b> free, <b>1</b> waiting" in content
     assert "withdrawn (<span data-hidden-total>1</span>)" in content
     everything = client.get("/admin/diary/", {"date": THURSDAY, "hidden": 1}).content.decode()
-    assert "Withdrawn" in words_of(block_of(everything, f"slot-{slots[11].pk}"))
+    assert "Withdrawn" in words_of(block_of(everything, f"s{slots[11].pk}"))
 
 
 def test_the_short_address_of_a_block_leads_to_its_page(practice, client, receptionist, at):
@@ -100,10 +100,10 @@ def test_a_cancelled_appointment_and_a_withdrawn_session_are_hidden_and_counted(
     hidden = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
     shown = client.get("/admin/diary/", {"date": THURSDAY, "hidden": 1}).content.decode()
 
-    assert f"appointment-{appointment.pk}" not in hidden
+    assert f"a{appointment.pk}" not in hidden
     assert f"column-holder-{gone.session_holder_id}" not in hidden
     assert "<span data-hidden-total>4</span>" in hidden
-    assert "cancelled" in block_of(shown, f"appointment-{appointment.pk}")
+    assert "cancelled" in block_of(shown, f"a{appointment.pk}")
     assert f"column-holder-{gone.session_holder_id}" in shown
 
 
@@ -170,8 +170,8 @@ def test_two_at_one_time_stand_beside_each_other(practice, client, receptionist)
 
     content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
 
-    assert "lane0 of2" in block_of(content, f"slot-{slot.pk}")
-    assert "lane1 of2" in block_of(content, f"slot-{extra.pk}")
+    assert "lane0 of2" in block_of(content, f"s{slot.pk}")
+    assert "lane1 of2" in block_of(content, f"s{extra.pk}")
 
 
 def test_now_is_marked_today_and_on_no_other_day(practice, client, receptionist):
@@ -226,7 +226,7 @@ def test_the_hour_that_comes_twice_is_drawn_twice_and_named(practice, client, re
     times = re.findall(r"<b><i>([^<]*)</i>", content)
     assert times == ["00:00", "01:00 BST", "01:00 GMT", "02:00", "03:00", "04:00"]
     for n, slot in enumerate(slots):
-        assert f" h{n} m0 x1 y0" in block_of(content, f"slot-{slot.pk}")
+        assert f" h{n} m0 x1 y0" in block_of(content, f"s{slot.pk}")
     marks = re.findall(r'<li class="h\d+ m0 full">([^<]*)</li>', content)
     assert marks == ["00:00", "01:00 BST", "01:00 GMT", "02:00", "03:00", "04:00", "05:00"]
 
@@ -256,7 +256,7 @@ def test_a_night_session_over_the_change_belongs_to_the_day_on_which_it_began(
     content = client.get("/admin/diary/", {"date": night}).content.decode()
 
     for n, slot in enumerate(slots):
-        block = block_of(content, f"slot-{slot.pk}")
+        block = block_of(content, f"s{slot.pk}")
         assert f" h{20 + n} m0 " in block
         assert f"<i>{wall_time(slot.start)}</i>" in block
     next_day = client.get("/admin/diary/", {"date": night + timedelta(days=1)}).content.decode()
@@ -362,30 +362,9 @@ def test_a_reserved_slot_says_for_whom_and_until_when(practice, client, receptio
     content = client.get("/admin/diary/", {"date": THURSDAY}).content.decode()
 
     assert "Reserved GPC for NHS 111 until 09:40 · Routine" in words_of(
-        block_of(content, f"slot-{slots[6].pk}")
+        block_of(content, f"s{slots[6].pk}")
     )
-    assert "until 09:40 for NHS 111 · Routine" in words_of(block_of(content, f"slot-{slots[7].pk}"))
-
-
-# ---------------------------------------------------------------- sick at 07:45
-
-
-def test_whoever_may_report_it_finds_off_sick_first_in_the_heading_of_today(
-    practice, client, receptionist
-):
-    holder = make_schedule(date=THURSDAY).session_holder_id
-    make_schedule(date=THURSDAY + timedelta(days=1))
-
-    def menu(day):
-        content = client.get("/admin/diary/", {"date": day}).content.decode()
-        return re.findall(r'<details class="diary-menu.*?<li><a href="([^"]*)">([^<]*)', content)
-
-    [(address, first)] = menu(THURSDAY)
-    assert first == "Off sick today…"
-    assert f"kind=sick&amp;practitioner={holder}&amp;start_date=2026-11-19" in address
-    assert menu(THURSDAY + timedelta(days=1))[0][1] == "Only this clinician"
-    receptionist.groups.set(Group.objects.filter(name="Auditor"))
-    assert menu(THURSDAY)[0][1] == "Only this clinician"
+    assert "until 09:40 for NHS 111 · Routine" in words_of(block_of(content, f"s{slots[7].pk}"))
 
 
 # ---------------------------------------------------------------- carrying an appointment

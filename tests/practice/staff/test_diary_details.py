@@ -14,7 +14,7 @@ def test_where_a_page_leads_back_to_is_the_diary_and_nothing_else(client, appoin
         (found,) = re.findall(r'href="([^"]*)">Back to the diary', page)
         return found
 
-    here = f"#appointment-{appointment.pk}"
+    here = f"#a{appointment.pk}"
     assert back() == f"/admin/diary/?date=2026-11-19{here}"
     diary = "/admin/diary/?date=2026-11-19&amp;location=1"
     referer = {"Referer": f"http://testserver{diary.replace('&amp;', '&')}"}

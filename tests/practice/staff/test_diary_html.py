@@ -16,7 +16,7 @@ def test_what_people_have_written_is_escaped():
     html = column(strip)
 
     assert EVIL not in html
-    assert html.count("&lt;b title=&quot;x&quot;&gt;&amp;") == 8
+    assert html.count("&lt;b title=&quot;x&quot;&gt;&amp;") == 7
 
 
 def test_a_block_is_a_link_and_the_name_of_a_session_is_none():

@@ -57,7 +57,7 @@ def test_everything_booked_leads_on_and_back(practice, receptionist, address):
     ]
     assert [link for link in links if f'href="{link}"' not in page] == []
     detail = receptionist.get(cancel, {"ask": "cancel", "back": address}).content.decode()
-    assert f'href="{address}#appointment-{booked.pk}">Back to the patient' in detail
+    assert f'href="{address}#a{booked.pk}">Back to the patient' in detail
 
 
 def test_a_note_is_added_and_removed(practice, receptionist, address):
