@@ -49,6 +49,7 @@ PARTS = (
     Part("growth"),
     Part("generation"),
     Part("pages"),
+    Part("watch", (POSTGRESQL,)),
     Part("memory", (POSTGRESQL,), brings_server=True),
     Part("workers", (POSTGRESQL,), brings_server=True),
 )

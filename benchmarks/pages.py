@@ -59,6 +59,7 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
             {"first": day - timedelta(days=28), "last": day},
         ),
         "worklist": ("worklist", {}),
+        "who really asks": ("who_asks", {}),
         "access": ("practice_accessprofile_changelist", {}),
         "list of appointments": ("practice_appointment_changelist", {}),
         "list of slots": ("practice_slot_changelist", {}),

@@ -110,6 +110,7 @@ ACCEPTANCE = (
     _wanted("generation of a year", "generation/year/slots_per_second", "slots/s", at_least=20_000),
     _wanted("generation, an unchanged year", "generation/unchanged year/seconds", "s", at_most=5),
     _wanted("generation, more memory for a year", "generation/growth_megabytes", "MB", at_most=50),
+    _wanted("1,000 practices are watched", "watch/first/seconds", "s", at_most=30),
     _wanted("slowest staff page", "pages/slowest_ms", "ms", at_most=200),
     *(
         _wanted(

@@ -158,6 +158,12 @@ NAVIGATION = [
                 "What was promised, such as to 111, and the days that fall short",
             ),
             page(
+                "Who really asks",
+                "travel_explore",
+                "who_asks",
+                "Who searched for slots, what they were shown, who went silent",
+            ),
+            page(
                 "Measures",
                 "speed",
                 "measures",

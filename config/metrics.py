@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from practice.db.availability import database_within_reach
-from practice.reads import monitoring, promises
+from practice.reads import asking, monitoring, promises
 from practice.services.audit import heads, sealing, spool
 
 counted = CollectorRegistry()
@@ -121,6 +121,7 @@ class Condition(Collector):
             left.add_metric([end.practice], end.days_left)
         yield left
         yield self.short_days()
+        yield self.who_asks()
         age = GaugeMetricFamily(
             "gpconnect_generation_age_seconds",
             "Time since the diary was last generated.",
@@ -144,6 +145,19 @@ class Condition(Collector):
         for practice, number in promises.short_days_by_practice().items():
             short.add_metric([practice], number)
         return short
+
+    def who_asks(self) -> Metric:
+        """Who is promised something and went silent, and who searches and is shown nothing."""
+        found = GaugeMetricFamily(
+            "gpconnect_asking_findings",
+            "Organisations that are promised slots and no longer search (silent), or that search,"
+            " are named nowhere and are shown nothing (nothing).",
+            labels=["practice", "kind"],
+        )
+        for practice, kinds in asking.findings_by_practice().items():
+            for kind in ("silent", "nothing"):
+                found.add_metric([practice, kind], kinds[kind])
+        return found
 
     def lock_waits(self) -> int:
         """How many connections to PostgreSQL wait for a lock."""

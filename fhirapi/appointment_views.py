@@ -29,15 +29,19 @@ class SlotSearchView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         search = SlotFilter(request.GET)
-        return self.bundle_response(
-            slot_search.free_slots(
-                search,
-                organisation=request.practice,
-                now=request.now,
-                profiles=self.profiles,
-                as_format=request.fhir_format,
-            )
+        found = slot_search.find_slots(
+            search,
+            organisation=request.practice,
+            now=request.now,
+            profiles=self.profiles,
+            as_format=request.fhir_format,
         )
+        self.about(
+            slots_shown=found.number,
+            for_ods_codes=sorted(found.requester.ods_codes),
+            for_organisation_types=sorted(found.requester.organisation_types),
+        )
+        return self.bundle_response(found.body)
 
 
 class AppointmentResponder(GPConnectView):

@@ -5,6 +5,7 @@ them the practitioners, places and the practice that the search asked to be incl
 """
 
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from fhirapi import rendered_directory
 from fhirapi.filters import SCHEDULE_LOCATION, SCHEDULE_PRACTITIONER, SlotFilter
@@ -13,19 +14,32 @@ from fhirapi.resources import bundle, schedule, slot
 from fhirapi.resources.common import UK_TIMES
 from practice.models import Organisation
 from practice.reads import slot_search
-from practice.reads.profile_limits import AskedProfiles
+from practice.reads.profile_limits import AskedProfiles, BookingParty
 from practice.reads.slot_search import FoundSession, Version
 
 
-def free_slots(
+class FoundSlots(NamedTuple):
+    """The Bundle of a search, finished, and what the trail is to know: for whom, how many slots."""
+
+    body: bytes
+    requester: BookingParty
+    number: int
+
+
+def free_slots(search: SlotFilter, **asked: Any) -> bytes:
+    """The Bundle of a search alone."""
+    return find_slots(search, **asked).body
+
+
+def find_slots(
     search: SlotFilter,
     *,
     organisation: Organisation,
     now: datetime,
     profiles: AskedProfiles | None = None,
     as_format: Format = Format.JSON,
-) -> bytes:
-    """The Bundle of a search, finished. Raises what is wrong with the parameters.
+) -> FoundSlots:
+    """The answer to a search. Raises what is wrong with the parameters.
 
     A query for each type of resource, however many slots there are. ``profiles``: the practice's
     access profiles, if they have been asked for.
@@ -43,7 +57,8 @@ def free_slots(
     rows = [session.row for session in sessions]
     entries = slot.encode(slots, UK_TIMES, as_format) + schedule.encode(rows, UK_TIMES, as_format)
     included = included_entries(sessions, asked.includes, organisation, as_format) if slots else []
-    return bundle.encoded_searchset(entries, included, as_format)
+    body = bundle.encoded_searchset(entries, included, as_format)
+    return FoundSlots(body, asked.requester, len(slots))
 
 
 def included_entries(

@@ -1,6 +1,7 @@
 """What a practice is and has, by theme."""
 
 from practice.models.access import AccessProfile
+from practice.models.asking import AskingOrganisation, AskingWatch
 from practice.models.audit import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 from practice.models.booking import (
     Appointment,
@@ -42,6 +43,8 @@ from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMa
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
 
 __all__ = [
+    "AskingOrganisation",
+    "AskingWatch",
     "AccessProfile",
     "Appointment",
     "AppointmentQuerySet",

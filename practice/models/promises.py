@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from practice import terminology
 from practice.models.access import AccessProfile
@@ -62,6 +63,12 @@ class Promise(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS_AHEAD)],
         help_text="How many days are watched, today the first.",
     )
+    silent_after_days = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MinValueValidator(1)],
+        help_text="Who has not searched for so long is said to be silent.",
+    )
+    made_at = models.DateTimeField(default=timezone.now, editable=False)
     mail_to = models.TextField("mail to", blank=True)
 
     class Meta:
@@ -106,7 +113,9 @@ class Promise(models.Model):
 class Shortfall(models.Model):
     """A day on which a promise is not kept, from when that was noticed until it was no longer so.
 
-    ``causes`` are sentences, ``told`` those that people have been sent.
+    ``causes`` are sentences. ``told`` are the kinds of them that people have been sent; where the
+    day is good again, they are to be told that as long as it is not empty. ``telling_until``: until
+    then somebody is about to tell.
     """
 
     organisation = models.ForeignKey(
@@ -120,6 +129,7 @@ class Shortfall(models.Model):
     told = models.JSONField(default=list)
     noticed_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    telling_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["day", "promise"]
@@ -141,3 +151,15 @@ class Shortfall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.promise}, {self.day}: {self.offered} of {self.promised}"
+
+    @property
+    def kinds_of_cause(self) -> set[str]:
+        """What the causes have in common with those of other days: how many slots they meet not."""
+        return {cause.rpartition("”: ")[2] for cause in self.causes}
+
+    @property
+    def is_news(self) -> bool:
+        """Whether people are still to be told of it: that it is short, and why, or good again."""
+        if self.ended_at:
+            return bool(self.told)
+        return not self.kinds_of_cause <= set(self.told)

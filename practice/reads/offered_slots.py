@@ -17,7 +17,7 @@ from practice.models import Organisation, Slot, SlotQuerySet
 from practice.models.common import OFFER_LIMITS
 from practice.reads import profile_limits
 from practice.reads.bookability import RULES, Offsets, Values, is_open, with_limits
-from practice.reads.profile_limits import AskedProfiles, BookingParty
+from practice.reads.profile_limits import AskedProfiles, BookingParty, KnownProfiles
 
 DAY_SECONDS = 86_400
 IN_SEARCH = [rule for rule in RULES if rule.in_search]
@@ -56,12 +56,12 @@ class OfferedRows:
         organisation: Organisation,
         requester: BookingParty,
         now: datetime,
-        profiles: AskedProfiles | None = None,
+        profiles: AskedProfiles | KnownProfiles | None = None,
         **values: Any,
     ) -> list[tuple[Any, ...]]:
         """The rows for a requester at a moment, narrowed by these values.
 
-        ``profiles``: those of the practice, if they have been asked for.
+        ``profiles``: those of the practice, if they are known or have been asked for.
         """
         if not is_open(organisation):
             return []
@@ -100,7 +100,7 @@ class OfferQuery:
         organisation: Organisation,
         requester: BookingParty,
         now: datetime,
-        profiles: AskedProfiles | None = None,
+        profiles: AskedProfiles | KnownProfiles | None = None,
     ) -> Self:
         """Ask for what is taken under limited access profiles; for these too if nobody has."""
         asked = profiles or profile_limits.profiles_later(ods_code=organisation.ods_code)

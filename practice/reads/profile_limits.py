@@ -63,6 +63,16 @@ class AskedProfiles(NamedTuple):
         return [profile for profile in self.profiles.objects() if admits(profile, requester)]
 
 
+class KnownProfiles(NamedTuple):
+    """The access profiles of a practice, that are at hand."""
+
+    profiles: list[AccessProfile]
+
+    def admitting(self, requester: BookingParty) -> list[AccessProfile]:
+        """Those that are open to a requester."""
+        return [profile for profile in self.profiles if admits(profile, requester)]
+
+
 def profiles_later(*, ods_code: str) -> AskedProfiles:
     """Ask on a journey for all access profiles of the practice with this code."""
     return AskedProfiles(ALL_PROFILES.later(practice=ods_code))

@@ -6,12 +6,12 @@ over: a slot that nobody wanted was there.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, DateTimeField, Q, QuerySet
 
@@ -29,12 +29,13 @@ from practice.models import (
     Slot,
 )
 from practice.reads.bookability import Reason, is_open
-from practice.reads.closures import closures
 from practice.reads.how_booked import organisation_types
 from practice.reads.offered_slots import OfferedRows
-from practice.reads.profile_limits import BookingParty, admits
+from practice.reads.profile_limits import BookingParty, KnownProfiles, admits
 from practice.reads.slot_search import EPOCHS, within
 from practice.reads.visibility import Explanation, SlotReasons, explain
+
+Found = TypeVar("Found")
 
 MOST_CAUSES = 3
 # What is so of most slots of any practice: a cause only where no slot is marked at all.
@@ -42,7 +43,12 @@ EVERYDAY = {Reason.NOT_BOOKABLE, Reason.NOT_FREE}
 
 STARTS_OFFERED = OfferedRows(
     lambda found, **span: (
-        within(found, **span).annotate(start_epoch=EPOCHS["start_epoch"]).values_list("start_epoch")
+        within(found, **span)
+        .order_by()
+        .annotate(start_epoch=EPOCHS["start_epoch"])
+        .values("start_epoch")
+        .annotate(number=Count("pk"))
+        .values_list("start_epoch", "number")
     ),
     start=QueryParameter("start", DateTimeField()),
     end=QueryParameter("end", DateTimeField()),
@@ -52,6 +58,12 @@ STARTS_OFFERED = OfferedRows(
 def promises(*, organisation: Organisation) -> QuerySet[Promise]:
     """What the practice has promised, by name."""
     return Promise.objects.filter(organisation=organisation).select_related("access_profile")
+
+
+def promising(organisations: Collection[Organisation]) -> list[Organisation]:
+    """Those of these practices that have promised something."""
+    ids = set(Promise.objects.order_by().values_list("organisation", flat=True))
+    return [each for each in organisations if each.pk in ids]
 
 
 def promise_of(*, organisation: Organisation, pk: int) -> Promise | None:
@@ -68,6 +80,18 @@ def shortfalls(*, organisation: Organisation) -> QuerySet[Shortfall]:
     """The days that are known to fall short, soonest first."""
     found = Shortfall.objects.filter(organisation=organisation, ended_at__isnull=True)
     return found.select_related("promise").order_by("day", "promise__name", "pk")
+
+
+def untold(*, organisations: Collection[Organisation], now: datetime) -> dict[int, list[int]]:
+    """The ids of what people are still to be told, by promise: days short, days good again."""
+    coming = Shortfall.objects.filter(
+        organisation__in=organisations, day__gte=clock.today(now)
+    ).exclude(ended_at__isnull=False, told=[])
+    found: dict[int, list[int]] = defaultdict(list)
+    for each in coming.order_by("promise", "day", "pk"):
+        if each.is_news:
+            found[each.promise_id].append(each.pk)
+    return found
 
 
 def short_days(*, organisation: Organisation) -> int:
@@ -112,20 +136,59 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True)
 class PromisesOfPractice:
-    """A practice's promises as they stand at a moment.
+    """A practice's promises as they stand at a moment, with what all of them need.
 
-    Queries: one for each of what all promises need (patients, closed days, what was taken, what of
-    today is over), a few for each organisation that a promise names, however many days are short.
+    ``taken`` and ``over`` reach as far as any promise of those that were loaded together.
     """
 
     organisation: Organisation
     now: datetime
     promises: list[Promise]
+    patients: int = 0
+    closures: list[Closure] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    over: list["Over"] = field(default_factory=list)
+    profiles: list[AccessProfile] = field(default_factory=list)
+    on_offer: dict[BookingParty, Counter[int]] = field(default_factory=dict)
     explained: dict[BookingParty, Explanation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, organisation: Organisation, *, now: datetime) -> "PromisesOfPractice":
-        return cls(organisation, now, list(promises(organisation=organisation)))
+        (one,) = cls.of_each([organisation], now=now)
+        return one
+
+    @classmethod
+    def of_each(
+        cls, practices: Sequence[Organisation], *, now: datetime
+    ) -> list["PromisesOfPractice"]:
+        """Those of several practices: one query for each thing that all need.
+
+        What is on offer to whom is asked of each practice by itself, once for each of those whom
+        its promises name, however many days there are.
+        """
+        promised: dict[int, list[Promise]] = defaultdict(list)
+        found = Promise.objects.filter(organisation__in=practices)
+        for promise in found.select_related("access_profile"):
+            promised[promise.organisation_id].append(promise)
+        today = clock.today(now)
+        last = _last_day((each for those in promised.values() for each in those), today)
+        ids = list(promised)
+        patients, closed = _patients(ids), _closed(ids, today, last)
+        taken, profiles = _taken(ids, today, last), _profiles(ids)
+        over = _over(ids, today, now, profiles)
+        return [
+            cls(
+                practice,
+                now,
+                promised.get(practice.pk, []),
+                patients.get(practice.pk, 0),
+                closed.get(practice.pk, []),
+                taken.get(practice.pk, []),
+                over.get(practice.pk, []),
+                profiles.get(practice.pk, []),
+            )
+            for practice in practices
+        ]
 
     def days(self, promise: Promise) -> list[DayOfPromise]:
         """Its days, soonest first; those on which the whole practice is closed are left out.
@@ -136,7 +199,7 @@ class PromisesOfPractice:
         if not days:
             return []
         promised = promise.slots_promised(self.patients)
-        offered = [self._offered(promise, party, days[-1]) for party in parties(promise)]
+        offered = [self._offered(promise, party) for party in parties(promise)]
         taken = Counter(
             day_of(each.start)
             for each in self.taken
@@ -147,98 +210,38 @@ class PromisesOfPractice:
             for day in days
         ]
 
-    def _offered(self, promise: Promise, party: BookingParty, last: date) -> Counter[date]:
+    def _offered(self, promise: Promise, party: BookingParty) -> Counter[date]:
         """How many slots a party is offered on each day."""
-        starts = STARTS_OFFERED.rows(
-            organisation=self.organisation,
-            requester=party,
-            now=self.now,
-            start=self.now,
-            end=clock.day_end(last),
-        )
-        found = [start for (start,) in starts]
-        if is_open(self.organisation):
-            found += [slot.start for slot in self.over if admits(slot.profile, party)]
-        return Counter(day_of(each) for each in found if is_within_hours(promise, each))
+        found: Counter[date] = Counter()
+        for start, number in self._on_offer(party).items():
+            if is_within_hours(promise, start):
+                found[day_of(start)] += number
+        return found
+
+    def _on_offer(self, party: BookingParty) -> Counter[int]:
+        """How many slots begin when, on all the days that are watched; asked once."""
+        if party not in self.on_offer:
+            rows = STARTS_OFFERED.rows(
+                organisation=self.organisation,
+                requester=party,
+                now=self.now,
+                profiles=KnownProfiles(self.profiles),
+                start=self.now,
+                end=clock.day_end(_last_day(self.promises, self.today)),
+            )
+            found = Counter(dict(rows))
+            if is_open(self.organisation):
+                found.update(slot.start for slot in self.over if admits(slot.profile, party))
+            self.on_offer[party] = found
+        return self.on_offer[party]
 
     @property
     def today(self) -> date:
         return clock.today(self.now)
 
-    @cached_property
-    def _last(self) -> date:
-        watched = (promise.days(self.today)[-1:] for promise in self.promises)
-        return max([self.today, *chain.from_iterable(watched)])
-
-    @cached_property
-    def patients(self) -> int:
-        """How many people are on the practice's list."""
-        return Patient.objects.filter(
-            organisation=self.organisation,
-            active=True,
-            registration_type="R",
-            deceased_at__isnull=True,
-        ).count()
-
     def is_closed(self, day: date) -> bool:
         """Whether the whole practice is closed all day."""
         return any(closure.start_date <= day <= closure.end_date for closure in self.closures)
-
-    @cached_property
-    def closures(self) -> list[Closure]:
-        """What closes the whole practice for whole days."""
-        return list(
-            closures(organisation=self.organisation).filter(
-                practitioner__isnull=True,
-                location__isnull=True,
-                start_time__isnull=True,
-                end_time__isnull=True,
-                start_date__lte=self._last,
-                end_date__gte=self.today,
-            )
-        )
-
-    @cached_property
-    def taken(self) -> list[Taken]:
-        """What was booked from outside on the days that are watched."""
-        rows = (
-            AppointmentSlot.objects.held()
-            .filter(
-                appointment__organisation=self.organisation,
-                appointment__booked_via=Appointment.Door.GP_CONNECT,
-                slot__start__gte=clock.day_start(self.today),
-                slot__start__lt=clock.day_end(self._last),
-            )
-            .values_list(
-                "slot__start",
-                "appointment__booking_organisation_ods_code",
-                "appointment__booking_organisation_json",
-                "appointment__access_profile",
-            )
-        )
-        return [
-            Taken(clock.seconds(start), code, organisation_types(written), profile)
-            for start, code, written, profile in rows
-        ]
-
-    @cached_property
-    def over(self) -> list["Over"]:
-        """What of today was marked for others, is over, and was wanted by nobody."""
-        slots = (
-            Slot.objects.in_diary()
-            .free()
-            .filter(
-                organisation=self.organisation,
-                gp_connect_bookable=True,
-                start__gte=clock.day_start(self.today),
-                start__lt=self.now,
-            )
-            .select_related("access_profile", "schedule__access_profile")
-        )
-        return [
-            Over(clock.seconds(slot.start), slot.access_profile or slot.schedule.access_profile)
-            for slot in slots
-        ]
 
     def causes(self, promise: Promise, day: DayOfPromise) -> list[str]:
         """Why a day is short, in sentences; the whole explanation is on the page of visibility."""
@@ -264,7 +267,7 @@ class PromisesOfPractice:
                 organisation=self.organisation,
                 requester=party,
                 first=self.today,
-                last=self._last,
+                last=_last_day(self.promises, self.today),
                 now=self.now,
             )
         return self.explained[party]
@@ -275,6 +278,101 @@ class Over(NamedTuple):
 
     start: int
     profile: AccessProfile | None
+
+
+def _last_day(promises: Iterable[Promise], today: date) -> date:
+    """The last day that any of these promises is about."""
+    return max([today, *chain.from_iterable(each.days(today)[-1:] for each in promises)])
+
+
+# ---------------------------------------------------------------- what all promises need
+
+
+def _patients(practices: list[int]) -> dict[int, int]:
+    """How many people are on the list of each practice."""
+    registered = Patient.objects.filter(
+        organisation__in=practices,
+        active=True,
+        registration_type="R",
+        deceased_at__isnull=True,
+    )
+    counted = registered.order_by().values("organisation").annotate(patients=Count("pk"))
+    return dict(counted.values_list("organisation", "patients"))
+
+
+def _closed(practices: list[int], first: date, last: date) -> dict[int, list[Closure]]:
+    """What closes each whole practice for whole days."""
+    closures = Closure.objects.filter(
+        organisation__in=practices,
+        practitioner__isnull=True,
+        location__isnull=True,
+        start_time__isnull=True,
+        end_time__isnull=True,
+        start_date__lte=last,
+        end_date__gte=first,
+    )
+    return by_practice((each.organisation_id, each) for each in closures)
+
+
+def _taken(practices: list[int], first: date, last: date) -> dict[int, list[Taken]]:
+    """What was booked from outside on these days."""
+    rows = (
+        AppointmentSlot.objects.held()
+        .filter(
+            appointment__organisation__in=practices,
+            appointment__booked_via=Appointment.Door.GP_CONNECT,
+            slot__start__gte=clock.day_start(first),
+            slot__start__lt=clock.day_end(last),
+        )
+        .values_list(
+            "appointment__organisation",
+            "slot__start",
+            "appointment__booking_organisation_ods_code",
+            "appointment__booking_organisation_json",
+            "appointment__access_profile",
+        )
+    )
+    return by_practice(
+        (practice, Taken(clock.seconds(start), code, organisation_types(written), profile))
+        for practice, start, code, written, profile in rows
+    )
+
+
+def _profiles(practices: list[int]) -> dict[int, list[AccessProfile]]:
+    """The access profiles of each practice."""
+    found = AccessProfile.objects.filter(organisation__in=practices).order_by("pk")
+    return by_practice((each.organisation_id, each) for each in found)
+
+
+def _over(
+    practices: list[int], today: date, now: datetime, profiles: dict[int, list[AccessProfile]]
+) -> dict[int, list[Over]]:
+    """What of today was marked for others, is over, and was wanted by nobody."""
+    known = {each.pk: each for those in profiles.values() for each in those}
+    rows = (
+        Slot.objects.in_diary()
+        .free()
+        .filter(
+            organisation__in=practices,
+            gp_connect_bookable=True,
+            start__gte=clock.day_start(today),
+            start__lt=now,
+        )
+        .order_by()
+        .values_list("organisation", "start", "access_profile", "schedule__access_profile")
+    )
+    return by_practice(
+        (practice, Over(clock.seconds(start), known.get(own or of_session)))
+        for practice, start, own, of_session in rows
+    )
+
+
+def by_practice(found: Iterable[tuple[int, Found]]) -> dict[int, list[Found]]:
+    """What was found, by the id of the practice that it belongs to."""
+    sorted_out: dict[int, list[Found]] = defaultdict(list)
+    for practice, each in found:
+        sorted_out[practice].append(each)
+    return sorted_out
 
 
 def parties(promise: Promise) -> list[BookingParty]:
@@ -300,7 +398,7 @@ def is_to(promise: Promise, taken: Taken) -> bool:
 
 def is_within_hours(promise: Promise, start: int) -> bool:
     """Whether a slot starts in the hours of a promise, by the clock on the wall."""
-    wall = clock.local(clock.moment(start)).time()
+    wall = wall_of(start).time()
     return (promise.start_time is None or promise.start_time <= wall) and (
         promise.end_time is None or wall < promise.end_time
     )
@@ -308,7 +406,13 @@ def is_within_hours(promise: Promise, start: int) -> bool:
 
 def day_of(start: int) -> date:
     """The London date of an instant."""
-    return clock.local(clock.moment(start)).date()
+    return wall_of(start).date()
+
+
+@lru_cache(10_000)
+def wall_of(start: int) -> datetime:
+    """An instant as a clock on the wall shows it; practices start at the same ones."""
+    return clock.local(clock.moment(start))
 
 
 def in_words(not_offered: Iterable[SlotReasons], *, has_any: bool) -> list[str]:

@@ -8,7 +8,7 @@ from django.db.models import Count, DateTimeField, Q
 from practice import clock
 from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, Organisation, Schedule
-from practice.reads import bookability, monitoring, never_offered, promises
+from practice.reads import asking, bookability, monitoring, never_offered, promises
 
 FEW_DAYS = 28
 
@@ -50,11 +50,13 @@ class ToDo:
     to_be_told: int
     never_offered: int
     short_days: int
+    asking: int
     days_left: int
 
     @property
     def total(self) -> int:
-        return self.orphaned + self.to_be_told + self.never_offered + self.short_days
+        others = self.never_offered + self.short_days + self.asking
+        return self.orphaned + self.to_be_told + others
 
     @property
     def runs_out(self) -> bool:
@@ -62,7 +64,7 @@ class ToDo:
 
 
 def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
-    """Count the worklist: four queries. Who is orphaned and to be told counts once, as there."""
+    """Count the worklist: five queries. Who is orphaned and to be told counts once, as there."""
     today = clock.today(now)
     day = {"start": clock.day_start(today), "end": clock.day_end(today)}
     counted = ON_WORKLIST.rows(organisation=organisation.pk, **day)
@@ -73,6 +75,7 @@ def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
         to_be_told=to_be_told,
         never_offered=len(never_offered.never_offered_sessions(now=now, organisation=organisation)),
         short_days=promises.short_days(organisation=organisation),
+        asking=len(asking.findings(organisation=organisation)),
         days_left=days_left(organisation, now=now),
     )
 

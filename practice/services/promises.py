@@ -1,15 +1,23 @@
 """Promising slots to others, and noticing when a day falls short of a promise."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q
 
+from practice.db.transactions import snapshot
 from practice.models import Organisation, Promise, Shortfall
-from practice.reads.promises import DayOfPromise, PromisesOfPractice, shortfalls
+from practice.reads.promises import (
+    DayOfPromise,
+    PromisesOfPractice,
+    by_practice,
+    shortfalls,
+    untold,
+)
 from practice.services.audit.changes import changes_between, stored_values
 from practice.services.audit.recording import Actor, record_done
 
@@ -18,7 +26,7 @@ logger = logging.getLogger(__name__)
 SETTINGS = (
     *("name", "ods_code", "organisation_type", "access_profile"),
     *("slots_a_day", "patients_for_each_slot"),
-    *("weekdays", "start_time", "end_time", "days_ahead", "mail_to"),
+    *("weekdays", "start_time", "end_time", "days_ahead", "silent_after_days", "mail_to"),
 )
 
 
@@ -42,90 +50,187 @@ def withdraw_promise(promise: Promise, *, actor: Actor, now: datetime) -> None:
 
 # ---------------------------------------------------------------- the watch
 
+AT_ONCE = 50  # practices: a second or two of one moment's truth
+TELLING = timedelta(minutes=2)  # for how long nobody else tells what somebody is about to
+
 
 @dataclass(frozen=True)
-class News:
-    """What people are to be told of a promise: days that are short, days that are good again."""
+class Short:
+    """A day of a promise that falls short, and why."""
 
     promise: Promise
-    short: list[Shortfall]
-    good_again: list[date]
+    day: DayOfPromise
+    causes: list[str]
 
 
-def watch(*, organisation: Organisation, now: datetime) -> list[News]:
-    """Look at each promise of a practice, note what falls short, and say what is new.
+@dataclass(frozen=True)
+class Seen:
+    """How a practice's promises stand: every day that was looked at, and those that are short."""
 
-    A cause is told once a day that falls short, and once that the day is good again.
+    practice: Organisation
+    days: set[tuple[int, date]]
+    short: list[Short]
+    failed: str = ""
+
+
+def watch(*, organisation: Organisation, now: datetime) -> None:
+    """Look at each promise of a practice, and note what falls short and what no longer does."""
+    (seen,) = look_at([organisation], now=now)
+    note([seen], now=now)
+
+
+def look_at(practices: Sequence[Organisation], *, now: datetime) -> list[Seen]:
+    """See how the promises of practices stand; what goes wrong at one keeps no other from it.
+
+    All is read as it was at one moment: what is booked meanwhile is not missed twice.
     """
-    standing = PromisesOfPractice.of(organisation, now=now)
-    if not standing.promises:
-        return []
-    found = {promise.pk: standing.days(promise) for promise in standing.promises}
-    causes = {
-        (promise.pk, day.day): standing.causes(promise, day)
-        for promise in standing.promises
-        for day in found[promise.pk]
-        if day.is_short
-    }
-    with transaction.atomic():
-        known = {
-            (each.promise_id, each.day): each
-            for each in shortfalls(organisation=organisation).select_for_update(of=("self",))
-        }
-        news = [
-            _notice(promise, found[promise.pk], causes, known, now) for promise in standing.promises
-        ]
-    return [each for each in news if each.short or each.good_again]
+    try:
+        with snapshot():
+            standing = PromisesOfPractice.of_each(practices, now=now)
+            return [_look_at(each) for each in standing]
+    except Exception as error:
+        if len(practices) == 1:
+            logger.exception("watching the promises of %s failed", practices[0].ods_code)
+            return [Seen(practices[0], set(), [], failed=str(error) or type(error).__name__)]
+    return [seen for each in practices for seen in look_at([each], now=now)]
 
 
-def _notice(
-    promise: Promise,
-    days: Iterable[DayOfPromise],
-    causes: dict[tuple[int, date], list[str]],
-    known: dict[tuple[int, date], Shortfall],
-    now: datetime,
-) -> News:
-    news = News(promise, [], [])
-    short = {day.day: day for day in days if day.is_short}
-    for day in short.values():
-        shortfall = known.get((promise.pk, day.day)) or Shortfall(
-            organisation_id=promise.organisation_id,
-            promise=promise,
-            day=day.day,
-            noticed_at=now,
-        )
-        said = causes[promise.pk, day.day]
-        is_news = shortfall.pk is None or not set(said) <= set(shortfall.told)
-        shortfall.promised, shortfall.offered = day.promised, day.there
-        shortfall.causes = said
-        if is_news:
-            shortfall.told = sorted({*shortfall.told, *said})
-            news.short.append(shortfall)
-        shortfall.save()
-    for (promise_id, day_known), shortfall in known.items():
-        if promise_id == promise.pk and day_known not in short:
+def _look_at(standing: PromisesOfPractice) -> Seen:
+    days = {promise: standing.days(promise) for promise in standing.promises}
+    return Seen(
+        standing.organisation,
+        {(promise.pk, day.day) for promise, its_days in days.items() for day in its_days},
+        [
+            Short(promise, day, standing.causes(promise, day))
+            for promise, its_days in days.items()
+            for day in its_days
+            if day.is_short
+        ],
+    )
+
+
+def note(seen: Iterable[Seen], *, now: datetime) -> dict[str, str]:
+    """Store what falls short, and that what did no longer does; who else watches does no harm.
+
+    Returns what went wrong, by ODS code; it keeps no other practice from being noted.
+    """
+    failed: dict[str, str] = {}
+    found = {each.practice.pk: each for each in seen if not each.failed}
+    known = Shortfall.objects.filter(organisation__in=found, ended_at__isnull=True)
+    stored = by_practice((each.organisation_id, each) for each in known)
+    for pk, each in found.items():
+        if not each.short and pk not in stored:
+            continue
+        try:
+            _note(each, now)
+        except Exception as error:
+            code = each.practice.ods_code
+            logger.exception("noting the short days of %s failed", code)
+            failed[code] = str(error) or type(error).__name__
+    return failed
+
+
+@transaction.atomic
+def _note(seen: Seen, now: datetime) -> None:
+    locked = shortfalls(organisation=seen.practice).select_for_update(of=("self",))
+    known = {(each.promise_id, each.day): each for each in locked}
+    short = {(each.promise.pk, each.day.day): each for each in seen.short}
+    new, changed = [], []
+    for key, each in short.items():
+        shortfall = known.get(key)
+        says = {"promised": each.day.promised, "offered": each.day.there, "causes": each.causes}
+        if shortfall is None:
+            new.append(
+                Shortfall(
+                    organisation=seen.practice,
+                    promise=each.promise,
+                    day=each.day.day,
+                    told=_told_before(*key),
+                    noticed_at=now,
+                    **says,
+                )
+            )
+        elif any(getattr(shortfall, name) != value for name, value in says.items()):
+            for name, value in says.items():
+                setattr(shortfall, name, value)
+            changed.append(shortfall)
+    Shortfall.objects.bulk_create(new, ignore_conflicts=True)  # another watcher may have been first
+    Shortfall.objects.bulk_update(changed, ["promised", "offered", "causes"])
+    for key, shortfall in known.items():
+        if key not in short:
             shortfall.ended_at = now
-            shortfall.save(update_fields=["ended_at"])
-            if any(day.day == day_known for day in days):  # not over, nor promised no longer
-                news.good_again.append(day_known)
-    return news
+            if key not in seen.days:  # it is over, or promised no longer
+                shortfall.told = []
+            shortfall.save(update_fields=["ended_at", "told"])
 
 
-def send_news(news: News) -> bool:
-    """Mail what is new to whom the promise names; whether it went. It names no patient."""
-    to = news.promise.mail_to.split()
+def _told_before(promise_id: int, day: date) -> list[str]:
+    """What people were told of a day that was good again before they could be told that."""
+    ended = Shortfall.objects.filter(promise=promise_id, day=day, ended_at__isnull=False)
+    told: list[str] = []
+    for shortfall in ended.exclude(told=[]):
+        told += shortfall.told
+        shortfall.told = []
+        shortfall.save(update_fields=["told"])
+    return told
+
+
+# ---------------------------------------------------------------- who is told
+
+
+def tell(organisations: Collection[Organisation], *, now: datetime) -> dict[str, int]:
+    """Mail what is new to whom each promise names; how much did not go, by ODS code.
+
+    A cause is told once a day that falls short, and once that the day is good again. What did not
+    go is told the next time. Of two who tell at the same time, one does.
+    """
+    failed: dict[str, int] = {}
+    for ids in untold(organisations=organisations, now=now).values():
+        mine = _claim(ids, now)
+        if not mine:
+            continue
+        promise = mine[0].promise
+        went = _mail(promise, mine)
+        if not went:
+            code = promise.organisation.ods_code
+            failed[code] = failed.get(code, 0) + 1
+        for each in mine:
+            if went:
+                each.told = [] if each.ended_at else sorted({*each.told, *each.kinds_of_cause})
+            each.telling_until = None
+        Shortfall.objects.bulk_update(mine, ["told", "telling_until"])
+    return failed
+
+
+@transaction.atomic
+def _claim(ids: Iterable[int], now: datetime) -> list[Shortfall]:
+    """Take those of these that are still to be told and that nobody else is about to tell."""
+    free = Q(telling_until__isnull=True) | Q(telling_until__lte=now)
+    rows = Shortfall.objects.filter(free, pk__in=ids).select_related("promise__organisation")
+    rows = rows.select_for_update(of=("self",), skip_locked=True).order_by("day", "pk")
+    mine = [each for each in rows if each.is_news]
+    taken = Shortfall.objects.filter(pk__in=[each.pk for each in mine])
+    taken.update(telling_until=now + TELLING)
+    return mine
+
+
+def _mail(promise: Promise, news: list[Shortfall]) -> bool:
+    """Whether it went, or nobody is to be told. It names no patient."""
+    to = promise.mail_to.split()
     if not to:
         return True
-    practice = news.promise.organisation
+    practice = promise.organisation
     lines = []
-    for each in news.short:
-        lines.append(f"{each.day:%A %-d %B}: {each.offered} of {each.promised} slots.")
-        lines += [f"  {cause}" for cause in each.causes]
-    lines += [f"{day:%A %-d %B}: as promised again." for day in news.good_again]
-    word = "short" if news.short else "good again"
+    for each in news:
+        if each.ended_at:
+            lines.append(f"{each.day:%A %-d %B}: as promised again.")
+        else:
+            lines.append(f"{each.day:%A %-d %B}: {each.offered} of {each.promised} slots.")
+            lines += [f"  {cause}" for cause in each.causes]
+    word = "good again" if all(each.ended_at for each in news) else "short"
     try:
-        send_mail(f"{practice.name}: {news.promise.name}, {word}", "\n".join(lines), None, to)
+        send_mail(f"{practice.name}: {promise.name}, {word}", "\n".join(lines), None, to)
     except OSError:
-        logger.exception("mail about promise %s of %s", news.promise.pk, practice.ods_code)
+        logger.exception("mail about promise %s of %s", promise.pk, practice.ods_code)
         return False
     return True

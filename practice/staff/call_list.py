@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from practice.exceptions import PracticeError
 from practice.models import Appointment
-from practice.reads import call_list, worklist
+from practice.reads import asking, call_list, worklist
 from practice.reads.appointments import appointment_by_id
 from practice.reads.patients import TO_BE_TRACED, to_be_traced
 from practice.reads.promises import shortfalls
@@ -89,6 +89,7 @@ class WorklistPage(CallPage):
             "never_offered": worklist.sessions_never_offered(self.practice, now=self.now),
             "days_left": worklist.days_left(self.practice, now=self.now),
             "shortfalls": shortfalls(organisation=self.practice),
+            "asking": asking.findings(organisation=self.practice),
             "to_be_traced": to_be_traced(organisation=self.practice),
             "traced_as": TO_BE_TRACED,
         }

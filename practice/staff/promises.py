@@ -46,6 +46,7 @@ class PromiseForm(forms.ModelForm):
             "start_time",
             "end_time",
             "days_ahead",
+            "silent_after_days",
             "mail_to",
         )
         labels: ClassVar[dict[str, str]] = {
@@ -53,6 +54,7 @@ class PromiseForm(forms.ModelForm):
             "slots_a_day": "Slots a day",
             "patients_for_each_slot": "Or one for every so many patients",
             "days_ahead": "Days to watch",
+            "silent_after_days": "Silent after so many days without a search",
             "mail_to": "Who is told by e-mail",
         }
         help_texts: ClassVar[dict[str, str]] = {

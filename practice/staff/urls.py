@@ -39,6 +39,7 @@ from practice.staff import (
     template_editor,
     utilisation,
     visibility,
+    who_asks,
 )
 from practice.staff.diary_layout import SHORT
 
@@ -100,6 +101,7 @@ urlpatterns = [
     path("promises/", promises.Promises.as_view(), name="promises"),
     path("promises/add/", promises.EditPromise.as_view(), name="add_promise"),
     path("promises/<int:pk>/", promises.EditPromise.as_view(), name="promise"),
+    path("who-asks/", who_asks.WhoAsks.as_view(), name="who_asks"),
     path("calendars/", calendar_feeds.Calendars.as_view(), name="calendars"),
     path("measures/", measures.MeasuresPage.as_view(), name="measures"),
     path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from practice import clock
-from practice.models import CalendarFeed
+from practice.models import AskingOrganisation, AskingWatch, CalendarFeed, Promise
+from practice.reads.asking import Finding, stored
 from workbench.factories import (
     make_access_profile,
     make_appointment,
@@ -22,6 +23,7 @@ PAGES = [
     "/admin/utilisation/",
     "/admin/practice/accessprofile/",
     "/admin/audit/",
+    "/admin/who-asks/",
     "/admin/calendars/",
     "/admin/practice/choose/",
     "/admin/auth/user/",  # not for a manager
@@ -49,7 +51,36 @@ def manager(practice):
         )
         booked.status, booked.orphaned = "arrived", True
         booked.save()
+    who_asks(practice, now)
     return make_staff(practice.organisation, make_organisation(), role=MANAGER)
+
+
+def who_asks(practice, now):
+    """One who is promised slots went silent; a stranger is shown nothing, and was refused."""
+    promised = Promise.objects.create(
+        organisation=practice.organisation, name="NHS 111", ods_code="X9X05", slots_a_day=4
+    )
+    AskingOrganisation.objects.create(
+        organisation=practice.organisation,
+        ods_code="X9X07",
+        name="Mockshire Integrated Urgent Care",
+        for_ods_codes=["X9X07"],
+        for_organisation_types=["urgent-care"],
+        last_search_at=now,
+        last_shown=0,
+        nothing_since=now,
+        days={str(clock.today(now)): {"searches": 12, "refusals": {"No slot is free.": 3}}},
+    )
+    found = [
+        Finding("nothing", "X9X07", "Mockshire Integrated Urgent Care", now.isoformat()),
+        Finding("silent", "X9X05", "X9X05", "", promised.pk, "NHS 111"),
+    ]
+    AskingWatch.objects.create(
+        organisation=practice.organisation,
+        began_at=now,
+        read_at=now,
+        findings=[stored(each) for each in found],
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

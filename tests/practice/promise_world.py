@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, time, timedelta
 
+from django.core import mail
+
 from practice import clock
 from practice.models import Promise
 from practice.reads.promises import PromisesOfPractice
@@ -44,4 +46,8 @@ def causes(practice, day, now=NOW):
 
 
 def watched(practice, now=NOW):
-    return promises.watch(organisation=practice.organisation, now=now)
+    """Watch as the command does; the mails that went are returned."""
+    before = len(mail.outbox)
+    promises.watch(organisation=practice.organisation, now=now)
+    promises.tell([practice.organisation], now=now)
+    return [sent.body for sent in mail.outbox[before:]]

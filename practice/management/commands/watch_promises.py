@@ -2,12 +2,14 @@
 
 import json
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from practice.db.row_security import bound_to
+from practice.db.rows import batches
 from practice.management.operator import (
     BAD_ARGUMENTS,
     DONE,
@@ -16,8 +18,8 @@ from practice.management.operator import (
     practices_with,
 )
 from practice.models import Organisation
-from practice.reads.promises import shortfalls
-from practice.services.promises import send_news, watch
+from practice.reads.promises import promising
+from practice.services import asking, promises
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +27,8 @@ logger = logging.getLogger(__name__)
 class Command(OperatorCommand):
     help = (
         "Look whether each practice offers what it has promised to others, for each coming day, as "
-        "a search would find it. Short days stand on its pages, with their causes; what is new is "
-        "mailed to whom the promise names."
+        "a search would find it, and who really searches. Short days and who went silent stand on "
+        "its pages, with causes; what is new is mailed to whom the promise names."
     )
     epilog = (
         f"Exit codes: {DONE} done, whether or not a day is short; {SOME_FAILED} some practice or "
@@ -38,40 +40,57 @@ class Command(OperatorCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *, practice: str | None = None, **options: Any) -> None:
-        reports = [
-            self._watch(each) for each in practices_with(None if practice is None else [practice])
-        ]
+        practices = practices_with(None if practice is None else [practice])
+        now = timezone.now()
+        reports: list[dict[str, Any]] = []
+        failed = self._watch_who_asks(practices, now)
+        for at_once in batches(promising(practices), promises.AT_ONCE):
+            reports += self._watch(at_once, now)
         if options["json"]:
             self.stdout.write(json.dumps({"practices": reports}))
         elif options["verbosity"]:
             for report in reports:
                 self.stdout.write(in_words(report))
-        if failed := [each["practice"] for each in reports if each["failed"]]:
-            raise CommandError(f"Failed: {', '.join(failed)}.", returncode=SOME_FAILED)
+        failed |= {each["practice"] for each in reports if each["failed"]}
+        if failed:
+            raise CommandError(f"Failed: {', '.join(sorted(failed))}.", returncode=SOME_FAILED)
 
-    def _watch(self, organisation: Organisation) -> dict[str, Any]:
-        """One practice; what goes wrong there keeps no other from being watched."""
-        report: dict[str, Any] = {"practice": organisation.ods_code, "short": [], "failed": ""}
-        try:
-            with bound_to(organisation.pk):
-                news = watch(organisation=organisation, now=timezone.now())
-                report["short"] = [
+    def _watch_who_asks(self, practices: Sequence[Organisation], now: datetime) -> set[str]:
+        """From the trail; the practices where that failed, or mail about it."""
+        failed: set[str] = set()
+        for at_once in batches(practices, asking.AT_ONCE):
+            try:
+                asking.watch_who_asks(at_once, now=now)
+                failed |= set(asking.tell_who_asks(at_once, now=now))
+            except Exception:
+                logger.exception("counting who asks failed")
+                failed |= {each.ods_code for each in at_once}
+        return failed
+
+    def _watch(self, practices: Sequence[Organisation], now: datetime) -> list[dict[str, Any]]:
+        """A few practices; what goes wrong at one keeps no other from being watched."""
+        seen = promises.look_at(practices, now=now)
+        not_noted = promises.note(seen, now=now)
+        not_sent = promises.tell(practices, now=now)
+        return [
+            {
+                "practice": each.practice.ods_code,
+                "short": [
                     {
-                        "promise": each.promise.name,
-                        "day": each.day.isoformat(),
-                        "promised": each.promised,
-                        "offered": each.offered,
-                        "causes": each.causes,
+                        "promise": short.promise.name,
+                        "day": short.day.day.isoformat(),
+                        "promised": short.day.promised,
+                        "offered": short.day.there,
+                        "causes": short.causes,
                     }
-                    for each in shortfalls(organisation=organisation)
-                ]
-            sent = [send_news(each) for each in news]  # each, whatever became of the others
-            if not all(sent):
-                report["failed"] = "some mail was not sent"
-        except Exception as error:
-            logger.exception("watching the promises of %s failed", organisation.ods_code)
-            report["failed"] = str(error)
-        return report
+                    for short in each.short
+                ],
+                "failed": each.failed
+                or not_noted.get(each.practice.ods_code)
+                or ("some mail was not sent" if each.practice.ods_code in not_sent else ""),
+            }
+            for each in seen
+        ]
 
 
 def in_words(report: dict[str, Any]) -> str:

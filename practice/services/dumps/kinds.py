@@ -49,7 +49,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 7
+VERSION = 8
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -75,6 +75,8 @@ LEFT_OUT = {
     "GenerationRun": "what a database did, not what the practice has",
     "SheetImport": "what a database did; a file that waits is uploaded again",
     "NationalDataVersion": "of the installation, for all practices",
+    "AskingOrganisation": "counted from the trail, which stays where it grew",
+    "AskingWatch": "as who asks",
     "Shortfall": "found anew by whoever watches",
     "ChosenDiaryView": "what somebody looked at last: they choose again",
     "DiaryChange": "for pages that stay open, for a day",

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from practice.models import (
     AppointmentSlot,
+    AskingOrganisation,
     CalendarFeed,
     DiaryView,
     ExceptionReason,
@@ -179,6 +180,9 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "promise_says_how_many": lambda: update(a_promise(), patients_for_each_slot=3000),
     "promise_looks_some_days_ahead": lambda: update(a_promise(), days_ahead=0),
     "shortfall_once_at_a_time": lambda: another(a_shortfall()),
+    "asking_organisation_once_in_practice": lambda: another(
+        AskingOrganisation.objects.create(organisation=the_organisation(), ods_code="X1")
+    ),
     "slot_type_once_in_practice": lambda: another(make_slot_type()),
     "slot_type_has_a_name": lambda: update(make_slot_type(), name=""),
     "slot_type_lasts_a_minute_or_more": lambda: update(make_slot_type(), default_minutes=0),

@@ -29,6 +29,7 @@ FORM = {
     "slots_a_day": "2",
     "weekdays": ["0", "1", "2", "3", "4"],
     "days_ahead": "2",
+    "silent_after_days": "2",
     "mail_to": "manager@practice.example",
 }
 
