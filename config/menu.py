@@ -202,6 +202,12 @@ NAVIGATION = [
                 "Address, GP Connect switches",
             ),
             page(
+                "Setting up",
+                "rule",
+                "set_up",
+                "What the practice still needs, step by step",
+            ),
+            page(
                 "Spreadsheets",
                 "table_view",
                 "sheets",

@@ -86,17 +86,15 @@ class OrganisationAdmin(PracticeAdmin):
         (
             "GP Connect",
             {
-                "classes": ["tab"],
                 "fields": [*SWITCHES, "temporary_registration_days"],
                 "description": "A change takes effect at once, and is recorded in the audit trail. "
                 "Only people with the right to switch GP Connect can change these.",
             },
         ),
-        ("Address", {"classes": ["tab"], "fields": ADDRESS}),
+        ("Address", {"fields": ADDRESS}),
         (
             "When others may book",
             {
-                "classes": ["tab"],
                 "fields": OFFER_LIMITS,
                 "description": "For every slot that other organisations may book, unless its "
                 "template, session or the slot itself says otherwise.",

@@ -1,4 +1,4 @@
-"""Days and times as people say them, by the clock on the wall."""
+"""Days, times and numbers as people say them, by the clock on the wall."""
 
 from datetime import datetime
 
@@ -19,3 +19,8 @@ def day_in_words(moment: datetime) -> str:
 def times_in_words(start: datetime, end: datetime) -> str:
     """Return 10:50 to 11:00."""
     return f"{clock.local(start):%H:%M} to {clock.local(end):%H:%M}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return 1 slot, 2 slots; 1 person, 2 people."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -15,6 +15,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 from unfold.sites import UnfoldAdminSite
 
+from practice.site.help import help_address
+
 
 class LabelledAutocompleteView(AutocompleteJsonView):
     """Suggestions in the words of their ModelAdmin, which may say more than ``str(record)``.
@@ -57,6 +59,7 @@ class StaffSite(UnfoldAdminSite):
             "environment": import_string(ours["ENVIRONMENT"])(request),
             "front_page": reverse("admin:index"),
             "has_permission": is_in,
+            "help": help_address(request) if is_in else "",
             "idle_minutes": settings.STAFF_IDLE_MINUTES,
             "menu": menu,
             "menu_html": menu.html(request.path),
