@@ -165,6 +165,10 @@ class FilesRefused(PracticeError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class GroupRefused(PracticeError):
+    """A group of organisations cannot be as it is wanted."""
+
+
 class SheetUnreadable(PracticeError):
     """The file cannot be read as a spreadsheet."""
 

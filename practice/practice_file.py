@@ -147,6 +147,7 @@ ACCESS_PROFILE: Fields = {
     "name": Required(text),
     "organisation_types": ListOf(text),
     "ods_codes": ListOf(text),
+    "consumer_group": text,
     "slots_per_session": whole_number,
     "slots_per_day": whole_number,
     "slots_per_week": whole_number,

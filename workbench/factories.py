@@ -19,6 +19,7 @@ from practice.models import (
     AccessProfile,
     Appointment,
     Closure,
+    ConsumerGroup,
     GenerationRun,
     Location,
     Organisation,
@@ -193,6 +194,17 @@ def make_access_profile(
         "name": f"Profile {number()}",
     }
     return AccessProfile.objects.create(**{**fields, **overrides})
+
+
+def make_consumer_group(name: str = "", /, **members: tuple[str, str]) -> ConsumerGroup:
+    """Make a group: each member by its ODS code, with the first and the last day, or ""."""
+    return ConsumerGroup.objects.create(
+        name=name or f"Group {number()}",
+        members=[
+            {"ods_code": code, "name": f"Organisation {code}", "since": since, "until": until}
+            for code, (since, until) in members.items()
+        ],
+    )
 
 
 ROUTINE = "General Consultation Routine"

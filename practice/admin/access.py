@@ -20,8 +20,8 @@ class AccessProfileForm(PracticeForm):
     ods_codes = ODSCodesField(
         label="ODS codes",
         required=False,
-        help_text="Only these organisations, one code a line. Empty: any organisation. "
-        "With types as well, both must match.",
+        help_text="Only these organisations, one code a line. Empty, and no group: any "
+        "organisation. With types as well, both must match.",
     )
 
     def clean(self) -> dict[str, Any] | None:
@@ -38,6 +38,7 @@ class AccessProfileAdmin(PracticeAdmin):
 
     form = AccessProfileForm
     actions = None
+    empty_choices = {"consumer_group": "No group"}
     search_fields = ["name", "ods_codes"]
     search_help_text = "Name or ODS code"
     fieldsets = [
@@ -45,7 +46,7 @@ class AccessProfileAdmin(PracticeAdmin):
         (
             "Who may book",
             {
-                "fields": ["organisation_types", "ods_codes"],
+                "fields": ["organisation_types", "ods_codes", "consumer_group"],
                 "description": "A change takes effect at once wherever this profile is set.",
             },
         ),

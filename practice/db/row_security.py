@@ -23,6 +23,9 @@ from psycopg.pq import TransactionStatus
 from practice.db.libpq import Statement
 
 ALL_PRACTICES = "all"
+# All of them, for who may also write what is kept once for the installation: groups of
+# organisations. -1 stands for all practices, -2 for that.
+ABOVE_PRACTICES = "{-1,-2}"
 
 # As an array of ids that PostgreSQL reads, or ALL_PRACTICES; None: nothing was said.
 in_reach: ContextVar[str | None] = ContextVar("in_reach", default=None)
@@ -57,6 +60,13 @@ def bound_to_ods_code(ods_code: str) -> Iterator[None]:
 def across_practices() -> Iterator[None]:
     """Let what runs inside reach all practices: for commands, and the few questions about all."""
     with with_reach(ALL_PRACTICES):
+        yield
+
+
+@contextmanager
+def above_practices() -> Iterator[None]:
+    """Let what runs inside write what is kept for all practices, and reach all that it touches."""
+    with with_reach(ABOVE_PRACTICES):
         yield
 
 

@@ -1,6 +1,7 @@
 """What a practice is and has, by theme."""
 
-from practice.models.access import AccessProfile
+from practice.models.access import AccessProfile, ConsumerGroup, GroupChange, Member
+from practice.models.areas import Area
 from practice.models.asking import AskingOrganisation, AskingWatch
 from practice.models.audit import AuditEvent, AuditHead, AuditSeal, AuditWaiting
 from practice.models.booking import (
@@ -37,7 +38,7 @@ from practice.models.patients import (
     PatientNote,
     PatientTelecom,
 )
-from practice.models.promises import Promise, Shortfall
+from practice.models.promises import Promise, PromisedDay, Shortfall
 from practice.models.sheets import SheetImport
 from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
@@ -46,6 +47,11 @@ __all__ = [
     "AskingOrganisation",
     "AskingWatch",
     "AccessProfile",
+    "Area",
+    "ConsumerGroup",
+    "GroupChange",
+    "Member",
+    "PromisedDay",
     "Appointment",
     "AppointmentQuerySet",
     "AppointmentSlot",

@@ -110,6 +110,38 @@ class Promise(models.Model):
         return [day for day in every if day.weekday() in self.weekdays]
 
 
+class PromisedDay(models.Model):
+    """A day of a promise as the watch saw it last: for who may look at many practices at once."""
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="promised_days"
+    )
+    promise = models.ForeignKey(Promise, on_delete=models.CASCADE, related_name="watched_days")
+    day = models.DateField()
+    promised = models.PositiveIntegerField()
+    offered = models.PositiveIntegerField(help_text="On offer when it was looked at.")
+    taken = models.PositiveIntegerField()
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["day", "promise"]
+        default_permissions: ClassVar[Any] = ()
+        constraints = [
+            models.UniqueConstraint(fields=["promise", "day"], name="promised_day_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.promise}, {self.day}: {self.there} of {self.promised}"
+
+    @property
+    def there(self) -> int:
+        return self.offered + self.taken
+
+    @property
+    def missing(self) -> int:
+        return max(self.promised - self.there, 0)
+
+
 class Shortfall(models.Model):
     """A day on which a promise is not kept, from when that was noticed until it was no longer so.
 

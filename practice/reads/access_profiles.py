@@ -25,9 +25,14 @@ from practice.reads.templates import going_on
 
 def profiles(*, organisation: Organisation, words: str = "") -> QuerySet[AccessProfile]:
     """Return a practice's profiles by name; with words: those that all of them occur in."""
-    found = AccessProfile.objects.filter(organisation=organisation).order_by("name", "pk")
+    found = AccessProfile.objects.filter(organisation=organisation)
+    found = found.select_related("consumer_group").order_by("name", "pk")
     for word in words.split():
-        found = found.filter(Q(name__icontains=word) | Q(ods_codes__icontains=word.upper()))
+        found = found.filter(
+            Q(name__icontains=word)
+            | Q(ods_codes__icontains=word.upper())
+            | Q(consumer_group__name__icontains=word)
+        )
     return found
 
 

@@ -107,6 +107,7 @@ class Promised(NamedTuple):
 
     promise: Promise
     party: BookingParty
+    since: datetime | None = None  # whose membership of a group began then
 
     @property
     def who(self) -> str:
@@ -128,14 +129,25 @@ class Promised(NamedTuple):
 TYPES = dict(terminology.organisation_types())
 
 
-def promised_to(promises: Iterable[Promise]) -> list[Promised]:
-    """Everybody to whom something was promised."""
+def promised_to(promises: Iterable[Promise], today: date) -> list[Promised]:
+    """Everybody to whom something is promised today."""
     return [
-        Promised(each, party)
+        Promised(each, party, joined(each, party, today))
         for each in promises
-        for party in parties(each)
+        for party in parties(each, today)
         if party.ods_codes or party.organisation_types
     ]
+
+
+def joined(promise: Promise, party: BookingParty, today: date) -> datetime | None:
+    """When a member of a promise's group joined it: nobody is silent who has only just come."""
+    group = promise.access_profile and promise.access_profile.consumer_group
+    dates = [
+        each["since"]
+        for each in (group.members_on(today) if group else [])
+        if each["ods_code"] in party.ods_codes and each["since"]
+    ]
+    return clock.day_start(date.fromisoformat(max(dates))) if dates else None
 
 
 def find(
@@ -147,14 +159,15 @@ def find(
     now: datetime,
 ) -> list[Finding]:
     """What staff of a practice should know; asks nothing of the database."""
-    everybody = promised_to(promises)
+    everybody = promised_to(promises, clock.today(now))
     found = []
     for each in everybody:
         named = [one for one in asking if each.is_one(one) and one.last_search_at]
         last = max(named, key=lambda one: one.last_search_at or now, default=None)
         heard = last.last_search_at if last else None
         silent = timedelta(days=each.promise.silent_after_days)
-        if now - max(heard or watch.began_at, watch.began_at, each.promise.made_at) >= silent:
+        began = max(watch.began_at, each.promise.made_at, each.since or watch.began_at)
+        if now - max(heard or began, began) >= silent:
             name = (last.name if last and each.party.ods_codes else "") or each.name
             since = heard.isoformat() if heard else ""
             found.append(
@@ -162,7 +175,7 @@ def find(
             )
     for one in asking:
         if one.nothing_since and one.ods_code and is_recent(one, now):
-            is_known = any(each.is_one(one) for each in everybody) or is_named(one, profiles)
+            is_known = any(each.is_one(one) for each in everybody) or is_named(one, profiles, now)
             if not is_known:
                 since = one.nothing_since.isoformat()
                 found.append(Finding("nothing", one.ods_code, one.name, since))
@@ -174,13 +187,13 @@ def is_recent(asking: AskingOrganisation, now: datetime) -> bool:
     return bool(asking.last_search_at and now - asking.last_search_at < WEEK)
 
 
-def is_named(asking: AskingOrganisation, profiles: Iterable[AccessProfile]) -> bool:
+def is_named(asking: AskingOrganisation, profiles: Iterable[AccessProfile], now: datetime) -> bool:
     """Whether an access profile that restricts anything lets it in."""
     party = party_of(asking)
     return any(
-        admits(profile, party)
+        admits(profile, party, clock.today(now))
         for profile in profiles
-        if profile.ods_codes or profile.organisation_types
+        if profile.names_codes or profile.organisation_types
     )
 
 
@@ -217,8 +230,10 @@ def who_asks(*, organisation: Organisation, watch: AskingWatch | None, now: date
     """Everybody who asked in the last weeks or is promised something; what is wrong comes first."""
     since = now - timedelta(days=SHOWN_DAYS)
     asking = list(all_asking([organisation]))
-    promises = Promise.objects.filter(organisation=organisation).select_related("access_profile")
-    everybody = promised_to(promises)
+    promises = Promise.objects.filter(organisation=organisation).select_related(
+        "access_profile__consumer_group"
+    )
+    everybody = promised_to(promises, clock.today(now))
     known = [finding_of(each) for each in watch.findings] if watch else []
     today = clock.today(now)
     rows = []

@@ -19,7 +19,7 @@ Source: GP Connect, "Slot availability management" (the matching table, booking 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
@@ -95,12 +95,20 @@ class Refusal:
 
 
 class Asked(NamedTuple):
-    """Who asks, when, for how many slots of one session, and what is taken already."""
+    """Who asks, when, for how many slots of one session, and what is taken already.
+
+    ``day``: who is in which group is taken as it is on this day, not as it is now.
+    """
 
     requester: BookingParty
     now: datetime
     taken: Usage
     wanted: int = 1
+    day: date | None = None
+
+    @property
+    def day_of_groups(self) -> date:
+        return self.day or clock.today(self.now)
 
 
 # For the reasons that are the same whoever asks, and at whatever moment.
@@ -476,7 +484,7 @@ RULES = (
     ),
     Rule(
         Reason.OTHER_CODES,
-        holds=lambda of: not admits_code(of.profile, of.asked.requester),
+        holds=lambda of: not admits_code(of.profile, of.asked.requester, of.asked.day_of_groups),
         clear=lambda values: Q(profile__isnull=True) | Q(profile__among=values["profiles"]),
         mended_at=the_profile,
         in_search=False,  # OTHER_TYPES has asked it

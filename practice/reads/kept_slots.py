@@ -56,7 +56,7 @@ def kept(
     closes = clock.moment(clock.seconds(slot.start) - (notice or 0) * 60)
     if now >= closes:
         return NOBODY
-    restricts = profile is not None and (profile.organisation_types or profile.ods_codes)
+    restricts = profile is not None and (profile.organisation_types or profile.names_codes)
     embargo = embargo_ends(slot, organisation)
     return Kept(
         whom=profile.name if profile and restricts else "",

@@ -145,7 +145,9 @@ def _ask(
         profiles = PROFILES.later(organisation=organisation.pk)
         closed = CLOSURES.later(organisation=organisation.pk, first=first, last=last)
     rows = _rows(asked.rows())
-    restricting = {pk: name for pk, name, types, codes in profiles.rows() if types or codes}
+    restricting = {
+        pk: name for pk, name, types, codes, group in profiles.rows() if types or codes or group
+    }
     counted = statements.counts.rows(
         **values,
         start=clock.day_start(first),
@@ -280,7 +282,7 @@ def _truth(condition: Q) -> Case:
 
 PROFILES = Prepared(
     lambda: AccessProfile.objects.filter(organisation=PARAMETERS["organisation"]).values_list(
-        "pk", "name", "organisation_types", "ods_codes"
+        "pk", "name", "organisation_types", "ods_codes", "consumer_group"
     )
 )
 CLOSURES = Prepared(

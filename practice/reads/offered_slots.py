@@ -57,15 +57,17 @@ class OfferedRows:
         requester: BookingParty,
         now: datetime,
         profiles: AskedProfiles | KnownProfiles | None = None,
+        day: date | None = None,
         **values: Any,
     ) -> list[tuple[Any, ...]]:
         """The rows for a requester at a moment, narrowed by these values.
 
-        ``profiles``: those of the practice, if they are known or have been asked for.
+        ``profiles``: those of the practice, if they are known or have been asked for. ``day``: who
+        is in which group is taken as it is on that day, not as it is now.
         """
         if not is_open(organisation):
             return []
-        question = OfferQuery.of(organisation, requester, now, profiles)
+        question = OfferQuery.of(organisation, requester, now, profiles, day)
         if question.has_room:  # which sessions are full is different every time
             found = _offered(question.values, question.offsets).filter(question.has_room)
             return list(self.shape(found, **values))
@@ -101,10 +103,11 @@ class OfferQuery:
         requester: BookingParty,
         now: datetime,
         profiles: AskedProfiles | KnownProfiles | None = None,
+        day: date | None = None,
     ) -> Self:
         """Ask for what is taken under limited access profiles; for these too if nobody has."""
         asked = profiles or profile_limits.profiles_later(ods_code=organisation.ods_code)
-        admitted = asked.admitting(requester)
+        admitted = asked.admitting(requester, day or clock.today(now))
         floor = int(now.timestamp())
         wall_now = floor + _offset_seconds(now)
         values = {

@@ -34,22 +34,24 @@ def admits_type(profile: AccessProfile | None, requester: BookingParty) -> bool:
     return not requester.organisation_types.isdisjoint(profile.organisation_types)
 
 
-def admits_code(profile: AccessProfile | None, requester: BookingParty) -> bool:
-    """Whether a profile is open to a requester's ODS codes: likewise."""
-    if not profile or not profile.ods_codes:
+def admits_code(profile: AccessProfile | None, requester: BookingParty, day: date) -> bool:
+    """Whether a profile is open to a requester's ODS codes: likewise, as its group is on a day."""
+    if not profile or not profile.names_codes:
         return True
-    return not requester.ods_codes.isdisjoint(profile.ods_codes)
+    return not requester.ods_codes.isdisjoint(profile.codes_on(day))
 
 
-def admits(profile: AccessProfile | None, requester: BookingParty) -> bool:
-    """Whether a profile, or none, is open to a requester: by type and by code."""
-    return admits_type(profile, requester) and admits_code(profile, requester)
+def admits(profile: AccessProfile | None, requester: BookingParty, day: date) -> bool:
+    """Whether a profile, or none, is open to a requester on a day: by type and by code."""
+    return admits_type(profile, requester) and admits_code(profile, requester, day)
 
 
 ALL_PROFILES = Prepared(
-    lambda: AccessProfile.objects.filter(
-        organisation__ods_code=QueryParameter("practice", CharField())
-    ).order_by("pk")
+    lambda: (
+        AccessProfile.objects.filter(organisation__ods_code=QueryParameter("practice", CharField()))
+        .select_related("consumer_group")
+        .order_by("pk")
+    )
 )
 
 
@@ -58,9 +60,9 @@ class AskedProfiles(NamedTuple):
 
     profiles: Later[AccessProfile]
 
-    def admitting(self, requester: BookingParty) -> list[AccessProfile]:
-        """Those that are open to a requester."""
-        return [profile for profile in self.profiles.objects() if admits(profile, requester)]
+    def admitting(self, requester: BookingParty, day: date) -> list[AccessProfile]:
+        """Those that are open to a requester on a day."""
+        return [each for each in self.profiles.objects() if admits(each, requester, day)]
 
 
 class KnownProfiles(NamedTuple):
@@ -68,9 +70,9 @@ class KnownProfiles(NamedTuple):
 
     profiles: list[AccessProfile]
 
-    def admitting(self, requester: BookingParty) -> list[AccessProfile]:
-        """Those that are open to a requester."""
-        return [profile for profile in self.profiles if admits(profile, requester)]
+    def admitting(self, requester: BookingParty, day: date) -> list[AccessProfile]:
+        """Those that are open to a requester on a day."""
+        return [profile for profile in self.profiles if admits(profile, requester, day)]
 
 
 def profiles_later(*, ods_code: str) -> AskedProfiles:

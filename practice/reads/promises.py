@@ -8,8 +8,8 @@ over: a slot that nobody wanted was there.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date, datetime, timedelta
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -57,7 +57,8 @@ STARTS_OFFERED = OfferedRows(
 
 def promises(*, organisation: Organisation) -> QuerySet[Promise]:
     """What the practice has promised, by name."""
-    return Promise.objects.filter(organisation=organisation).select_related("access_profile")
+    found = Promise.objects.filter(organisation=organisation)
+    return found.select_related("access_profile__consumer_group")
 
 
 def promising(organisations: Collection[Organisation]) -> list[Organisation]:
@@ -138,7 +139,9 @@ class Taken(NamedTuple):
 class PromisesOfPractice:
     """A practice's promises as they stand at a moment, with what all of them need.
 
-    ``taken`` and ``over`` reach as far as any promise of those that were loaded together.
+    ``taken`` and ``over`` reach as far as any promise of those that were loaded together. Each day
+    is asked as who is in the practice's groups then: where they change, the days before and after
+    are asked by themselves (``stretches``).
     """
 
     organisation: Organisation
@@ -149,8 +152,8 @@ class PromisesOfPractice:
     taken: list[Taken] = field(default_factory=list)
     over: list["Over"] = field(default_factory=list)
     profiles: list[AccessProfile] = field(default_factory=list)
-    on_offer: dict[BookingParty, Counter[int]] = field(default_factory=dict)
-    explained: dict[BookingParty, Explanation] = field(default_factory=dict)
+    on_offer: dict[tuple[BookingParty, date], Counter[int]] = field(default_factory=dict)
+    explained: dict[tuple[BookingParty, date], Explanation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, organisation: Organisation, *, now: datetime) -> "PromisesOfPractice":
@@ -168,7 +171,7 @@ class PromisesOfPractice:
         """
         promised: dict[int, list[Promise]] = defaultdict(list)
         found = Promise.objects.filter(organisation__in=practices)
-        for promise in found.select_related("access_profile"):
+        for promise in found.select_related("access_profile__consumer_group"):
             promised[promise.organisation_id].append(promise)
         today = clock.today(now)
         last = _last_day((each for those in promised.values() for each in those), today)
@@ -199,41 +202,62 @@ class PromisesOfPractice:
         if not days:
             return []
         promised = promise.slots_promised(self.patients)
-        offered = [self._offered(promise, party) for party in parties(promise)]
+        offered = self._offered_to_all(promise)
         taken = Counter(
             day_of(each.start)
             for each in self.taken
             if is_to(promise, each) and is_within_hours(promise, each.start)
         )
-        return [
-            DayOfPromise(day, promised, min(each[day] for each in offered), taken[day])
-            for day in days
-        ]
+        return [DayOfPromise(day, promised, offered[day], taken[day]) for day in days]
 
-    def _offered(self, promise: Promise, party: BookingParty) -> Counter[date]:
-        """How many slots a party is offered on each day."""
+    def _offered_to_all(self, promise: Promise) -> Counter[date]:
+        """How many slots are offered on each day to the one who is offered least."""
+        least: Counter[date] = Counter()
+        for first, last in self.stretches:
+            found = [
+                self._offered(promise, party, first, last) for party in parties(promise, first)
+            ]
+            for day in {each for one in found for each in one}:
+                least[day] = min(each[day] for each in found)
+        return least
+
+    @cached_property
+    def stretches(self) -> list[tuple[date, date]]:
+        """The days that are watched, parted where somebody joins or leaves a group."""
+        last = _last_day(self.promises, self.today)
+        groups = {each.consumer_group for each in self.profiles if each.consumer_group}
+        changes = (change for group in groups for change in group.changes(self.today, last))
+        starts = [self.today, *sorted({change.day for change in changes})]
+        ends = [day - timedelta(days=1) for day in starts[1:]]
+        return list(zip(starts, [*ends, last], strict=True))
+
+    def _offered(
+        self, promise: Promise, party: BookingParty, first: date, last: date
+    ) -> Counter[date]:
+        """How many slots a party is offered on each of these days."""
         found: Counter[date] = Counter()
-        for start, number in self._on_offer(party).items():
+        for start, number in self._on_offer(party, first, last).items():
             if is_within_hours(promise, start):
                 found[day_of(start)] += number
         return found
 
-    def _on_offer(self, party: BookingParty) -> Counter[int]:
-        """How many slots begin when, on all the days that are watched; asked once."""
-        if party not in self.on_offer:
+    def _on_offer(self, party: BookingParty, first: date, last: date) -> Counter[int]:
+        """How many slots begin when on these days, in the groups of the first; asked once."""
+        if (party, first) not in self.on_offer:
             rows = STARTS_OFFERED.rows(
                 organisation=self.organisation,
                 requester=party,
                 now=self.now,
                 profiles=KnownProfiles(self.profiles),
-                start=self.now,
-                end=clock.day_end(_last_day(self.promises, self.today)),
+                day=first,
+                start=max(self.now, clock.day_start(first)),
+                end=clock.day_end(last),
             )
             found = Counter(dict(rows))
-            if is_open(self.organisation):
-                found.update(slot.start for slot in self.over if admits(slot.profile, party))
-            self.on_offer[party] = found
-        return self.on_offer[party]
+            if is_open(self.organisation) and first == self.today:
+                found.update(slot.start for slot in self.over if admits(slot.profile, party, first))
+            self.on_offer[party, first] = found
+        return self.on_offer[party, first]
 
     @property
     def today(self) -> date:
@@ -248,8 +272,13 @@ class PromisesOfPractice:
         if not is_open(self.organisation):
             return ["GP Connect is switched off: nobody outside is offered anything."]
         worst: list[str] = []
-        for party in parties(promise):
-            explained = self._explained(party)
+        since = max(first for first, _ in self.stretches if first <= day.day)
+        named = parties(promise, since)
+        if not named:
+            group = promise.access_profile and promise.access_profile.consumer_group
+            return [f"Nobody is in the group “{group}” on this day."]
+        for party in named:
+            explained = self._explained(party, since)
             start, end = clock.day_start(day.day), clock.day_end(day.day)
             met = [each for each in explained.not_offered if start <= each.slot.start < end]
             offered = any(start <= slot.start < end for slot in explained.offered)
@@ -260,17 +289,21 @@ class PromisesOfPractice:
             worst = said if len(said) > len(worst) else worst
         return worst
 
-    def _explained(self, party: BookingParty) -> Explanation:
-        """Why a party is not offered more on all the days that are watched; asked once."""
-        if party not in self.explained:
-            self.explained[party] = explain(
+    def _explained(self, party: BookingParty, day: date) -> Explanation:
+        """Why a party is not offered more on all the days that are watched; asked once.
+
+        As who is in the groups on a day.
+        """
+        if (party, day) not in self.explained:
+            self.explained[party, day] = explain(
                 organisation=self.organisation,
                 requester=party,
                 first=self.today,
                 last=_last_day(self.promises, self.today),
                 now=self.now,
+                day=day,
             )
-        return self.explained[party]
+        return self.explained[party, day]
 
 
 class Over(NamedTuple):
@@ -341,6 +374,7 @@ def _taken(practices: list[int], first: date, last: date) -> dict[int, list[Take
 def _profiles(practices: list[int]) -> dict[int, list[AccessProfile]]:
     """The access profiles of each practice."""
     found = AccessProfile.objects.filter(organisation__in=practices).order_by("pk")
+    found = found.select_related("consumer_group")
     return by_practice((each.organisation_id, each) for each in found)
 
 
@@ -375,16 +409,16 @@ def by_practice(found: Iterable[tuple[int, Found]]) -> dict[int, list[Found]]:
     return sorted_out
 
 
-def parties(promise: Promise) -> list[BookingParty]:
-    """Who is promised something: each organisation asks by itself."""
+def parties(promise: Promise, day: date) -> list[BookingParty]:
+    """Who is promised something on a day: each organisation asks by itself."""
     types = frozenset({promise.organisation_type} if promise.organisation_type else ())
     profile = promise.access_profile
     if profile is None:
         return [BookingParty(frozenset({promise.ods_code} if promise.ods_code else ()), types)]
     types |= frozenset(profile.organisation_types[:1])
-    return [BookingParty(frozenset({code}), types) for code in profile.ods_codes] or [
-        BookingParty(frozenset(), types)
-    ]
+    if not profile.names_codes:
+        return [BookingParty(frozenset(), types)]
+    return [BookingParty(frozenset({code}), types) for code in profile.codes_on(day)]
 
 
 def is_to(promise: Promise, taken: Taken) -> bool:

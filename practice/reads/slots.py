@@ -19,10 +19,10 @@ def slot_in_detail(*, organisation: Organisation, slot_id: int) -> Slot | None:
     """Return a slot with everything that its page names."""
     found = slots(organisation=organisation).select_related(
         "organisation",
-        "access_profile",
+        "access_profile__consumer_group",
         "schedule__session_holder",
         "schedule__location",
-        "schedule__access_profile",
+        "schedule__access_profile__consumer_group",
     )
     return found.filter(pk=slot_id).first()
 

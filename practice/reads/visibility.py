@@ -124,17 +124,21 @@ def explain(
     first: date,
     last: date,
     now: datetime,
+    day: date | None = None,
 ) -> Explanation:
-    """Explain the diary of some days to a requester: a constant number of queries."""
+    """Explain the diary of some days to a requester: a constant number of queries.
+
+    ``day``: who is in which group is taken as it is on that day, not as it is now.
+    """
     since, until = clock.day_start(first), clock.day_end(last)
     every = _rows(organisation, since, until)
     found = ORDER.rows(
-        organisation=organisation, requester=requester, now=now, since=since, until=until
+        organisation=organisation, requester=requester, now=now, day=day, since=since, until=until
     )
     order = {pk: place for place, (pk,) in enumerate(found)}
     rows = {row.pk: row for row in every}
     profiles = {p.pk: p for row in every if (p := bookability.effective_profile(row))}
-    asked = Asked(requester, now, profile_limits.usage(profiles.values(), now))
+    asked = Asked(requester, now, profile_limits.usage(profiles.values(), now), day=day)
     offered = [rows[pk] for pk in order if pk in rows]
     others = [row for row in every if row.pk not in order]
     not_offered = _against(others, organisation=organisation, asked=asked)
@@ -266,10 +270,14 @@ SLOTS = Prepared(
 )
 SESSIONS = Prepared(
     lambda: Schedule.objects.filter(pk__among=Numbers("sessions")).select_related(
-        "session_holder", "access_profile", "location"
+        "session_holder", "access_profile__consumer_group", "location"
     )
 )
-PROFILES = Prepared(lambda: AccessProfile.objects.filter(pk__among=Numbers("profiles")))
+PROFILES = Prepared(
+    lambda: AccessProfile.objects.filter(pk__among=Numbers("profiles")).select_related(
+        "consumer_group"
+    )
+)
 ORDER = OfferedRows(
     lambda found, since, until: (
         found.filter(start__gte=since, end__lte=until).order_by("start", "pk").values_list("pk")

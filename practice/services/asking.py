@@ -192,12 +192,14 @@ def _find(practices: Sequence[Organisation], now: datetime) -> None:
     promises = by_practice(
         (each.organisation_id, each)
         for each in Promise.objects.filter(organisation__in=practices).select_related(
-            "access_profile"
+            "access_profile__consumer_group"
         )
     )
     profiles = by_practice(
         (each.organisation_id, each)
-        for each in AccessProfile.objects.filter(organisation__in=practices)
+        for each in AccessProfile.objects.filter(organisation__in=practices).select_related(
+            "consumer_group"
+        )
     )
     changed = []
     for watch in AskingWatch.objects.filter(organisation__in=practices):

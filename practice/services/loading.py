@@ -22,6 +22,7 @@ from practice.exceptions import DiaryRefused, FilesRefused, Problem
 from practice.models import (
     AccessProfile,
     Closure,
+    ConsumerGroup,
     Location,
     Membership,
     Organisation,
@@ -209,6 +210,10 @@ class _Loader:
         values = _plain(entry, without=["name"])
         if entry.get("ods_codes"):
             values["ods_codes"] = [code.upper() for code in entry["ods_codes"]]
+        if group := entry.get("consumer_group"):
+            values["consumer_group"] = ConsumerGroup.objects.filter(name=group).first()
+            if values["consumer_group"] is None:
+                self._problem(entry, "consumer_group", f"There is no group “{group}” here.")
         self.profiles[name] = self._save(found or AccessProfile(**mine), values, entry)
 
     def _slot_type(self, entry: Entry, seen: set[object]) -> None:

@@ -25,7 +25,11 @@ def lock_practice(organisation: Organisation) -> Organisation:
 LOCKED_SLOTS = Prepared(
     lambda: (
         Slot.objects.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
-        .select_related("schedule", "access_profile", "schedule__access_profile")
+        .select_related(
+            "schedule",
+            "access_profile__consumer_group",
+            "schedule__access_profile__consumer_group",
+        )
         .select_for_update(of=("self",), no_key=True)
         .order_by("pk")
     )

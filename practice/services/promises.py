@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from practice.db.transactions import snapshot
-from practice.models import Organisation, Promise, Shortfall
+from practice.models import Organisation, Promise, PromisedDay, Shortfall
 from practice.reads.promises import (
     DayOfPromise,
     PromisesOfPractice,
@@ -68,7 +68,7 @@ class Seen:
     """How a practice's promises stand: every day that was looked at, and those that are short."""
 
     practice: Organisation
-    days: set[tuple[int, date]]
+    days: dict[tuple[int, date], DayOfPromise]
     short: list[Short]
     failed: str = ""
 
@@ -91,7 +91,7 @@ def look_at(practices: Sequence[Organisation], *, now: datetime) -> list[Seen]:
     except Exception as error:
         if len(practices) == 1:
             logger.exception("watching the promises of %s failed", practices[0].ods_code)
-            return [Seen(practices[0], set(), [], failed=str(error) or type(error).__name__)]
+            return [Seen(practices[0], {}, [], failed=str(error) or type(error).__name__)]
     return [seen for each in practices for seen in look_at([each], now=now)]
 
 
@@ -99,7 +99,7 @@ def _look_at(standing: PromisesOfPractice) -> Seen:
     days = {promise: standing.days(promise) for promise in standing.promises}
     return Seen(
         standing.organisation,
-        {(promise.pk, day.day) for promise, its_days in days.items() for day in its_days},
+        {(promise.pk, day.day): day for promise, its_days in days.items() for day in its_days},
         [
             Short(promise, day, standing.causes(promise, day))
             for promise, its_days in days.items()
@@ -118,6 +118,7 @@ def note(seen: Iterable[Seen], *, now: datetime) -> dict[str, str]:
     found = {each.practice.pk: each for each in seen if not each.failed}
     known = Shortfall.objects.filter(organisation__in=found, ended_at__isnull=True)
     stored = by_practice((each.organisation_id, each) for each in known)
+    _keep_days(found.values(), now)
     for pk, each in found.items():
         if not each.short and pk not in stored:
             continue
@@ -128,6 +129,41 @@ def note(seen: Iterable[Seen], *, now: datetime) -> dict[str, str]:
             logger.exception("noting the short days of %s failed", code)
             failed[code] = str(error) or type(error).__name__
     return failed
+
+
+@transaction.atomic
+def _keep_days(seen: Collection[Seen], now: datetime) -> None:
+    """Keep what was found, for who looks at many practices; what is watched no longer goes.
+
+    The promises are locked first, in their order: some may have been withdrawn meanwhile, and
+    somebody else may watch too.
+    """
+    named = {promise_id for each in seen for promise_id, _ in each.days}
+    promises = Promise.objects.filter(pk__in=named).order_by("pk")
+    standing = set(
+        promises.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True)
+    )
+    PromisedDay.objects.bulk_create(
+        [
+            PromisedDay(
+                organisation=each.practice,
+                promise_id=promise_id,
+                day=day,
+                promised=found.promised,
+                offered=found.offered,
+                taken=found.taken,
+                looked_at=now,
+            )
+            for each in seen
+            for (promise_id, day), found in each.days.items()
+            if promise_id in standing
+        ],
+        update_conflicts=True,
+        unique_fields=["promise", "day"],
+        update_fields=["promised", "offered", "taken", "looked_at"],
+    )
+    practices = [each.practice for each in seen]
+    PromisedDay.objects.filter(organisation__in=practices, looked_at__lt=now).delete()
 
 
 @transaction.atomic

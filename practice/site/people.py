@@ -17,6 +17,7 @@ from practice.db.row_security import across_practices, bound_to
 from practice.models import (
     AppointmentSlot,
     AuditEvent,
+    ConsumerGroup,
     ExceptionReason,
     HowBooked,
     Organisation,
@@ -33,6 +34,8 @@ from practice.models import (
 from practice.reads import accounts
 from practice.services.audit.recording import Actor
 
+# What all practices share.
+SHARED: set[type[Model]] = {ConsumerGroup}
 # How a record's practice is found where it has no ``organisation`` of its own.
 PATHS: dict[type[Model], str] = {
     Organisation: "pk",
@@ -165,7 +168,7 @@ def practices_in_words(request: HttpRequest) -> str:
 def only_own(queryset: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     """Narrow any queryset to the practices of the person who asks."""
     model = queryset.model
-    if model._meta.app_label != "practice" and model not in PATHS:
+    if model in SHARED or model._meta.app_label != "practice" and model not in PATHS:
         return queryset
     if person(request).sees_everything:
         return queryset

@@ -5,7 +5,7 @@ This is the list of access profiles; the form of each stands at Django's own add
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from practice import clock, terminology
 from practice.models import AccessProfile, SessionTemplate, TemplateBlock
-from practice.reads import access_profiles, bookability, profile_limits
+from practice.reads import access_profiles, bookability, consumer_groups, profile_limits
 from practice.reads.access_profiles import SessionUnder
 from practice.reads.profile_limits import Usage
 from practice.staff.base import StaffPage
@@ -39,6 +39,7 @@ class Profile:
     """An access profile as the page shows it."""
 
     profile: AccessProfile
+    today: date
     templates: list[SessionTemplate] = field(default_factory=list)
     blocks: list[TemplateBlock] = field(default_factory=list)
     sessions: int = 0
@@ -48,7 +49,7 @@ class Profile:
 
     @property
     def who(self) -> str:
-        return who_in_words(self.profile)
+        return who_in_words(self.profile, self.today)
 
     @property
     def limits(self) -> str:
@@ -62,7 +63,7 @@ class Profile:
     def offered_to_one(self) -> str:
         """The page that shows what the first organisation of the profile is offered."""
         asked = {
-            "ods_code": next(iter(self.profile.ods_codes), ""),
+            "ods_code": next(iter(self.profile.codes_on(self.today)), ""),
             "organisation_type": next(iter(self.profile.organisation_types), ""),
         }
         return f"{reverse('admin:visibility')}?{urlencode(asked)}"
@@ -78,7 +79,7 @@ class Access(StaffPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         words = request.GET.get("q", "")[:100]
         found = {
-            profile.pk: Profile(profile)
+            profile.pk: Profile(profile, self.today)
             for profile in access_profiles.profiles(organisation=self.practice, words=words)
         }
         self.add_templates(found)
@@ -88,6 +89,7 @@ class Access(StaffPage):
             profiles=list(found.values()),
             words=words,
             open_to_all=free[None],
+            coming=consumer_groups.coming_changes(organisation=self.practice, today=self.today),
             is_open=bookability.is_open(self.practice),
             last=self.today + AHEAD,
         )
@@ -157,13 +159,20 @@ class Access(StaffPage):
         ]
 
 
-def who_in_words(profile: AccessProfile) -> str:
-    """Return whom a profile admits: Urgent Care that are also A20047, or B81617."""
+def who_in_words(profile: AccessProfile, today: date) -> str:
+    """Return whom a profile admits: Urgent Care that are also A20047, or B81617.
+
+    A group is named, with who is in it today.
+    """
     types = " or ".join(
         terminology.value_set("organisation_type").display(code)
         for code in profile.organisation_types
     )
-    codes = ", ".join(profile.ods_codes)
+    named = list(profile.ods_codes)
+    if group := profile.consumer_group:
+        now = ", ".join(group.codes_on(today)) or "nobody"
+        named.append(f"the group “{group}” (today {now})")
+    codes = ", ".join(named)
     if types and codes:
         return f"{types}, and of these only {codes}"
     return types or codes or "Everybody"

@@ -8,6 +8,7 @@ from practice.exceptions import PracticeError
 from practice.models import Appointment
 from practice.reads import asking, call_list, worklist
 from practice.reads.appointments import appointment_by_id
+from practice.reads.consumer_groups import coming_changes
 from practice.reads.patients import TO_BE_TRACED, to_be_traced
 from practice.reads.promises import shortfalls
 from practice.services.closures import follow_up
@@ -88,6 +89,7 @@ class WorklistPage(CallPage):
         rest = {
             "never_offered": worklist.sessions_never_offered(self.practice, now=self.now),
             "days_left": worklist.days_left(self.practice, now=self.now),
+            "coming": coming_changes(organisation=self.practice, today=self.today),
             "shortfalls": shortfalls(organisation=self.practice),
             "asking": asking.findings(organisation=self.practice),
             "to_be_traced": to_be_traced(organisation=self.practice),

@@ -11,6 +11,7 @@ from practice import clock
 from practice.models import Appointment, Organisation
 from practice.reads import bookability, slot_types, worklist
 from practice.reads import front_page as asked
+from practice.reads.consumer_groups import coming_changes
 from practice.site.people import actor_of
 from practice.site.shown import record_shown
 from practice.staff.base import StaffPage, current_practice
@@ -51,6 +52,7 @@ class Today:
             "outside": self.outside,
             "glance": asked.glance(self.practice, now=self.now),
             "to_do": worklist.to_do(self.practice, now=self.now),
+            "coming": coming_changes(organisation=self.practice, today=clock.today(self.now)),
             "unmapped": slot_types.number_unmapped(organisation=self.practice),
             "is_open": bookability.is_open(self.practice),
             "runs": asked.generation_runs(self.practice, now=self.now),

@@ -11,6 +11,8 @@ from django.utils.http import urlencode
 
 from practice.models import Promise
 from practice.reads.access_profiles import profiles
+from practice.reads.consumer_groups import coming_changes
+from practice.reads.profile_limits import ANYBODY
 from practice.reads.promises import (
     DayOfPromise,
     PromisesOfPractice,
@@ -118,7 +120,11 @@ class Promises(StaffPage):
             (promise, [self.shown(standing, promise, day) for day in standing.days(promise)])
             for promise in standing.promises
         ]
-        return self.render(rows=rows, patients=standing.patients if rows else 0)
+        return self.render(
+            rows=rows,
+            patients=standing.patients if rows else 0,
+            coming=coming_changes(organisation=self.practice, today=self.today),
+        )
 
     def shown(
         self, standing: PromisesOfPractice, promise: Promise, day: DayOfPromise
@@ -132,7 +138,7 @@ class Promises(StaffPage):
 
     def visibility_of(self, promise: Promise, day: DayOfPromise) -> str:
         """The page that explains the day to the first of those who are promised something."""
-        first = parties(promise)[0]
+        first = next(iter(parties(promise, day.day)), ANYBODY)
         asked = {
             "ods_code": next(iter(first.ods_codes), ""),
             "organisation_type": next(iter(first.organisation_types), ""),

@@ -6,7 +6,7 @@ tests/practice/reads/test_bookability.py; here it is asked through the URL.
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import combinations
 
@@ -26,6 +26,7 @@ from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_booking_organisation,
+    make_consumer_group,
     make_location,
     make_organisation,
     make_practitioner,
@@ -993,3 +994,44 @@ def test_a_practitioner_of_two_practices_has_the_role_profiles_of_each(practice,
     assert profiles_of(here) == {PROFILE_HERE}
     assert profiles_of(there) == {PROFILE_THERE}
     assert shown(consumer, "Practitioner") == [here]
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        pytest.param(date(2026, 12, 7), id="winter"),
+        pytest.param(date(2026, 10, 25), id="clocks go back that night"),
+        pytest.param(date(2027, 3, 28), id="clocks go forward that night"),
+    ],
+)
+def test_a_provider_in_a_group_is_shown_its_slots_from_midnight_in_london_on(
+    practice, monkeypatch, day
+):
+    """One process, nothing restarted: the old one until the last second, the new one from then."""
+    group = make_consumer_group(X9X01=("", str(day - timedelta(days=1))), X9X07=(str(day), ""))
+    profile = make_access_profile(consumer_group=group)
+    schedule = make_schedule(start=clock.instant(day, time(14)), access_profile=profile)
+    slots = make_slots(2, schedule)
+    midnight = clock.day_start(day)
+
+    def number_shown(code: str) -> int:
+        found = Consumer(practice.organisation).search_slots(
+            query(start=f"ge{day}", end=f"le{day}", searchFilter=f"{ODS_CODE}|{code}")
+        )
+        return len(slot_ids(resources(as_dict(found))))
+
+    for now, shown in (
+        (midnight - timedelta(seconds=1), {"X9X01": 2, "X9X07": 0}),
+        (midnight, {"X9X01": 0, "X9X07": 2}),
+    ):
+        for module in ("fhirapi.views", "workbench.consumer"):
+            monkeypatch.setattr(f"{module}.timezone.now", lambda now=now: now)
+        assert {code: number_shown(code) for code in shown} == shown
+
+    def book(slot, code: str) -> int:
+        organisation = json.loads(make_booking_organisation(code).json)
+        body = appointment_body(slots=[slot], patient=practice.patient, organisation=organisation)
+        return Consumer(practice.organisation).book(body).status_code
+
+    assert book(slots[0], "X9X01") != 201
+    assert book(slots[1], "X9X07") == 201

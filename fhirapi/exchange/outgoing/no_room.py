@@ -85,6 +85,7 @@ RULES = (
     ),
     Rule("members of staff", "accounts and roles are no part of a book in FHIR", Membership),
     Rule("access profiles", ASKED_WHY, AccessProfile),
+    Rule("access profiles that name a group", ASKED_WHY, AccessProfile, ("consumer_group",)),
     Rule("promises to others", f"how many slots a day, and to whom; {DUMP_WHY}", Promise),
     Rule("slot types", f"slots name theirs; their rules stay: {DUMP_WHY}", SlotType),
     Rule("national categories of slot types", DUMP_WHY, SlotTypeMapping, (ALL,), "slot_type"),

@@ -23,6 +23,7 @@ from practice.models import (
     Appointment,
     AppointmentSlot,
     Closure,
+    ConsumerGroup,
     ContactAttempt,
     DiaryView,
     DiaryViewHolder,
@@ -49,7 +50,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 8
+VERSION = 9
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -78,6 +79,9 @@ LEFT_OUT = {
     "AskingOrganisation": "counted from the trail, which stays where it grew",
     "AskingWatch": "as who asks",
     "Shortfall": "found anew by whoever watches",
+    "PromisedDay": "as these",
+    "ConsumerGroup": "of the installation, for all practices: profiles name theirs",
+    "Area": "of the installation: which practices somebody above them looks after",
     "ChosenDiaryView": "what somebody looked at last: they choose again",
     "DiaryChange": "for pages that stay open, for a day",
     "ImportedRecord": "what files called records: import all of them before the practice moves",
@@ -100,9 +104,14 @@ class Column:
 
     @cached_property
     def refers_to(self) -> type[models.Model] | None:
-        """The model whose ids stand here; a user stands here by name."""
+        """The model whose ids stand here; a user or a group stands here by name."""
         model: type[models.Model] | None = self.field.related_model
-        return None if self.is_user else model
+        return None if self.is_user or self.is_group else model
+
+    @cached_property
+    def is_group(self) -> bool:
+        """Whether it is a group of organisations, which is of no practice."""
+        return self.field.related_model is ConsumerGroup
 
     @cached_property
     def is_user(self) -> bool:
@@ -112,6 +121,8 @@ class Column:
     @cached_property
     def path(self) -> str:
         """Where a query finds what is shown."""
+        if self.is_group:
+            return f"{self.name}__name"
         return f"{self.name}__username" if self.is_user else str(self.field.attname)
 
     @cached_property
@@ -141,7 +152,7 @@ class Column:
     def read(self) -> Callable[[object], object]:
         """What makes a value of JSON, or raises ValueError in words that do not repeat it."""
         found = self.field
-        if self.is_user:
+        if self.is_user or self.is_group:
             return text
         if found.is_relation or found.primary_key:
             return identifier

@@ -25,6 +25,7 @@ from practice.db.rows import insert_rows, keep_ids_free
 from practice.exceptions import FilesRefused, Problem
 from practice.models import (
     Appointment,
+    ConsumerGroup,
     DiaryChange,
     Membership,
     Organisation,
@@ -109,6 +110,7 @@ class _Loader:
         self.updated_at = now
         self.practitioners: dict[int, int] = {}  # as the file calls them, and as they are here
         self.users: dict[str, int] = {}
+        self.groups = dict(ConsumerGroup.objects.values_list("name", "pk"))
 
     # ------------------------------------------------------------ the file, from top to bottom
 
@@ -292,6 +294,7 @@ class _Loader:
         """Put people here in the place of those whom the file names."""
         wrong: list[str] = []
         for label, values in _with_parts(kind, entry):
+            wrong += self._refer_to_groups(label, values)
             for name, column in PEOPLE[label]:
                 value = values[name]
                 if value is None:
@@ -307,6 +310,17 @@ class _Loader:
         for reason in wrong:
             self._problem(entry.line, reason)
         return not wrong
+
+    def _refer_to_groups(self, label: str, values: Entry) -> list[str]:
+        """Put groups here in the place of those whom the file names; return which there are not."""
+        named = {name: group for name in GROUPS[label] if (group := values[name]) is not None}
+        for name, group in named.items():
+            values[name] = self.groups.get(group)
+        return [
+            f"{name}: make the group “{group}” here first."
+            for name, group in named.items()
+            if values[name] is None
+        ]
 
     def _are_ids_free(self, model: type[models.Model], entries: list[Read]) -> bool:
         ids: dict[int, Read] = {}
@@ -411,6 +425,11 @@ PEOPLE = {
         for name, column in named.items()
         if column.is_user or (column.refers_to is Practitioner and name != "id")
     ]
+    for label, named in NAMED.items()
+}
+# Groups of organisations, likewise; they are there before.
+GROUPS = {
+    label: [name for name, column in named.items() if column.is_group]
     for label, named in NAMED.items()
 }
 # Records of the practice's own.

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from practice import terminology
-from practice.models import AccessProfile
+from practice.models import AccessProfile, ConsumerGroup
 from practice.models.common import validate_ods_code
+from practice.reads.consumer_groups import groups
 from practice.services.access_profiles import contradictions
 from practice.services.audit.changes import changes_between
 from practice.services.audit.recording import Actor, Facts, record_all, resource_of
@@ -45,6 +47,11 @@ COLUMNS = (
         "; ".join,
         hint="Several: with semicolons in between. Empty: any organisation.",
     ),
+    Column(
+        "Group",
+        "consumer_group",
+        hint="The name of a group that all practices share: whoever is in it, too.",
+    ),
     number_column("Slots per session", "slots_per_session"),
     number_column("Slots per day", "slots_per_day"),
     number_column("Slots per week", "slots_per_week"),
@@ -60,11 +67,18 @@ class Profiles(Kind):
     def plan(self, rows: Sequence[SheetRow], *, lock: bool = False) -> list[PlannedRow]:
         if lock:
             lock_practice(self.organisation)
-        stored = AccessProfile.objects.filter(organisation=self.organisation)
+        stored = self._stored()
         known = {profile.name: profile for profile in stored}
-        return [self._plan_row(row, known) for row in rows]
+        shared = {group.name: group for group in groups()}
+        return [self._plan_row(row, known, shared) for row in rows]
 
-    def _plan_row(self, row: SheetRow, known: dict[str, AccessProfile]) -> PlannedRow:
+    def _stored(self) -> QuerySet[AccessProfile]:
+        found = AccessProfile.objects.filter(organisation=self.organisation)
+        return found.select_related("consumer_group")
+
+    def _plan_row(
+        self, row: SheetRow, known: dict[str, AccessProfile], shared: dict[str, ConsumerGroup]
+    ) -> PlannedRow:
         name = row.values.get("name")
         profile = known.get(name or "")
         is_new = profile is None
@@ -77,6 +91,10 @@ class Profiles(Kind):
             planned.problems.append("Name: this is missing.")
             return planned
         planned.problems += self.twice(name, row.number)
+        if group := row.values.get("consumer_group"):
+            if group not in shared:
+                planned.problems.append(f"Group: there is no group “{group}”.")
+            row.values["consumer_group"] = shared.get(group)
         planned.changes, problems = set_values(record, row.values, self.by_field)
         planned.problems += problems
         planned.problems += [
@@ -104,5 +122,5 @@ class Profiles(Kind):
         )
 
     def rows(self) -> Iterator[list[str]]:
-        for profile in AccessProfile.objects.filter(organisation=self.organisation):
+        for profile in self._stored():
             yield self.row_of({field: getattr(profile, field) for field in FIELDS})

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from practice.models import (
     AppointmentSlot,
+    Area,
     AskingOrganisation,
     CalendarFeed,
     DiaryView,
@@ -27,6 +28,7 @@ from practice.models import (
     PatientNote,
     Practitioner,
     Promise,
+    PromisedDay,
     Schedule,
     SheetImport,
     Shortfall,
@@ -38,6 +40,7 @@ from workbench.factories import (
     make_access_profile,
     make_appointment,
     make_closure,
+    make_consumer_group,
     make_location,
     make_organisation,
     make_patient,
@@ -163,6 +166,19 @@ def a_shortfall() -> Shortfall:
     )
 
 
+def a_promised_day() -> PromisedDay:
+    promise = a_promise()
+    return PromisedDay.objects.create(
+        organisation=promise.organisation,
+        promise=promise,
+        day=date(2027, 1, 4),
+        promised=1,
+        offered=0,
+        taken=0,
+        looked_at=timezone.now(),
+    )
+
+
 # constraint: what prepares a statement that breaks it
 BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     # what has been taken
@@ -179,6 +195,9 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "promise_says_to_whom": lambda: update(a_promise(), ods_code=""),
     "promise_says_how_many": lambda: update(a_promise(), patients_for_each_slot=3000),
     "promise_looks_some_days_ahead": lambda: update(a_promise(), days_ahead=0),
+    "promised_day_once": lambda: another(a_promised_day()),
+    "consumer_group_has_name": lambda: update(make_consumer_group(), name=""),
+    "area_has_name": lambda: update(Area.objects.create(name="Mockshire"), name=""),
     "shortfall_once_at_a_time": lambda: another(a_shortfall()),
     "asking_organisation_once_in_practice": lambda: another(
         AskingOrganisation.objects.create(organisation=the_organisation(), ods_code="X1")

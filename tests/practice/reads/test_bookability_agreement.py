@@ -7,7 +7,7 @@ Hypothesis makes small practices: sessions, profiles, limits, bookings and switc
 starts that lie exactly at some limit, a second beside it, or around a clock change.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from practice.reads.profile_limits import BookingParty
 from practice.services.appointments.booking import check_offered
 from workbench.factories import (
     make_access_profile,
+    make_consumer_group,
     make_location,
     make_organisation,
     make_patient,
@@ -67,6 +68,10 @@ RESTRICTIONS = [
     {"organisation_types": ["urgent-care"]},
     {"ods_codes": ["B11111", "B22222"]},
     {"organisation_types": ["urgent-care", "gp-practice"], "ods_codes": ["B11111"]},
+    # A group that anybody joins or leaves so many days from the moment at which it is asked.
+    {"group": {"B11111": (None, -1), "X99999": (0, None)}},
+    {"group": {"B22222": (0, 0), "X99999": (1, None)}, "ods_codes": ["B11111"]},
+    {"group": {}},
 ]
 
 
@@ -187,7 +192,10 @@ def store(world) -> Organisation:
     """Write a world to the database, kept to what the database itself demands."""
     organisation = make_organisation(**world["practice"])
     places = {True: make_location(organisation), False: make_location(organisation, postal_code="")}
-    profiles = [make_access_profile(organisation, **fields) for fields in world["profiles"]]
+    profiles = [
+        make_access_profile(organisation, **with_group(fields, clock.today(world["now"])))
+        for fields in world["profiles"]
+    ]
     numbered: dict[int | None, Any] = {None: None, **dict(enumerate(profiles))}
     sessions = [
         make_schedule(
@@ -205,6 +213,19 @@ def store(world) -> Organisation:
     )
     store_bookings(organisation, [pair for pair in zip(rows, bookings, strict=True) if pair[1]])
     return organisation
+
+
+def with_group(fields, today: date) -> dict[str, Any]:
+    """The fields of a profile, with a group of its own if it names one."""
+    fields = dict(fields)
+    members = fields.pop("group", None)
+    if members is not None:
+        written: dict[str, Any] = {
+            code: tuple("" if days is None else str(today + timedelta(days=days)) for days in span)
+            for code, span in members.items()
+        }
+        fields["consumer_group"] = make_consumer_group("", **written)
+    return fields
 
 
 def split(fields) -> tuple[dict[str, Any], bool]:

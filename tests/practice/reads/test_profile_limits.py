@@ -29,7 +29,7 @@ def test_the_profiles_that_admit_somebody_are_those_of_the_practice(practice):
     requester = BookingParty(frozenset({"B11111"}), frozenset({"urgent-care", "gp-practice"}))
 
     asked = profile_limits.profiles_later(ods_code=practice.organisation.ods_code)
-    found = asked.admitting(requester)
+    found = asked.admitting(requester, NOW.date())
 
     assert found == [ours]
 
@@ -38,7 +38,7 @@ def test_type_and_code_are_two_questions():
     profile = make_access_profile(ods_codes=["B11111"], organisation_types=["urgent-care"])
     requester = BookingParty(ods_codes=frozenset({"B11111"}))
 
-    assert profile_limits.admits_code(profile, requester)
+    assert profile_limits.admits_code(profile, requester, NOW.date())
     assert not profile_limits.admits_type(profile, requester)
     assert profile_limits.admits_type(None, requester)
 
