@@ -1,6 +1,7 @@
 """Promising slots to others, and noticing when a day falls short of a promise."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -171,6 +172,7 @@ def _note(seen: Seen, now: datetime) -> None:
     locked = shortfalls(organisation=seen.practice).select_for_update(of=("self",))
     known = {(each.promise_id, each.day): each for each in locked}
     short = {(each.promise.pk, each.day.day): each for each in seen.short}
+    told_before = _told_before([key for key in short if key not in known])
     new, changed = [], []
     for key, each in short.items():
         shortfall = known.get(key)
@@ -181,7 +183,7 @@ def _note(seen: Seen, now: datetime) -> None:
                     organisation=seen.practice,
                     promise=each.promise,
                     day=each.day.day,
-                    told=_told_before(*key),
+                    told=told_before[key],
                     noticed_at=now,
                     **says,
                 )
@@ -200,14 +202,22 @@ def _note(seen: Seen, now: datetime) -> None:
             shortfall.save(update_fields=["ended_at", "told"])
 
 
-def _told_before(promise_id: int, day: date) -> list[str]:
-    """What people were told of a day that was good again before they could be told that."""
-    ended = Shortfall.objects.filter(promise=promise_id, day=day, ended_at__isnull=False)
-    told: list[str] = []
+def _told_before(new: Collection[tuple[int, date]]) -> dict[tuple[int, date], list[str]]:
+    """What people were told of days that were good again before they could be told that."""
+    told: dict[tuple[int, date], list[str]] = defaultdict(list)
+    if not new:
+        return told
+    ended = Shortfall.objects.filter(
+        promise__in={promise for promise, _ in new},
+        day__in={day for _, day in new},
+        ended_at__isnull=False,
+    )
     for shortfall in ended.exclude(told=[]):
-        told += shortfall.told
-        shortfall.told = []
-        shortfall.save(update_fields=["told"])
+        key = (shortfall.promise_id, shortfall.day)
+        if key in new:
+            told[key] += shortfall.told
+            shortfall.told = []
+            shortfall.save(update_fields=["told"])
     return told
 
 

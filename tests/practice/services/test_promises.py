@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from practice.db.row_security import across_practices
-from practice.models import AuditEvent, Promise, Shortfall
+from practice.models import AuditEvent, Promise, Shortfall, Slot
 from practice.reads.promises import PromisesOfPractice, short_days, shortfalls
 from practice.services import promises
 from tests.practice.promise_world import NOW, PROVIDER, TODAY, TOMORROW, promise, session, watched
@@ -111,6 +111,20 @@ def test_that_a_day_is_good_again_is_not_lost_with_a_mail_either(practice, setti
         "Wednesday 18 November: as promised again."
     ]
     assert watched(practice, NOW + timedelta(minutes=15)) == []
+
+
+def test_a_day_that_is_short_again_before_people_heard_it_was_good_is_no_news(practice, settings):
+    taken_by = settings.EMAIL_BACKEND
+    promise(practice, days_ahead=1)
+    watched(practice)
+    slots = session(practice, TODAY, 3)
+    nobody_takes_mail(settings)
+    watched(practice, NOW + timedelta(minutes=5))
+
+    settings.EMAIL_BACKEND = taken_by
+    Slot.objects.filter(pk__in=[slot.pk for slot in slots]).delete()
+
+    assert watched(practice, NOW + timedelta(minutes=10)) == []
 
 
 def test_what_somebody_is_about_to_tell_nobody_else_tells_until_they_are_overdue(practice):
