@@ -10,8 +10,9 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
@@ -22,9 +23,11 @@ from unfold.decorators import display
 from practice import clock
 from practice.admin.base import ReadOnlyAdmin, tones
 from practice.admin.filters import RangeDateTimeFilter
-from practice.models import AuditEvent
+from practice.models import AuditEvent, Patient
+from practice.reads.audit_trail import patients_named, patients_of
 from practice.services.audit.recording import record_done
 from practice.site.people import actor_of
+from practice.site.trail_words import changed_fields, phrase
 
 
 class ExactFilter(TextFilter):
@@ -125,6 +128,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     ("at", "door"),
+                    "in_words",
                     ("event", "outcome"),
                     ("spine_code", "trace_id"),
                     "diagnostics",
@@ -142,7 +146,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("What", {"fields": [("resource", "patient_id"), "detail_in_full"]}),
+        ("What", {"fields": ["patients", ("resource", "patient_id"), "detail_in_full"]}),
     ]
 
     def audit_list(self, request: HttpRequest, shown: ChangeList) -> None:
@@ -158,8 +162,16 @@ class AuditEventAdmin(ReadOnlyAdmin):
             )
 
     def audit_page(self, request: HttpRequest, record: AuditEvent) -> None:
-        """So is a look at one event."""
-        self.audit(request, record, "viewed", {})
+        """So is a look at one event, and at the patients whom it names."""
+        shown = sorted(patient.pk for patient in self.patients_shown(record))
+        self.audit(request, record, "viewed", {"patients": shown} if shown else {})
+
+    def patients_shown(self, event: AuditEvent) -> list[Patient]:
+        """Those whom an event names, in its order."""
+        if event.organisation is None:
+            return []
+        found = patients_named(organisation=event.organisation, events=[event])
+        return [found[pk] for pk in patients_of(event) if pk in found]
 
     @display(description="At", ordering="recorded_at")
     def at(self, event: AuditEvent) -> str:
@@ -180,6 +192,19 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def who(self, event: AuditEvent) -> str:
         role = f", {event.user_role}" if event.user_role else ""
         return f"{event.user_name or event.user_id or 'Unknown'}{role}"
+
+    @display(description="In words")
+    def in_words(self, event: AuditEvent) -> str:
+        changed = changed_fields(event)
+        return f"{self.who(event)}, {phrase(event)}{f': {changed}' if changed else ''}"
+
+    @display(description="Patients")
+    def patients(self, event: AuditEvent) -> str:
+        links = (
+            (reverse("admin:practice_patient_page", args=[patient.pk]), patient)
+            for patient in self.patients_shown(event)
+        )
+        return format_html_join(", ", '<a href="{}" class="text-link">{}</a>', links) or "-"
 
     @display(description="Detail")
     def detail_in_full(self, event: AuditEvent) -> str:

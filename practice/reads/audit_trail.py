@@ -18,9 +18,19 @@ def older_than(events: QuerySet[AuditEvent], last: AuditEvent) -> QuerySet[Audit
     return events.filter(below, recorded_at__lte=last.recorded_at)
 
 
+def patients_of(event: AuditEvent) -> list[int]:
+    """Return the ids of the patients whom an event is about, and of those whom a page showed."""
+    shown = event.detail.get("patients") if isinstance(event.detail, dict) else None
+    ids = [event.patient_id, *(shown if isinstance(shown, list) else ())]
+    return list(dict.fromkeys(each for each in ids if isinstance(each, int)))
+
+
 def patients_named(
-    *, organisation: Organisation, events: Iterable[AuditEvent]
+    *, organisation: Organisation, events: Iterable[AuditEvent], most: int | None = None
 ) -> dict[int, Patient]:
-    """Return the practice's patients whom these events are about, by id; one query."""
-    ids = {event.patient_id for event in events if event.patient_id}
+    """Return the practice's patients whom these events are about, by id; one query.
+
+    ``most``: the first so many of each event.
+    """
+    ids = {pk for event in events for pk in patients_of(event)[:most]}
     return Patient.objects.filter(organisation=organisation).in_bulk(ids)

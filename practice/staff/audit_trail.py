@@ -5,6 +5,7 @@ The page never counts what it finds: it shows the newest events, and leads on to
 
 import io
 import tempfile
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,15 +15,17 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from practice import nhs_number
 from practice.exceptions import PatientNotFound
 from practice.models import AuditEvent, Patient
-from practice.reads.audit_trail import event_with_id, older_than, patients_named
+from practice.reads.audit_trail import event_with_id, older_than, patients_named, patients_of
 from practice.services.audit import exporting
 from practice.services.audit.exporting import Search
 from practice.site.addresses import number
 from practice.site.fields import DayField
+from practice.site.trail_words import changed_fields, phrase
 from practice.staff.base import StaffPage, found_or_404
 
 USUAL = timedelta(days=27)
 PAGE = 50
+NAMED = 3  # of the patients whom a page showed: the event's own page names them all
 
 
 class SearchForm(forms.Form):
@@ -68,6 +71,21 @@ class SearchForm(forms.Form):
         return cleaned
 
 
+@dataclass(frozen=True)
+class Line:
+    """An event in words: what was done, which fields changed, and the first patients concerned."""
+
+    event: AuditEvent
+    phrase: str
+    changed: str
+    named: list[Patient]
+    patients: int
+
+    @property
+    def others(self) -> int:
+        return self.patients - len(self.named)
+
+
 class AuditTrail(StaffPage):
     """The fields of SearchForm, ``&older=`` an event's id, or ``&csv=1`` for a file of them all."""
 
@@ -97,15 +115,13 @@ class AuditTrail(StaffPage):
         return self.render(
             form=form,
             patient=patient,
-            events=shown,
-            oldest=shown[-1].pk if is_more else None,
+            lines=shown,
+            oldest=shown[-1].event.pk if is_more else None,
             is_newest=not older,
             address=asked.urlencode(),
         )
 
-    def shown(
-        self, search: Search, patient: Patient | None, older: str
-    ) -> tuple[list[AuditEvent], bool]:
+    def shown(self, search: Search, patient: Patient | None, older: str) -> tuple[list[Line], bool]:
         """Return a page of events, the newest first, and whether there are more; audited."""
         found = search.events(self.practice, patient).order_by("-recorded_at", "-pk")
         if older.isascii() and older.isdecimal():
@@ -113,10 +129,8 @@ class AuditTrail(StaffPage):
             found = older_than(found, found_or_404(last))
         events = list(found[: PAGE + 1])
         shown = events[:PAGE]
-        patients = patients_named(organisation=self.practice, events=shown)
-        for event in shown:
-            event.about = patients.get(event.patient_id)  # type: ignore[attr-defined, arg-type]
-            event.short = event.event.rsplit(":fhir:", 1)[-1]  # type: ignore[attr-defined]
+        patients = patients_named(organisation=self.practice, events=shown, most=NAMED)
+        lines = [self.line(event, patients) for event in shown]
         search.record(
             organisation=self.practice,
             patient=patient,
@@ -125,7 +139,13 @@ class AuditTrail(StaffPage):
             event=exporting.SEARCHED,
             patients=sorted(patients),
         )
-        return shown, len(events) > PAGE
+        return lines, len(events) > PAGE
+
+    def line(self, event: AuditEvent, patients: dict[int, Patient]) -> Line:
+        """Return an event as the page says it."""
+        ids = patients_of(event)
+        named = [patients[pk] for pk in ids[:NAMED] if pk in patients]
+        return Line(event, phrase(event), changed_fields(event), named, len(ids))
 
     def file(self, search: Search) -> FileResponse:
         """Answer with all that the search finds, for a spreadsheet: it may be too much to hold."""

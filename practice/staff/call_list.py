@@ -23,16 +23,17 @@ class CallPage(StaffPage):
 
     permission = "practice.change_appointment"
 
-    def people(self, appointments: QuerySet[Appointment]) -> list[Appointment]:
-        """Who is still to be told first, in the order in which they must be."""
+    def people(self, appointments: QuerySet[Appointment], *, of: str = "") -> list[Appointment]:
+        """Who is still to be told first, in the order in which they must be; ``of`` a closure."""
         found = call_list.in_order_to_ring(appointments)
-        self.record_people(found)
+        self.record_people(found, of=of)
         return found
 
-    def record_people(self, found: list[Appointment]) -> None:
-        """Audit who is on the list, if anybody."""
+    def record_people(self, found: list[Appointment], *, of: str = "") -> None:
+        """Audit who is on the list, if anybody, and what it is the list of."""
         if found:
-            self.record_shown("call_list.viewed", [each.patient_id for each in found])
+            detail = {"of": of} if of else {}
+            self.record_shown("call_list.viewed", [each.patient_id for each in found], **detail)
 
 
 class Contacted(StaffPage):

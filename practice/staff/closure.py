@@ -287,7 +287,9 @@ class ClosurePage(RecordPage, CallPage):
 
     def show(self, closure: Closure, form: NameForm, status: int = 200) -> HttpResponse:
         may_call = self.may("change_appointment")
-        people = self.people(call_list.on_call_list(closure)) if may_call else []
+        people = []
+        if may_call:
+            people = self.people(call_list.on_call_list(closure), of=str(closure))
         return self.render(
             status=status,
             title=str(closure),

@@ -12,8 +12,10 @@ from practice import clock
 from practice.models import AuditEvent
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
+from practice.site.shown import record_shown
 from practice.staff import audit_trail
 from tests.practice.admin_world import words
+from tests.practice.staff.diary_world import words_of
 from workbench import factories
 from workbench.staff import signed_in
 
@@ -38,7 +40,7 @@ def auditor(practice):
 def found(client, **asked) -> list[int]:
     answer = client.get(reverse(PAGE), asked)
     assert answer.status_code == 200
-    return [event.pk for event in answer.context["events"]]
+    return [line.event.pk for line in answer.context["lines"]]
 
 
 @pytest.mark.req("STAFF-080", "AUD-001")
@@ -192,3 +194,27 @@ def test_what_is_found_comes_as_a_file_and_the_file_is_recorded_first(practice, 
     event = AuditEvent.objects.get(event="audit.export")
     assert event.user_id == auditor.user.username
     assert event.detail["resource"] == "Appointment/9"
+
+
+def test_whoever_a_page_named_is_named_and_linked(practice, auditor):
+    people = [factories.make_patient(practice.organisation) for _ in range(5)]
+    record_shown(
+        "call_list.viewed",
+        [each.pk for each in people],
+        practice=practice.organisation,
+        actor=Actor(door="staff", name="Mo Managerson"),
+        now=timezone.now(),
+        detail={"of": "Off sick, Dr Specimen"},
+    )
+
+    page = auditor.get("/admin/audit/?event=call_list")
+
+    said = words_of(page.content.decode())
+    assert "Mo Managerson looked at the call list of Off sick, Dr Specimen: 5 patients" in said
+    assert "and 2 more" in said
+    event = AuditEvent.objects.get(event="call_list.viewed")
+    whole = auditor.get(f"/admin/practice/auditevent/{event.pk}/change/").content.decode()
+    for each in people:
+        assert f'href="/admin/practice/patient/{each.pk}/"' in whole
+    seen = AuditEvent.objects.filter(event="auditevent.viewed").get()
+    assert seen.detail["patients"] == sorted(each.pk for each in people)
