@@ -17,7 +17,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - Django must be set up before models are imported
+from django.contrib.auth.models import Group  # noqa: E402 - Django must be set up before models
+from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.urls import reverse  # noqa: E402
@@ -28,7 +29,7 @@ from practice import clock  # noqa: E402
 from practice.db.row_security import bound_to  # noqa: E402
 from practice.models import Organisation, Patient, Schedule  # noqa: E402
 from practice.staff.live import live  # noqa: E402
-from workbench.staff import signed_in  # noqa: E402
+from workbench.staff import CLINICIAN, StaffClient, signed_in  # noqa: E402
 
 HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
 
@@ -46,6 +47,7 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
             "diary",
             {"date": day, "view": "week", "holder": session.session_holder_id},
         ),
+        "my list": ("own_list", {"date": day}),
         "clinic list": ("clinic_list", {"date": day, "schedule": session.pk}),
         "booking, find a time": (
             "practice_appointment_add",
@@ -66,6 +68,14 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
         "list of sessions": ("practice_schedule_changelist", {}),
         "list of patients": ("practice_patient_changelist", {}),
     }
+
+
+def first_holder(client: StaffClient, practice: Organisation, now: datetime) -> None:
+    """Let whoever asks be a session holder too: they have a list of their own."""
+    day = dates.monday_after(clock.today(now))
+    session = Schedule.objects.filter(organisation=practice, date=day).earliest("pk")
+    client.user.memberships.update(session_holder=session.session_holder_id)
+    client.user.groups.add(Group.objects.get(name=CLINICIAN))
 
 
 def asking(client: Client, name: str, query: dict[str, Any]) -> Callable[[], int]:
@@ -107,6 +117,7 @@ def main() -> dict[str, Any]:
     # A line for each request would drown what is told here.
     logging.getLogger("config.requests").setLevel(logging.WARNING)
     client = signed_in(practice, role="Practice manager")
+    first_holder(client, practice, now)
     asks = {
         page: asking(client, name, query)
         for page, (name, query) in addresses(practice, now).items()

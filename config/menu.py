@@ -86,6 +86,7 @@ NAVIGATION = [
         "title": "Today",
         "items": [
             {"title": "Front page", "icon": "home", "link": reverse_lazy("admin:index")},
+            page("My list", "stethoscope", "own_list", "Your own day: who waits, who is in"),
             page("Diary", "calendar_month", "diary", "The day as it goes"),
             page(
                 "Book an appointment",

@@ -257,6 +257,7 @@ STAFF: Fields = {
     "last_name": text,
     "email": text,
     "roles": Required(ListOf(text)),
+    "session_holder": text,
     "password": text,
 }
 FILE: Fields = {

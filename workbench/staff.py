@@ -14,11 +14,12 @@ RECEPTIONIST = "Receptionist"
 MANAGER = "Practice manager"
 ADMINISTRATOR = "Practice administrator"
 AUDITOR = "Auditor"
+CLINICIAN = "Clinician"
 PASSWORD = "correct horse battery staple"
 
 
 def make_roles() -> None:
-    """Make the four roles as the migration did, each with all that it may, whatever is there."""
+    """Make the roles as the migration did, each with all that it may, whatever is there."""
     roles = import_module("practice.migrations.0004_roles_of_staff").ROLES
     for name, codenames in roles.items():
         allowed = Permission.objects.filter(

@@ -1,4 +1,4 @@
-"""The four roles that staff have, as groups with the permissions of their work.
+"""The roles that staff have, as groups with the permissions of their work.
 
 A group made or changed by hand under one of these names keeps what it has; permissions are added.
 Permissions are usually made after all migrations, so they are made here first.
@@ -69,6 +69,8 @@ PRACTICE_ADMINISTRATOR = [
     *permissions("view add change", ["user"]),
     "view_group",
 ]
+# Nobody's records but those on the own list, which has what a clinician needs of them.
+CLINICIAN = ["use_own_list"]  # there from "my_list_of_the_day" on
 AUDITOR = [*permissions("view", EVERYTHING_BUT_THE_TRAIL), "view_auditevent"]
 
 ROLES = {
@@ -76,6 +78,7 @@ ROLES = {
     "Practice manager": PRACTICE_MANAGER,
     "Practice administrator": PRACTICE_ADMINISTRATOR,
     "Auditor": AUDITOR,
+    "Clinician": CLINICIAN,
 }
 
 

@@ -172,6 +172,7 @@ class Appointment(Versioned):
 
     class Meta:
         ordering = ["start", "id"]
+        permissions = [("use_own_list", "Can see and mark the own list of the day")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(end__gt=F("start")), name="appointment_ends_after_it_starts"
@@ -321,6 +322,77 @@ class ExceptionReason(models.Model):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class CalledIn(models.Model):
+    """A patient who has arrived is in, with the clinician: beside the status, which stays arrived.
+
+    FHIR has no such status, so that nothing of it shows outside.
+    """
+
+    appointment = models.OneToOneField(
+        Appointment, on_delete=models.CASCADE, related_name="called_in"
+    )
+    at = models.DateTimeField()
+    by_name = models.CharField(max_length=200)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"In since {self.at:%H:%M}"
+
+
+class DeskMessageQuerySet(models.QuerySet["DeskMessage"]):
+    """What messages are called when they are asked for."""
+
+    def unseen_by(self, side: str) -> Self:
+        """Messages of the other side that nobody of this one has seen."""
+        return self.filter(seen_at__isnull=True).exclude(side=side)
+
+
+class DeskMessage(models.Model):
+    """A short word between a clinician and reception about an appointment, on its day.
+
+    It is no part of a clinical record, and never sent outside. Until ``seen_at`` it waits for
+    somebody on the other side than ``side``, which wrote it.
+    """
+
+    class Side(models.TextChoices):
+        CLINICIAN = "clinician", "Clinician"
+        RECEPTION = "reception", "Reception"
+
+    appointment = models.ForeignKey(
+        Appointment, on_delete=models.CASCADE, related_name="desk_messages"
+    )
+    side = models.CharField(max_length=10, choices=Side.choices)
+    text = models.CharField(max_length=200)
+    written_at = models.DateTimeField()
+    written_by_name = models.CharField(max_length=200)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    seen_by_name = models.CharField(max_length=200, blank=True)
+
+    objects = DeskMessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["written_at", "id"]
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=~Q(text=""), name="desk_message_says_something"),
+            models.CheckConstraint(
+                condition=Q(side__in=["clinician", "reception"]), name="desk_message_has_a_side"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["appointment"],
+                condition=Q(seen_at__isnull=True),
+                name="desk_message_unseen",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class ContactAttempt(models.Model):

@@ -80,6 +80,7 @@ def appointment_in_detail(*, organisation: Organisation, appointment_id: int) ->
         "booked_by",
         "access_profile",
         "moved_from",
+        "called_in",
     )
     return found.filter(pk=appointment_id).first()
 

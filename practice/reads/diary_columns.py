@@ -15,6 +15,7 @@ from practice import clock
 from practice.models import (
     AccessProfile,
     Appointment,
+    CalledIn,
     Closure,
     Organisation,
     Practitioner,
@@ -30,6 +31,7 @@ STATES = {
     "free": "Free",
     "booked": "Booked",
     "arrived": "Arrived",
+    "in": "In",
     "seen": "Seen",
     "dna": "Did not attend",
     "blocked": "Blocked",
@@ -255,6 +257,8 @@ def entry_of_appointment(appointment: "Appointment | AppointmentRow", *, now: da
     state = OF_APPOINTMENT.get(appointment.status, "booked")
     if appointment.orphaned and state == "booked":
         state = "orphaned"
+    if state == "arrived" and called_in_at(appointment):
+        state = "in"
     return Entry(
         what="appointment",
         pk=appointment.pk,
@@ -267,6 +271,14 @@ def entry_of_appointment(appointment: "Appointment | AppointmentRow", *, now: da
         patient=appointment.patient_id,
         booked_by=appointment.booking_organisation_name,
     )
+
+
+def called_in_at(appointment: "Appointment | AppointmentRow") -> datetime | None:
+    """Return since when a patient has been in, with the clinician; None: nobody has said so."""
+    if isinstance(appointment, AppointmentRow):
+        return appointment.called_in__at
+    found: CalledIn | None = getattr(appointment, "called_in", None)
+    return found.at if found else None
 
 
 def entry_of_slot(

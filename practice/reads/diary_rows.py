@@ -140,6 +140,7 @@ class AppointmentRow(NamedTuple):
     delivery_channel: str
     booked_via: str
     booking_organisation_name: str
+    called_in__at: datetime | None
     patient: PatientRow
 
 

@@ -48,18 +48,23 @@ def glance(organisation: Organisation, *, now: datetime) -> Glance:
 
 
 def waiting(organisation: Organisation, *, now: datetime) -> list[Appointment]:
-    """Return who has arrived and is waiting: the next ones, whoever came first before others."""
+    """Return who has arrived and is not in yet: the next ones, whoever came first before others."""
     today = clock.today(now)
     day = {"start": clock.day_start(today), "end": clock.day_end(today)}
     return sorted(WAITING.objects(organisation=organisation.pk, **day), key=arrived_at)
 
 
 def arrived_at(appointment: Appointment) -> datetime:
-    """Return when somebody arrived, as their appointment's history tells; else when it begins."""
+    """Return when somebody arrived; where nothing tells, when it begins."""
+    return known_arrival(appointment) or appointment.start
+
+
+def known_arrival(appointment: Appointment) -> datetime | None:
+    """Return when somebody arrived, as their appointment's history tells."""
     for entry in reversed(appointment.provenance):
         if entry.get("changes", {}).get("status", {}).get("to") == Status.ARRIVED:
             return datetime.fromisoformat(entry["at"])
-    return appointment.start
+    return None
 
 
 def from_outside(organisation: Organisation, *, now: datetime) -> list[Appointment]:
@@ -134,7 +139,7 @@ PEOPLE = Prepared(
         .order_by()
         .values("organisation")
         .annotate(
-            waiting=Count("pk", filter=Q(status=Status.ARRIVED)),
+            waiting=Count("pk", filter=Q(status=Status.ARRIVED, called_in=None)),
             missed=Count("pk", filter=Q(status=Status.NO_SHOW)),
             seen=Count("pk", filter=Q(status=Status.FULFILLED)),
             outside=Count("pk", filter=THROUGH & ~Q(status__in=Appointment.GONE)),
@@ -152,7 +157,11 @@ def _with_patients(found: "QuerySet[Appointment]") -> "QuerySet[Appointment]":
 WAITING = Prepared(
     lambda: _with_patients(
         Appointment.objects.filter(
-            organisation=PRACTICE, status=Status.ARRIVED, start__gte=START, start__lt=END
+            organisation=PRACTICE,
+            status=Status.ARRIVED,
+            called_in=None,
+            start__gte=START,
+            start__lt=END,
         )
     )[:MOST]
 )

@@ -8,6 +8,7 @@ from practice.models import (
     Appointment,
     Location,
     Organisation,
+    Practitioner,
     Schedule,
 )
 
@@ -50,7 +51,11 @@ def possible_places(*, organisation: Organisation, now_at: int | None = None) ->
     return organisation.locations.filter(is_open)
 
 
-def next_day_with_sessions(organisation: Organisation, *, after: date) -> date | None:
-    """Return the first day after this one on which anybody holds a session."""
+def next_day_with_sessions(
+    organisation: Organisation, *, after: date, holder: Practitioner | None = None
+) -> date | None:
+    """Return the first day after this one on which anybody holds a session, or a holder does."""
     coming = Schedule.objects.taking_place().filter(organisation=organisation, date__gt=after)
+    if holder is not None:
+        coming = coming.filter(session_holder=holder)
     return coming.order_by("date").values_list("date", flat=True).first()

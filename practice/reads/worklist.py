@@ -9,6 +9,7 @@ from practice import clock
 from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, Organisation, Schedule
 from practice.reads import asking, bookability, monitoring, never_offered, promises
+from practice.reads.desk_messages import messages_waiting
 
 FEW_DAYS = 28
 
@@ -51,12 +52,13 @@ class ToDo:
     never_offered: int
     short_days: int
     asking: int
+    messages: int
     days_left: int
 
     @property
     def total(self) -> int:
         others = self.never_offered + self.short_days + self.asking
-        return self.orphaned + self.to_be_told + others
+        return self.messages + self.orphaned + self.to_be_told + others
 
     @property
     def runs_out(self) -> bool:
@@ -76,6 +78,7 @@ def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
         never_offered=len(never_offered.never_offered_sessions(now=now, organisation=organisation)),
         short_days=promises.short_days(organisation=organisation),
         asking=len(asking.findings(organisation=organisation)),
+        messages=messages_waiting(organisation=organisation).count(),
         days_left=days_left(organisation, now=now),
     )
 

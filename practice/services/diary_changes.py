@@ -1,10 +1,25 @@
-"""Forgetting what the database has noted for pages that stay open: nobody asks after a day."""
+"""What the database notes for pages that stay open: forgotten after a day, when nobody asks.
+
+Its triggers note what changes in the diary itself; what stands beside an appointment is noted here.
+"""
 
 from datetime import datetime, timedelta
 
-from practice.models import DiaryChange
+from practice.models import Appointment, DiaryChange
 
 KEPT = timedelta(days=2)
+
+
+def note_change(appointment: Appointment, *, now: datetime) -> None:
+    """Note that pages show something else of an appointment, in the transaction that says so."""
+    schedule = appointment.schedule
+    DiaryChange.objects.create(
+        organisation_id=schedule.organisation_id,
+        date=schedule.date,
+        schedule_id=schedule.pk,
+        times=1,
+        at=now,
+    )
 
 
 def forget_changes(*, now: datetime) -> int:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
@@ -39,7 +39,7 @@ from practice.reads import national_data
 from practice.reads.accounts import practices_of_user
 from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
-from practice.services.dumps.accounts import ASK_THE_SITE
+from practice.services.dumps.accounts import ASK_THE_SITE, roles_named
 from practice.services.dumps.loading import SWITCHES, Progress, load_dump
 from practice.services.enablement import switch
 from practice.services.slot_types import keep_known, map_as_described
@@ -305,10 +305,9 @@ class _Loader:
         username: Any = entry.get("username")
         if self._is_unusable(entry, username, seen):
             return
-        groups = list(Group.objects.filter(name__in=entry["roles"]))
-        for name in sorted(set(entry["roles"]) - {group.name for group in groups}):
-            known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
-            self._problem(entry, "roles", f"there is no role {name}; known are {known}.")
+        groups, unknown = roles_named(entry["roles"])
+        for words in unknown:
+            self._problem(entry, "roles", words)
         if entry.get("password") and not self.described.get("demo"):
             words = "passwords stand only in files that say demo: true."
             self._problem(entry, "password", words)
@@ -324,6 +323,9 @@ class _Loader:
             else:
                 user.set_unusable_password()
         values = _plain(entry, without=("username", "roles", "password"))
+        if not self._refer(entry, values):
+            return
+        holder = values.pop("session_holder", None)
         if not is_new and (user.is_superuser or self._is_of_others_too(practices_of_user(user))):
             self._refuse_changes(user, values, entry)
             held = set(user.groups.values_list("name", flat=True))
@@ -336,7 +338,9 @@ class _Loader:
         if saved is None:
             return
         saved.groups.add(*groups)
-        Membership.objects.get_or_create(user=saved, organisation=self.organisation)
+        said = {"session_holder": holder} if holder else {}
+        members = Membership.objects.filter(organisation=self.organisation)
+        members.update_or_create(said, organisation=self.organisation, user=saved)
 
     # ------------------------------------------------------------ what they share
 

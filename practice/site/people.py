@@ -17,7 +17,9 @@ from practice.db.row_security import across_practices, bound_to
 from practice.models import (
     AppointmentSlot,
     AuditEvent,
+    CalledIn,
     ConsumerGroup,
+    DeskMessage,
     ExceptionReason,
     HowBooked,
     Organisation,
@@ -40,6 +42,8 @@ SHARED: set[type[Model]] = {ConsumerGroup}
 PATHS: dict[type[Model], str] = {
     Organisation: "pk",
     AppointmentSlot: "appointment__organisation",
+    CalledIn: "appointment__organisation",
+    DeskMessage: "appointment__organisation",
     ExceptionReason: "appointment__organisation",
     HowBooked: "appointment__organisation",
     Practitioner: "roles__organisation",

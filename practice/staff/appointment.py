@@ -9,14 +9,15 @@ from django import forms
 from django.http import QueryDict
 from django.urls import reverse
 
-from practice import terminology
+from practice import clock, terminology
 from practice.exceptions import PracticeError
-from practice.models import Appointment
+from practice.models import Appointment, DeskMessage
 from practice.reads.appointments import appointment_in_detail
-from practice.reads.diary_columns import age, entry_of_appointment
+from practice.reads.diary_columns import age, called_in_at, entry_of_appointment
 from practice.reads.patients import why_nobody_books_for
 from practice.reads.slots import slots_given_back
 from practice.services.appointments import attendance, changing
+from practice.services.appointments.desk_messages import LENGTH, mark_seen, write_message
 from practice.services.appointments.how_booked import say_how_booked
 from practice.services.audit.recording import record_done
 from practice.staff.base import found_or_404
@@ -25,6 +26,8 @@ from practice.staff.diary import Carried
 from practice.staff.diary_details import CHANGED, Detail, when_words
 from practice.staff.diary_layout import time_words
 from practice.staff.how_booked import HowBookedForm, form_of_appointment, in_words
+
+ATTENDED = {Appointment.Status.ARRIVED, Appointment.Status.FULFILLED}
 
 
 class AppointmentPage(Detail):
@@ -49,6 +52,8 @@ class AppointmentPage(Detail):
             "amend": self.amend,
             "cancel": self.cancel,
             "how": self.say_how,
+            "message": self.write,
+            "noted": self.note,
         }
 
     def form_of(self, step: str, record: Appointment, sent: QueryDict | None) -> forms.Form | None:
@@ -81,6 +86,20 @@ class AppointmentPage(Detail):
             now=self.now,
         )
         return f"{name_of(appointment)}: how it was booked is noted."
+
+    def write(self, appointment: Appointment, form: Any) -> str:
+        write_message(text=self.request.POST.get("text", ""), **self.as_reception(appointment))
+        return f"{name_of(appointment)}: message sent to the clinician."
+
+    def note(self, appointment: Appointment, form: Any) -> str:
+        mark_seen(**self.as_reception(appointment))
+        return f"{name_of(appointment)}: noted, the clinician sees that."
+
+    def as_reception(self, appointment: Appointment) -> dict[str, Any]:
+        """What messages need: whoever is here is at the desk."""
+        whose = self.change_arguments(appointment)
+        del whose["expected_version"]
+        return {**whose, "side": DeskMessage.Side.RECEPTION}
 
     def cancel(self, appointment: Appointment, form: Any) -> str:
         was_orphaned = appointment.orphaned
@@ -119,6 +138,10 @@ class AppointmentPage(Detail):
         patient = record.patient
         is_open = record.status != Appointment.Status.CANCELLED
         before = attendance.status_before(record)
+        called_in = called_in_at(record)
+        if called_in and record.status == Appointment.Status.ARRIVED:
+            before = record.status  # who is in, waits again
+        messages = list(record.desk_messages.all())
         first = record.provenance[0] if record.provenance else {}
         return {
             "appointment": record,
@@ -131,6 +154,13 @@ class AppointmentPage(Detail):
             "may": self.may(record),
             "why_not": self.why_not(record) if is_open else "",
             "undo_to": Appointment.Status(before).label.lower() if before and is_open else "",
+            "called_in": called_in if record.status in ATTENDED else None,
+            "messages_about": messages,
+            "message_length": LENGTH,
+            "message_waits": any(
+                m.side == DeskMessage.Side.CLINICIAN and m.seen_at is None for m in messages
+            ),
+            "may_write": is_open and clock.local(record.start).date() == self.today,
             "how_booked": in_words(record),
             "organisation_facts": booking_organisation_facts(record),
             "booked_by": ", ".join(

@@ -1,21 +1,25 @@
 """Whom to ring, and the worklist: everything that waits for a person."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
 from practice.exceptions import PracticeError
-from practice.models import Appointment
+from practice.models import Appointment, DeskMessage
 from practice.reads import asking, call_list, worklist
 from practice.reads.appointments import appointment_by_id
 from practice.reads.consumer_groups import coming_changes
+from practice.reads.desk_messages import messages_waiting, with_whom
 from practice.reads.patients import TO_BE_TRACED, to_be_traced
 from practice.reads.promises import shortfalls
+from practice.services.appointments.desk_messages import LENGTH, mark_seen, write_message
 from practice.services.closures import follow_up
 from practice.staff.base import StaffPage, found_or_404
 from practice.staff.live import Part, answer, changed_parts, live
 
-PEOPLE = "worklist-people"
+PEOPLE, MESSAGES = "worklist-people", "worklist-messages"
 
 
 class CallPage(StaffPage):
@@ -77,11 +81,50 @@ class Contacted(StaffPage):
         return self.done("Still to be told.", back)
 
 
-class WorklistPage(CallPage):
-    """Everything that waits for a person: orphaned, to be told, never offered, days left."""
+class Messages(StaffPage):
+    """Answer what a clinician wrote about an appointment, or say that it was seen."""
 
-    def parts_with(self, people: list[Appointment]) -> list[Part]:
-        """Return the parts of the page; the first names these people."""
+    permission = "practice.change_appointment"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        back = self.back(reverse("admin:worklist"))
+        whose: dict[str, Any] = {
+            "organisation": self.practice,
+            "appointment_id": pk,
+            "side": DeskMessage.Side.RECEPTION,
+            "actor": self.actor,
+            "now": self.now,
+        }
+        try:
+            if request.POST.get("do") == "noted":
+                mark_seen(**whose)
+            else:
+                write_message(text=request.POST.get("text", ""), **whose)
+        except PracticeError as refusal:
+            return self.refused(str(refusal), back)
+        is_seen = request.POST.get("do") == "noted"
+        return self.done("Noted: the clinician sees that." if is_seen else "Sent.", back)
+
+
+class WorklistPage(CallPage):
+    """Everything that waits for a person: messages, orphaned, to be told, never offered."""
+
+    def read(self, *, audit: bool) -> tuple[list[Appointment], list[DeskMessage]]:
+        """Return who is to be told, and what clinicians wrote."""
+        people = call_list.in_order_to_ring(call_list.people_waiting(self.practice))
+        messages = with_whom(messages_waiting(organisation=self.practice))
+        if audit:
+            self.record_people([*people, *(each.appointment for each in messages)])
+        return people, messages
+
+    def parts_with(self, people: list[Appointment], messages: list[DeskMessage]) -> list[Part]:
+        """Return the parts of the page; the first two name these people."""
+        written = {
+            "messages": messages,
+            "now": self.now,
+            "length": LENGTH,
+            "back": reverse("admin:worklist"),
+        }
         named = {
             "orphaned": [a for a in people if a.orphaned],
             "to_be_told": [a for a in people if a.to_be_told and not a.orphaned],
@@ -97,6 +140,7 @@ class WorklistPage(CallPage):
             "traced_as": TO_BE_TRACED,
         }
         return [
+            Part(self.request, MESSAGES, "staff/worklist/messages.html", written),
             Part(self.request, PEOPLE, "staff/worklist/people.html", named),
             Part(self.request, "worklist-rest", "staff/worklist/rest.html", rest),
         ]
@@ -110,9 +154,9 @@ class Worklist(WorklistPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         given = live(self.practice, self.now)
-        people = self.people(call_list.people_waiting(self.practice))
+        people, messages = self.read(audit=True)
         return self.render(
-            parts=self.parts_with(people),
+            parts=self.parts_with(people, messages),
             live=given,
             live_changes=reverse("admin:worklist_changes"),
         )
@@ -123,8 +167,13 @@ class WorklistChanges(WorklistPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         given = live(self.practice, self.now)
-        people = call_list.in_order_to_ring(call_list.people_waiting(self.practice))
-        changed = changed_parts(request, self.parts_with(people))
-        if any(part.name == PEOPLE for part in changed):
-            self.record_people(people)
+        people, messages = self.read(audit=False)
+        changed = changed_parts(request, self.parts_with(people, messages))
+        shown = {part.name for part in changed}
+        self.record_people(
+            [
+                *(people if PEOPLE in shown else ()),
+                *(each.appointment for each in messages if MESSAGES in shown),
+            ]
+        )
         return JsonResponse(answer(given, changed))

@@ -7,7 +7,6 @@ what a block leads to stands in practice.staff.diary_details.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,15 +14,14 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from practice import clock
-from practice.models import Appointment, Closure, Location, Organisation, Practitioner, Schedule
-from practice.reads.appointments import appointment_in_detail, number_still_booked
+from practice.models import Appointment, Location, Practitioner, Schedule
+from practice.reads.appointments import appointment_in_detail
 from practice.reads.diary_changes import Changes, changes_of_days
-from practice.reads.diary_columns import HIDDEN, STATES, Column, Day, closed_in_words, days, key_of
+from practice.reads.diary_columns import HIDDEN, STATES, Column, Day, days, key_of
 from practice.reads.diary_rows import (
     Choice,
     Filling,
@@ -33,7 +31,7 @@ from practice.reads.diary_rows import (
 )
 from practice.reads.diary_views import SavedView, in_saved, saved_views
 from practice.reads.directory import practitioners
-from practice.reads.sessions import next_day_with_sessions, sessions
+from practice.reads.sessions import sessions
 from practice.services.appointments.rescheduling import why_not_moved
 from practice.services.diary_views import choose_view
 from practice.site.addresses import number, read_date
@@ -49,6 +47,7 @@ from practice.staff.diary_layout import (
     time_words,
     wall_time,
 )
+from practice.staff.diary_notices import notices
 from practice.staff.live import live
 
 OF_SESSIONS = ("practice.add_schedule", "practice.change_schedule", "practice.add_slot")
@@ -311,7 +310,9 @@ class Diary(DiaryPage):
             heading=view.title,
             strips=strips,
             columns=[self.column(view, one) for one in strips],
-            notices=notices(self.practice, view, filling.closures, is_empty=not strips),
+            notices=notices(
+                self.practice, view, filling.closures, is_empty=not strips, today=self.today
+            ),
             live=is_live,
             live_changes=f"{reverse('admin:diary_changes')}{view.query}",
             live_at=clock.seconds(self.now),
@@ -403,31 +404,6 @@ def has_menu(strip: Strip, view: View, request: HttpRequest, *, today: date) -> 
     if view.week or strip.holder:
         return not view.week
     return view.day >= today and any(map(request.user.has_perm, OF_SESSIONS))
-
-
-def notices(
-    practice: Organisation, view: View, closures: Iterable[Closure], *, is_empty: bool
-) -> SafeString:
-    """Return a line for each closure of the whole practice, and the next day with sessions."""
-    if view.week:
-        return SafeString()
-    closed = [
-        closure
-        for closure in closures
-        if closure.practitioner_id is None and closure.location_id is None
-    ]
-    if not closed and not is_empty:
-        return SafeString()
-    booked = number_still_booked(practice, view.day) if closed else 0
-    following = next_day_with_sessions(practice, after=view.day)
-    context = {
-        "closed": [(closed_in_words(each), each) for each in closed],
-        "booked": booked,
-        "following": following,
-        "following_words": step_words(view, following) if following else "",
-        "following_address": view.address(day=following) if following else "",
-    }
-    return render_to_string("staff/diary/notices.html", context)
 
 
 def narrowed_words(

@@ -16,8 +16,9 @@ from practice.reads.diary_changes import changes_of_days
 from practice.reads.diary_rows import Filling, people_and_places, sessions_between
 from practice.site.addresses import number
 from practice.staff import diary_html
-from practice.staff.diary import DiaryPage, View, notices
+from practice.staff.diary import DiaryPage, View
 from practice.staff.diary_layout import Scale, Strip, axis_between
+from practice.staff.diary_notices import notices
 from practice.staff.live import live
 
 LONGEST_AGO = 24 * 60 * 60  # seconds
@@ -55,7 +56,13 @@ class DiaryChanges(DiaryPage):
                 "columns": {one.key: self.column(view, one) for one in strips},
                 "order": list(dict.fromkeys(map(view.key_of, in_order(view, schedules)))),
                 "gone": [key for key in have if key not in still_there],
-                "notices": notices(self.practice, view, filling.closures, is_empty=not still_there),
+                "notices": notices(
+                    self.practice,
+                    view,
+                    filling.closures,
+                    is_empty=not still_there,
+                    today=self.today,
+                ),
                 "unseen": view.unseen(found, versions),
                 "hidden": sum(have[key][1] for key in kept) + sum(day.hidden for day in found),
                 **self.turned(

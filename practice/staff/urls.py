@@ -25,6 +25,7 @@ from practice.staff import (
     measures,
     next_available,
     old_times,
+    own_list,
     patient,
     plan_history,
     practice_choice,
@@ -72,6 +73,7 @@ urlpatterns = [
     # What pages ask by themselves: that is no sign that somebody is there (practice.staff.sign_in).
     path("changes/diary/", diary_changes.DiaryChanges.as_view(), name="diary_changes"),
     path("changes/worklist/", call_list.WorklistChanges.as_view(), name="worklist_changes"),
+    path("changes/my-list/", own_list.OwnListChanges.as_view(), name="own_list_changes"),
     path("changes/front-page/", front_page.FrontPageChanges.as_view(), name="front_page_changes"),
     *usual(
         "appointment",
@@ -110,6 +112,8 @@ urlpatterns = [
     path("measures/", measures.MeasuresPage.as_view(), name="measures"),
     path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),
     path("audit/", audit_trail.AuditTrail.as_view(), name="audit_trail"),
+    path("my-list/", own_list.OwnListOfDay.as_view(), name="own_list"),
+    path("messages/<int:pk>/", call_list.Messages.as_view(), name="messages"),
     path("clinic-list/", clinic_list.ClinicList.as_view(), name="clinic_list"),
     *usual(
         "sessiontemplate",

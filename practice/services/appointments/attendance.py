@@ -1,4 +1,4 @@
-"""What becomes of an appointment on its day: arrived, seen, did not attend, and taking that back.
+"""What becomes of an appointment on its day: arrived, in, seen, did not attend, and taking it back.
 
 The slots stay booked throughout. Each step is a new version, as other organisations see the status
 (GEN-032), and an entry of the provenance, from which the last step can be undone.
@@ -10,9 +10,11 @@ from django.db import transaction
 
 from practice import clock
 from practice.exceptions import ChangeRefused, VersionConflict
-from practice.models import Appointment, Organisation
+from practice.models import Appointment, CalledIn, Organisation
 from practice.services.appointments.changing import appointment_for_change, record_change
+from practice.services.appointments.provenance import record_in_trail
 from practice.services.audit.recording import Actor
+from practice.services.diary_changes import note_change
 
 Status = Appointment.Status
 
@@ -70,6 +72,42 @@ def check_step(appointment: Appointment, status: str, *, now: datetime) -> None:
 
 
 @transaction.atomic
+def call_in(
+    *,
+    organisation: Organisation,
+    appointment_id: int,
+    actor: Actor,
+    now: datetime,
+    expected_version: str | None = None,
+) -> Appointment:
+    """Say that a patient is in, with the clinician; whom nobody has marked arrived is so now.
+
+    To other organisations they have arrived: there is no such status, nor a new version by it.
+    Raises ChangeRefused, and what ``appointment_for_change`` raises.
+    """
+    appointment = appointment_for_change(
+        organisation=organisation,
+        appointment_id=appointment_id,
+        actor=actor,
+        now=now,
+        expected_version=expected_version,
+    )
+    if appointment.status != Status.ARRIVED:
+        check_step(appointment, Status.ARRIVED, now=now)
+        _set(appointment, Status.ARRIVED, "marked", actor=actor, now=now)
+    elif clock.local(appointment.start).date() != clock.today(now):
+        raise ChangeRefused("Only a patient of today can be called in.")
+    _, is_new = CalledIn.objects.get_or_create(
+        appointment=appointment, defaults={"at": now, "by_name": actor.name}
+    )
+    if not is_new:
+        raise ChangeRefused("The patient is in already.")
+    note_change(appointment, now=now)
+    record_in_trail("called_in", appointment, actor=actor, now=now)
+    return appointment
+
+
+@transaction.atomic
 def undo(
     *,
     organisation: Organisation,
@@ -78,7 +116,10 @@ def undo(
     now: datetime,
     expected_version: str | None = None,
 ) -> Appointment:
-    """Take the last step back: the status before it holds again. Raises ChangeRefused."""
+    """Take the last step back: the status before it holds again. Raises ChangeRefused.
+
+    Who is in, waits again.
+    """
     appointment = appointment_for_change(
         organisation=organisation,
         appointment_id=appointment_id,
@@ -86,6 +127,11 @@ def undo(
         now=now,
         expected_version=expected_version,
     )
+    called_in = CalledIn.objects.filter(appointment=appointment)
+    if appointment.status == Status.ARRIVED and called_in.delete()[0]:
+        note_change(appointment, now=now)
+        record_in_trail("not_called_in", appointment, actor=actor, now=now)
+        return appointment
     before = status_before(appointment)
     if before is None:
         raise ChangeRefused("There is nothing to undo.")

@@ -1,5 +1,6 @@
 """Staff in a dump: accounts by user name. Whoever is known here is left as they are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,16 @@ class Account:
     is_member: bool
     holder: int | None
     wrong: list[str]
+
+
+def roles_named(names: Iterable[str]) -> tuple[list[Group], list[str]]:
+    """Return the roles of these names, and in words which are unknown."""
+    groups = list(Group.objects.filter(name__in=names))
+    unknown = sorted(set(names) - {group.name for group in groups})
+    if not unknown:
+        return groups, []
+    known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
+    return groups, [f"there is no role {name}; known are {known}." for name in unknown]
 
 
 def account_of(given: Entry, groups: dict[str, Group]) -> Account:

@@ -22,9 +22,11 @@ from practice.models import (
     AccessProfile,
     Appointment,
     AppointmentSlot,
+    CalledIn,
     Closure,
     ConsumerGroup,
     ContactAttempt,
+    DeskMessage,
     DiaryView,
     DiaryViewHolder,
     DiaryViewLocation,
@@ -50,7 +52,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 9
+VERSION = 10
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -257,6 +259,8 @@ OWN = (
             Part("contact_attempts", ContactAttempt, "appointment"),
             Part("how_booked", HowBooked, "appointment"),
             Part("exception_reasons", ExceptionReason, "appointment"),
+            Part("called_in", CalledIn, "appointment"),
+            Part("desk_messages", DeskMessage, "appointment"),
         ),
     ),
 )

@@ -49,6 +49,9 @@ window.live = (() => {
     }
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     remember(fresh);
+    for (const open of old.querySelectorAll("details[open][id]")) {
+      fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+    }
     old.replaceWith(fresh);
     typed.forEach((field, n) => {
       counterparts[n].value = field.value;

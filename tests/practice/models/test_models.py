@@ -18,6 +18,7 @@ from practice.models import (
     Area,
     AskingOrganisation,
     CalendarFeed,
+    DeskMessage,
     DiaryView,
     ExceptionReason,
     GenerationRun,
@@ -125,6 +126,12 @@ def a_note() -> PatientNote:
     return PatientNote.objects.create(patient=make_patient(), text="x", written_at=timezone.now())
 
 
+def a_message() -> DeskMessage:
+    return DeskMessage.objects.create(
+        appointment=make_appointment(), side="clinician", text="x", written_at=timezone.now()
+    )
+
+
 def an_import() -> ImportedRecord:
     return ImportedRecord.objects.create(
         organisation=the_organisation(), source="x", said="x", kind="Slot", record=1,
@@ -190,6 +197,8 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "appointment_status_is_a_code": lambda: update(make_appointment(), status="Booked"),
     "appointment_has_a_description": lambda: update(make_appointment(), description=""),
     "exception_reason_given_once": lambda: another(a_reason()),
+    "desk_message_says_something": lambda: update(a_message(), text=""),
+    "desk_message_has_a_side": lambda: update(a_message(), side="patient"),
     # what others were promised, and what slots count as
     "promise_name_once_in_practice": lambda: another(a_promise()),
     "promise_says_to_whom": lambda: update(a_promise(), ods_code=""),

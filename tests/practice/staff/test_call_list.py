@@ -102,7 +102,7 @@ def test_an_open_worklist_is_told_of_people_only_when_they_changed(practice, cli
 def test_a_page_that_says_nothing_sensible_is_sent_everything(client, manager, have):
     answer = client.get("/admin/changes/worklist/", {"have": have}).json()
 
-    assert set(answer["parts"]) == {"worklist-people", "worklist-rest"}
+    assert set(answer["parts"]) == {"worklist-messages", "worklist-people", "worklist-rest"}
 
 
 def test_told_is_taken_back_and_what_was_noted_stays(practice, client, manager, sick):

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import resolve
 
 from tests.practice.admin_world import make_one_of_each
-from workbench.staff import ADMINISTRATOR, AUDITOR, MANAGER, RECEPTIONIST, signed_in
+from workbench.staff import ADMINISTRATOR, AUDITOR, CLINICIAN, MANAGER, RECEPTIONIST, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +99,7 @@ def pages(client: Client) -> dict[str, Reader]:
     return found
 
 
-@pytest.mark.parametrize("role", [RECEPTIONIST, MANAGER, ADMINISTRATOR, AUDITOR])
+@pytest.mark.parametrize("role", [RECEPTIONIST, MANAGER, ADMINISTRATOR, AUDITOR, CLINICIAN])
 def test_no_page_that_a_role_reaches_says_what_only_its_makers_understand(practice, role):
     make_one_of_each(practice.organisation)
 
