@@ -15,7 +15,15 @@ from django.db.models import DateTimeField
 
 from practice import clock
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
-from practice.models import AccessProfile, Organisation, Schedule, Slot
+from practice.models import (
+    AccessProfile,
+    AskingOrganisation,
+    ConsumerGroup,
+    Organisation,
+    Promise,
+    Schedule,
+    Slot,
+)
 from practice.models.common import OFFER_LIMITS
 from practice.reads import bookability, profile_limits
 from practice.reads.bookability import (
@@ -103,6 +111,21 @@ class Explanation:
     @property
     def total(self) -> int:
         return len(self.offered) + len(self.not_offered)
+
+    def of_holder(self, holder: int) -> "Explanation":
+        """Return the part of it that is about one session holder's slots."""
+
+        def theirs(slot: SlotRow) -> bool:
+            return slot.schedule.session_holder_id == holder
+
+        not_offered = [each for each in self.not_offered if theirs(each.slot)]
+        return Explanation(
+            [slot for slot in self.offered if theirs(slot)],
+            not_offered,
+            [each for each in self.doubtful if theirs(each.slot)],
+            _counts(not_offered),
+            self.asked,
+        )
 
     @property
     def sentence(self) -> str:
@@ -254,6 +277,25 @@ def _counts(not_offered: list[SlotReasons]) -> list[ReasonCount]:
         ReasonCount(reason, first[reason], every[reason], only[reason])
         for reason in sorted(every, key=lambda reason: (-first[reason], reason))
     ]
+
+
+def organisations_known(*, organisation: Organisation) -> dict[str, str]:
+    """Return whom a practice knows outside, by ODS code, with their names where they are known.
+
+    Those who asked or booked, the members of groups, and those whom profiles and promises name.
+    """
+    found: dict[str, str] = {}
+    profiles = AccessProfile.objects.filter(organisation=organisation)
+    for codes in profiles.values_list("ods_codes", flat=True):
+        found |= dict.fromkeys(codes, "")
+    promised = Promise.objects.filter(organisation=organisation).exclude(ods_code="")
+    found |= dict.fromkeys(promised.values_list("ods_code", flat=True), "")
+    for group in ConsumerGroup.objects.filter(pk__in=profiles.values("consumer_group")):
+        found |= {each["ods_code"]: each["name"] for each in group.members}
+    asked = AskingOrganisation.objects.filter(organisation=organisation).exclude(ods_code="")
+    for code, name in asked.values_list("ods_code", "name"):
+        found[code] = name or found.get(code, "")
+    return dict(sorted(found.items()))
 
 
 # ---------------------------------------------------------------- the statements

@@ -214,7 +214,9 @@ TOPICS = (
         ("visibility",),
         (
             "What an organisation is offered on which days, asked by the same rule as its search, "
-            "and why the other slots are not, with the page that mends it.",
+            "and why the other slots are not, with the page that mends it. Where one block of a "
+            "template keeps many from being offered, change it, apply it, and come back to the "
+            "same question. It can be asked as of another moment, and taken out as a file.",
         ),
     ),
     Topic(

@@ -136,6 +136,7 @@ class Apply(StaffPage):
         )
         asked: list[tuple[str, Any]] = [("template", each.pk) for each in form.chosen]
         asked += [(name, form.cleaned_data[name]) for name in ("from", "to")]
+        asked += [("back", back)] if (back := self.back("")) else []
         return self.done(said, f"{reverse('admin:practice_generationrun_add')}?{urlencode(asked)}")
 
     def check_templates(self, sent: list[str]) -> None:
@@ -168,6 +169,7 @@ class Apply(StaffPage):
             seen=as_text(rows),
             shown_at=self.now.isoformat(),
             warning=warning,
+            back=self.back(""),
         )
 
     def weeks(self, plan: Plan) -> list[WeekOfRows]:

@@ -1,6 +1,5 @@
 """The national measures, live: for this week, month or financial year, and what is behind each."""
 
-import csv
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -10,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from practice.db.replicas import from_replica
 from practice.reads import measures as asked
 from practice.reads.measures import BANDS, MEASURES, UNKNOWN, Measures
+from practice.site.spreadsheets import spreadsheet
 from practice.staff.base import StaffPage
-from practice.staff.utilisation import harmless
 
 PERIODS = {
     "week": ("This week", asked.this_week),
@@ -91,14 +90,8 @@ class MeasuresPage(StaffPage):
 
     def file(self, found: Measures, first: date, last: date) -> HttpResponse:
         """Answer with all numbers for a spreadsheet; no patient is in it."""
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
         called = f"measures-{self.practice.ods_code}-{first}-to-{last}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{called}"'
-        response.write("\N{BYTE ORDER MARK}")  # or spreadsheets guess the encoding, wrongly
-        csv.writer(response).writerows(
-            [harmless(value) for value in row] for row in file_rows(found)
-        )
-        return response
+        return spreadsheet(called, file_rows(found))
 
 
 def wait_rows(found: Measures) -> list[tuple[str, int, float, float]]:

@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from practice.exceptions import PracticeError
 from practice.models import SessionTemplate
@@ -76,11 +77,14 @@ class TemplateEditor(StaffPage):
         return self.request.user.has_perm(f"practice.{verb}_sessiontemplate")
 
     def saved(self, template: SessionTemplate, *, go_on: bool) -> HttpResponse:
+        back = self.back("")
         if not go_on:
             where = reverse("admin:practice_sessiontemplate_change", args=[template.pk])
+            where += f"?{urlencode({'back': back})}" if back else ""
             return self.done("Saved. The diary follows when it is applied.", where)
         first = max(self.today, template.effective_from)
-        return self.done("Saved. This is what applying it would do.", plan_of(template, first))
+        plan = plan_of(template, first) + (f"&{urlencode({'back': back})}" if back else "")
+        return self.done("Saved. This is what applying it would do.", plan)
 
     def show(
         self,
@@ -116,6 +120,7 @@ class TemplateEditor(StaffPage):
             may_save=self.may("change" if template.pk else "add"),
             may_apply=self.request.user.has_perm("practice.add_generationrun"),
             live=live,
+            back=self.back(""),
         )
 
     @property

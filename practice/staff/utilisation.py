@@ -1,6 +1,5 @@
 """Utilisation: how the practice's time was used, in figures, charts and files for a spreadsheet."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
@@ -11,8 +10,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from practice.db.replicas import from_replica
 from practice.reads.utilisation import Use, Utilisation, median, rows_for_export, utilisation
-from practice.sheet_files import harmless
 from practice.site.fields import WEEKDAYS, DayField
+from practice.site.spreadsheets import spreadsheet
 from practice.staff.base import StaffPage
 
 USUAL, LONGEST = timedelta(days=27), timedelta(days=366)
@@ -97,12 +96,7 @@ class UtilisationPage(StaffPage):
         self, name: str, first: date, last: date, rows: Iterable[tuple[Any, ...]]
     ) -> HttpResponse:
         """Answer with a file for a spreadsheet."""
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        called = f"{name}-{self.practice.ods_code}-{first}-to-{last}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{called}"'
-        response.write("\N{BYTE ORDER MARK}")  # or spreadsheets guess the encoding, wrongly
-        csv.writer(response).writerows([harmless(value) for value in row] for row in rows)
-        return response
+        return spreadsheet(f"{name}-{self.practice.ods_code}-{first}-to-{last}.csv", rows)
 
 
 # ---------------------------------------------------------------- tables and charts

@@ -1,18 +1,32 @@
 """What one organisation is offered, and every reason for every slot that it is not."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
-from practice import terminology
-from practice.reads.bookability import WHENEVER, Refusal
+from practice import clock, terminology
+from practice.models import Organisation
+from practice.reads.bookability import WHENEVER, Reason, Refusal
+from practice.reads.causes import Cause, causes
+from practice.reads.directory import possible_holders
 from practice.reads.profile_limits import BookingParty
-from practice.reads.visibility import Explained, explain, in_full
+from practice.reads.visibility import (
+    Explained,
+    Explanation,
+    SlotRow,
+    explain,
+    in_full,
+    organisations_known,
+)
 from practice.site.fields import DayField
 from practice.site.mending import where_mended
+from practice.site.spreadsheets import spreadsheet
+from practice.site.widgets import SuggestingInput, time_input
 from practice.staff.base import StaffPage
 
 LONGEST = timedelta(days=14)
@@ -28,11 +42,22 @@ class VisibilityForm(forms.Form):
     organisation_type = forms.ChoiceField(label="Organisation type", required=False)
     first = DayField(label="From")
     last = DayField(label="To", help_text="At most two weeks.")
+    holder: Any = forms.ModelChoiceField(
+        queryset=None, label="Session holder", required=False, empty_label="All"
+    )
+    at_day = DayField(label="As seen on", required=False, help_text="Empty: now.")
+    at_time = forms.TimeField(label="At", required=False, widget=time_input())
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field: Any = self.fields["organisation_type"]
-        field.choices = [("", "None is sent"), *terminology.organisation_types()]
+        fields: dict[str, Any] = self.fields
+        fields["organisation_type"].choices = [
+            ("", "None is sent"),
+            *terminology.organisation_types(),
+        ]
+        fields["ods_code"].widget = SuggestingInput()
+        fields["ods_code"].widget.suggested = organisations_known(organisation=organisation).items()
+        fields["holder"].queryset = possible_holders(organisation=organisation)
 
     def clean_ods_code(self) -> str:
         return str(self.cleaned_data["ods_code"]).strip().upper()
@@ -44,7 +69,17 @@ class VisibilityForm(forms.Form):
             self.add_error("last", "The last day is before the first.")
         elif first and last and last - first > LONGEST:
             self.add_error("last", "A search may span two weeks at most.")
+        if cleaned.get("at_time") and not cleaned.get("at_day") and "at_day" not in self.errors:
+            self.add_error("at_day", "Say on which day.")
         return cleaned
+
+    @property
+    def moment(self) -> datetime | None:
+        """The moment at which they would ask; None: now."""
+        day, at = self.cleaned_data["at_day"], self.cleaned_data["at_time"]
+        if day is None:
+            return None
+        return clock.instant(day, at) if at else clock.day_start(day)
 
     @property
     def requester(self) -> BookingParty:
@@ -55,7 +90,7 @@ class VisibilityForm(forms.Form):
 
 
 class Visibility(StaffPage):
-    """The page: ``?ods_code=&organisation_type=&first=&last=``."""
+    """``?ods_code=&organisation_type=&first=&last=&holder=&at_day=&at_time=``; ``&csv=1``."""
 
     permission = "practice.view_accessprofile"
     template = "staff/visibility/page.html"
@@ -65,16 +100,12 @@ class Visibility(StaffPage):
         asked = request.GET.copy()
         asked.setdefault("first", str(self.today))
         asked.setdefault("last", str(self.today + timedelta(days=6)))
-        form = VisibilityForm(asked)
+        form = VisibilityForm(asked, organisation=self.practice)
         if not form.is_valid():
             return self.render(form=form, status=422)
-        explanation = explain(
-            organisation=self.practice,
-            requester=form.requester,
-            first=form.cleaned_data["first"],
-            last=form.cleaned_data["last"],
-            now=self.now,
-        )
+        explanation = self.explained(form)
+        if request.GET.get("csv"):
+            return self.file(form, explanation)
         wanted = request.GET.get("reason", "")
         not_offered = [
             each
@@ -86,6 +117,7 @@ class Visibility(StaffPage):
         doubts = {doubt: each.slot for each in doubtful for doubt in each.refusals}
         asked.pop("page", None)
         address = asked.urlencode()
+        here = f"{request.path}?{address}"
         asked.pop("reason", None)
         return self.render(
             form=form,
@@ -99,10 +131,63 @@ class Visibility(StaffPage):
                 )
             ],
             doubts=[(doubt, where_mended(doubt.reason, slot)) for doubt, slot in doubts.items()],
+            causes=[
+                (cause, where_planned(cause, here))
+                for cause in causes(explanation.not_offered, organisation=self.practice)
+            ],
+            moment=form.moment,
             wanted=wanted,
             address=address,
             without_reason=asked.urlencode(),
         )
+
+    def explained(self, form: VisibilityForm) -> Explanation:
+        """Return the answer to what the form asks."""
+        found = explain(
+            organisation=self.practice,
+            requester=form.requester,
+            first=form.cleaned_data["first"],
+            last=form.cleaned_data["last"],
+            now=form.moment or self.now,
+        )
+        holder = form.cleaned_data["holder"]
+        return found.of_holder(holder.pk) if holder else found
+
+    def file(self, form: VisibilityForm, explanation: Explanation) -> HttpResponse:
+        """Answer with every slot and all reasons against it, for a spreadsheet."""
+        rows: list[tuple[SlotRow, str, tuple[Reason, ...]]] = [
+            (slot, "yes", ()) for slot in explanation.offered
+        ]
+        rows += [(each.slot, "no", each.reasons) for each in explanation.not_offered]
+        rows.sort(key=lambda row: (row[0].start, row[0].pk))
+        first, last = form.cleaned_data["first"], form.cleaned_data["last"]
+        return spreadsheet(
+            f"visibility-{self.practice.ods_code}-{first}-to-{last}.csv",
+            [
+                ("Day", "From", "To", "Slot type", "Channel", "With", "At", "Offered", "Reasons"),
+                *(
+                    (
+                        str(clock.local(slot.start).date()),
+                        f"{clock.local(slot.start):%H:%M}",
+                        f"{clock.local(slot.end):%H:%M}",
+                        slot.slot_type,
+                        slot.delivery_channel,
+                        str(slot.schedule.session_holder or slot.schedule.session_name),
+                        str(slot.schedule.location),
+                        offered,
+                        "; ".join(reasons),
+                    )
+                    for slot, offered, reasons in rows
+                ),
+            ],
+        )
+
+
+def where_planned(cause: Cause, back: str) -> str:
+    """The block in its template's editor, from which the way leads back to the question."""
+    page = reverse("admin:practice_sessiontemplate_change", args=[cause.template.pk])
+    anchor = f"#blocks-{cause.place}" if cause.block else ""
+    return f"{page}?{urlencode({'back': back})}{anchor}"
 
 
 def with_links(each: Explained) -> list[tuple[Refusal, str]]:

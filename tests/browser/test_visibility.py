@@ -19,6 +19,7 @@ from workbench.factories import (
     make_patient,
     make_schedule,
     make_slot,
+    make_slot_type,
     make_slots,
     make_template,
     tomorrow,
@@ -214,3 +215,29 @@ def test_the_menu_opens_by_keyboard_and_can_be_passed_by(page_for, practice):
     page.get_by_role("button", name="Close the menu").focus()
     page.keyboard.press("Enter")
     expect(menu).to_be_hidden()
+
+
+def test_from_visibility_to_a_mended_block_and_back(page_for, practice):
+    manager = make_staff(practice.organisation, role=MANAGER)
+    make_slot_type(practice.organisation, "Routine")
+    template = make_template(
+        practice.organisation,
+        weekdays=[0, 1, 2, 3, 4, 5, 6],
+        runs_on_bank_holidays=True,
+        blocks=[{"gp_connect_bookable": False}],
+    )
+    page = page_for(manager, WIDE)
+    page.goto(f"/admin/practice/generationrun/add/?template={template.pk}")
+    page.get_by_role("button", name=re.compile("^Apply")).click()
+    expect(page.get_by_text("slots created").first).to_be_visible()
+
+    page.goto("/admin/visibility/?ods_code=Y00123")
+    expect(page.locator(".staff-sum")).to_contain_text("0 of 108 slots are offered")
+    page.locator("#causes + table").get_by_role("link").click()
+    page.locator("#blocks-0").get_by_label("GP Connect bookable").check()
+    page.get_by_role("button", name="Save, and see what applying would do").click()
+    page.get_by_role("button", name=re.compile("^Apply")).click()
+    page.get_by_role("link", name=re.compile("^Back to your question")).click()
+
+    expect(page.get_by_label("ODS code")).to_have_value("Y00123")
+    expect(page.locator(".staff-sum")).to_contain_text("108 of 108 slots are offered")
