@@ -13,16 +13,20 @@ from demo import consumer
 from fhirapi import ssp
 from practice import clock
 from practice.exceptions import PracticeError
-from practice.models import Appointment, AuditEvent, Organisation, Patient, Slot
+from practice.models import Appointment, AuditEvent, Organisation, Patient, Series, Slot
+from practice.reads.patients import why_nobody_books_for
+from practice.reads.series import repeated
 from practice.services.appointments.attendance import mark
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
+from practice.services.appointments.series import book_series
 from practice.services.audit.recording import Actor, record_done
 
 # (up to so many days ahead, share of slots taken): a diary fills as its days come near.
 SHARES_TAKEN = ((0, 0.65), (2, 0.45), (7, 0.25), (14, 0.12), (21, 0.05))
 MOST_DAYS = 4  # on which one patient has an appointment
 FROM_OUTSIDE = 0.3
+MOST_TRIED = 30  # times from which a series might start
 TWO_SLOTS = 0.1
 CANCELLED = 0.06
 DID_NOT_ATTEND = 0.08
@@ -89,6 +93,39 @@ def book_a_share(*, organisation: Organisation, now: datetime) -> int:
             taken |= {each.pk for each in slots}
             add_outcomes(organisation, appointment, chance=chance, now=now)
     return made
+
+
+def book_together(*, organisation: Organisation, now: datetime) -> None:
+    """Book the same time three weeks running for somebody, where there is such a time; once."""
+    here = Patient.objects.filter(organisation=organisation).order_by("pk")
+    patients = [each for each in here if not why_nobody_books_for(each, now=now)]
+    if Series.objects.filter(organisation=organisation).exists():
+        return
+    booked = Appointment.objects.filter(organisation=organisation)
+    busy = {
+        (patient, clock.local(start).date())
+        for patient, start in booked.values_list("patient", "start")
+    }
+    tomorrow = clock.day_end(clock.today(now))
+    coming = [slot for slot in free_slots(organisation, clock.today(now)) if slot.start >= tomorrow]
+    for slot in coming[:MOST_TRIED]:
+        places = repeated(organisation=organisation, first=slot, every_weeks=1, times=3, now=now)
+        again = [place.exact.pk for place in places if place.exact]
+        days = [clock.local(slot.start).date(), *(place.day for place in places)]
+        who = next((p for p in patients if not any((p.pk, day) in busy for day in days)), None)
+        if who is None or len(again) < len(places):
+            continue
+        book_series(
+            organisation=organisation,
+            patient_id=who.pk,
+            slot_ids=[slot.pk, *again],
+            every_weeks=1,
+            description="Course of injections",
+            comment="",
+            actor=staff(),
+            now=now,
+        )
+        return
 
 
 def free_slots(organisation: Organisation, today: date) -> list[Slot]:

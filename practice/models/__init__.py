@@ -14,6 +14,8 @@ from practice.models.booking import (
     DeskMessage,
     ExceptionReason,
     HowBooked,
+    InSeries,
+    Series,
 )
 from practice.models.diary import DiaryChange, Schedule, ScheduleQuerySet, Slot, SlotQuerySet
 from practice.models.diary_views import (
@@ -75,6 +77,7 @@ __all__ = [
     "ExceptionReason",
     "GenerationRun",
     "HowBooked",
+    "InSeries",
     "ImportedRecord",
     "Location",
     "Membership",
@@ -91,6 +94,7 @@ __all__ = [
     "PractitionerRole",
     "Promise",
     "Schedule",
+    "Series",
     "ScheduleQuerySet",
     "SessionTemplate",
     "SheetImport",

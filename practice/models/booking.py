@@ -324,6 +324,52 @@ class ExceptionReason(models.Model):
         return self.reason
 
 
+class Series(models.Model):
+    """Appointments of a patient that were booked together.
+
+    ``every_weeks``: the same time every so many weeks; None: a set, such as injection and review.
+    Each of them is an appointment like any other, outside too.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="series", verbose_name="practice"
+    )
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="series")
+    every_weeks = models.PositiveSmallIntegerField(null=True, blank=True)
+    made_at = models.DateTimeField()
+    made_by_name = models.CharField(max_length=200)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(every_weeks__isnull=True) | Q(every_weeks__gte=1),
+                name="series_repeats_every_week_or_more",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        if self.every_weeks is None:
+            return "Booked together"
+        weeks = "week" if self.every_weeks == 1 else f"{self.every_weeks} weeks"
+        return f"Every {weeks}"
+
+
+class InSeries(models.Model):
+    """An appointment belongs to a series: whichever now has that place, once it was moved."""
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="places")
+    appointment = models.OneToOneField(
+        Appointment, on_delete=models.CASCADE, related_name="in_series"
+    )
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.appointment_id} of series {self.series_id}"
+
+
 class CalledIn(models.Model):
     """A patient who has arrived is in, with the clinician: beside the status, which stays arrived.
 

@@ -81,6 +81,7 @@ def appointment_in_detail(*, organisation: Organisation, appointment_id: int) ->
         "access_profile",
         "moved_from",
         "called_in",
+        "in_series__series",
     )
     return found.filter(pk=appointment_id).first()
 

@@ -55,7 +55,7 @@ def patient_file(
     appointments = list(
         Appointment.objects.valid()
         .filter(patient=patient, end__gt=now - PAST)
-        .select_related("schedule__session_holder", "location", "booked_by")
+        .select_related("schedule__session_holder", "location", "booked_by", "in_series__series")
         .order_by("start", "pk")
     )
     gone = Appointment.Status.CANCELLED

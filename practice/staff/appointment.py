@@ -11,10 +11,11 @@ from django.urls import reverse
 
 from practice import clock, terminology
 from practice.exceptions import PracticeError
-from practice.models import Appointment, DeskMessage
+from practice.models import Appointment, DeskMessage, InSeries
 from practice.reads.appointments import appointment_in_detail
 from practice.reads.diary_columns import age, called_in_at, entry_of_appointment
 from practice.reads.patients import why_nobody_books_for
+from practice.reads.series import appointments_of
 from practice.reads.slots import slots_given_back
 from practice.services.appointments import attendance, changing
 from practice.services.appointments.desk_messages import LENGTH, mark_seen, write_message
@@ -142,6 +143,8 @@ class AppointmentPage(Detail):
         if called_in and record.status == Appointment.Status.ARRIVED:
             before = record.status  # who is in, waits again
         messages = list(record.desk_messages.all())
+        place: InSeries | None = getattr(record, "in_series", None)
+        series = place.series if place else None
         first = record.provenance[0] if record.provenance else {}
         return {
             "appointment": record,
@@ -161,6 +164,8 @@ class AppointmentPage(Detail):
                 m.side == DeskMessage.Side.CLINICIAN and m.seen_at is None for m in messages
             ),
             "may_write": is_open and clock.local(record.start).date() == self.today,
+            "series": series,
+            "together": appointments_of(series) if series else [],
             "how_booked": in_words(record),
             "organisation_facts": booking_organisation_facts(record),
             "booked_by": ", ".join(

@@ -1,7 +1,7 @@
 """The demo's bookings: a share of the diary that falls with the days, and the same each time."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from random import Random
 
 import pytest
@@ -58,6 +58,21 @@ def test_a_booking_from_outside_is_on_the_trail_as_the_api_records_it(practice, 
     assert set(requests.values_list("resource", flat=True)) == {
         f"Appointment/{pk}" for pk in Appointment.objects.values_list("pk", flat=True)
     }
+
+
+@pytest.mark.django_db
+def test_somebody_has_the_same_time_three_weeks_running_once(practice):
+    now = timezone.now()
+    for week in range(3):
+        start = clock.instant(clock.today(now) + timedelta(days=1, weeks=week), time(9))
+        make_slots(2, make_schedule(start=start, session_holder=practice.practitioner))
+
+    for _ in range(2):
+        bookings.book_together(organisation=practice.organisation, now=now)
+
+    starts = [clock.local(start) for start, _ in booked()]
+    assert {start.time() for start in starts} == {time(9)}
+    assert [(start - starts[0]).days for start in starts] == [0, 7, 14]
 
 
 @pytest.mark.django_db

@@ -52,6 +52,7 @@ class Command(OperatorCommand):
         practices = list(Organisation.objects.filter(ods_code__in=codes).order_by("ods_code"))
         for practice in practices:
             bookings.book_a_share(organisation=practice, now=now)
+            bookings.book_together(organisation=practice, now=now)
             promise_to_others(practice, now=now)
         address = f"http://127.0.0.1:{port}"
         for line in (

@@ -22,6 +22,7 @@ from practice.services.appointments.changing import (
     why_it_stays,
 )
 from practice.services.appointments.how_booked import Said
+from practice.services.appointments.series import hand_over_place
 from practice.services.audit.recording import Actor, record_done, resource_of
 
 
@@ -63,6 +64,7 @@ def move_appointment(
     new = _book_again(
         old, organisation, slot_ids=slot_ids, booked_by=booked_by, actor=actor, now=now
     )
+    hand_over_place(old, new)
     when = clock.local(new.start)
     cancel_appointment(
         appointment=old, reason=f"Moved to {when:%A %d %B %Y, %H:%M}.", actor=actor, now=now

@@ -32,6 +32,7 @@ from practice.models import (
     DiaryViewLocation,
     ExceptionReason,
     HowBooked,
+    InSeries,
     Location,
     Organisation,
     Patient,
@@ -45,6 +46,7 @@ from practice.models import (
     PractitionerRole,
     Promise,
     Schedule,
+    Series,
     SessionTemplate,
     Slot,
     SlotType,
@@ -52,7 +54,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 10
+VERSION = 11
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -249,6 +251,7 @@ OWN = (
             Part("locations", DiaryViewLocation, "view"),
         ),
     ),
+    Kind("series", Series),
     Kind("sessions", Schedule),
     Kind("slots", Slot),
     Kind(
@@ -259,6 +262,7 @@ OWN = (
             Part("contact_attempts", ContactAttempt, "appointment"),
             Part("how_booked", HowBooked, "appointment"),
             Part("exception_reasons", ExceptionReason, "appointment"),
+            Part("in_series", InSeries, "appointment"),
             Part("called_in", CalledIn, "appointment"),
             Part("desk_messages", DeskMessage, "appointment"),
         ),

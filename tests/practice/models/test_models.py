@@ -31,6 +31,7 @@ from practice.models import (
     Promise,
     PromisedDay,
     Schedule,
+    Series,
     SheetImport,
     Shortfall,
     Slot,
@@ -132,6 +133,12 @@ def a_message() -> DeskMessage:
     )
 
 
+def a_series() -> Series:
+    return Series.objects.create(
+        organisation=the_organisation(), patient=make_patient(), made_at=timezone.now()
+    )
+
+
 def an_import() -> ImportedRecord:
     return ImportedRecord.objects.create(
         organisation=the_organisation(), source="x", said="x", kind="Slot", record=1,
@@ -199,6 +206,7 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "exception_reason_given_once": lambda: another(a_reason()),
     "desk_message_says_something": lambda: update(a_message(), text=""),
     "desk_message_has_a_side": lambda: update(a_message(), side="patient"),
+    "series_repeats_every_week_or_more": lambda: update(a_series(), every_weeks=0),
     # what others were promised, and what slots count as
     "promise_name_once_in_practice": lambda: another(a_promise()),
     "promise_says_to_whom": lambda: update(a_promise(), ods_code=""),
