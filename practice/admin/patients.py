@@ -262,8 +262,6 @@ class PatientAdmin(PracticeAdmin):
 
     @display(description="Visible now")
     def visible_in_words(self, patient: Patient) -> str:
-        if not patient.pk:
-            return "Once registered, with a verified NHS number"
         why = why_hidden(patient, today=clock.today(timezone.now()))
         return f"No: {', '.join(why)}" if why else "Yes"
 

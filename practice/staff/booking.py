@@ -143,7 +143,7 @@ class Book(ChosenSlotsPage):
         if not self.request.user.has_perm("practice.add_patient"):
             return ""
         typed = [*self.pairs(slots), *search.person().items()]
-        return f"{reverse('admin:register')}{self.step(*typed)}"
+        return f"{reverse('admin:practice_patient_add')}{self.step(*typed)}"
 
     def say_why_not(
         self, patient: Patient, slots: list[Slot], why: str, status: int = 200

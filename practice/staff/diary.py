@@ -344,13 +344,15 @@ class Diary(DiaryPage):
             return ""
         choose_view(organisation=self.practice, user=self.reader, view_id=number(chosen))
         wanted = next((each for each in views if each.pk == number(chosen)), None)
-        return view.address(
+        address = view.address(
             saved=wanted and wanted.pk,
             show_hidden=bool(wanted and wanted.show_hidden),
             location=None,
             holder=None,
             schedule=None,
         )
+        moved = number(self.request.GET.get("move"))
+        return f"{address}&move={moved}" if moved else address
 
     def carried(self) -> Carried | None:
         """Return the appointment that the address carries, for whoever may move it."""

@@ -82,7 +82,7 @@ urlpatterns = [
         change=appointment.AppointmentPage,
         history=history.AppointmentHistory,
     ),
-    path("register/", registration.Register.as_view(), name="register"),
+    *usual("patient", add=registration.Register),
     path("next-available/", next_available.NextAvailable.as_view(), name="next_available"),
     path("series/add/", series.BookTogether.as_view(), name="book_together"),
     path("series/<int:pk>/", series.SeriesPage.as_view(), name="series"),

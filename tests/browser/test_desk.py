@@ -296,7 +296,7 @@ def test_every_step_can_be_read_by_everybody(page_for, axe, desk, width, dark):
         f"/admin/practice/appointment/{booked.pk}/move/",
         f"/admin/practice/appointment/{booked.pk}/slip/",
         f"/admin/practice/patient/{patient}/",
-        f"/admin/register/?slot={slot}",
+        f"/admin/practice/patient/add/?slot={slot}",
     ]
     found = {}
 

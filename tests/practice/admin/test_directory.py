@@ -226,12 +226,6 @@ def test_a_place_of_the_same_name_is_refused_in_words_though_no_practice_is_aske
 # ---------------------------------------------------------------- patients
 
 
-def add_patient(client, **values):
-    address = reverse("admin:practice_patient_add")
-    filled = {"family_name": "Fauxley", "birth_date": "1980-02-29", "gender": "female"}
-    return client.post(address, {**form_data(client.get(address)), **filled, **values})
-
-
 @pytest.mark.parametrize("typed", ["9990000018", "999 000 0018", " 999-000-0018 "])
 def test_an_nhs_number_is_typed_with_or_without_spaces(typed):
     organisation = factories.make_organisation()
@@ -242,15 +236,18 @@ def test_an_nhs_number_is_typed_with_or_without_spaces(typed):
     )
     typed = typed.replace("999-000-0018", f"{number[:3]}-{number[3:6]}-{number[6:]}")
 
-    add_patient(client, nhs_number=typed)
+    patient = factories.make_patient(organisation, nhs_number=None, nhs_number_verification="02")
 
-    assert Patient.objects.get(organisation=organisation).nhs_number == number
+    save(client, patient, nhs_number=typed)
+
+    patient.refresh_from_db()
+    assert patient.nhs_number == number
 
 
 def test_a_mistyped_nhs_number_is_refused_in_words(practice):
     client = signed_in(practice.organisation, role="Receptionist")
 
-    answer = add_patient(client, nhs_number="999 000 0000")
+    answer = save(client, practice.patient, nhs_number="999 000 0000")
 
     assert "This is not an NHS number" in words(answer)
 
@@ -258,7 +255,7 @@ def test_a_mistyped_nhs_number_is_refused_in_words(practice):
 def test_a_patient_who_is_here_already_is_named(practice):
     client = signed_in(practice.organisation, role="Receptionist")
 
-    answer = add_patient(client, nhs_number=practice.patient.nhs_number)
+    answer = save(client, factories.make_patient(), nhs_number=practice.patient.nhs_number)
 
     assert f"{practice.patient} has this NHS number at this practice" in words(answer)
 
@@ -297,10 +294,12 @@ def test_a_patient_is_found_by_date_of_birth(practice, typed):
 def test_impossible_dates_of_a_patient_are_refused(practice, values, words_for_it):
     client = signed_in(practice.organisation, role="Receptionist")
 
-    answer = add_patient(client, nhs_number=factories.new_nhs_number(), **values)
+    before = Patient.objects.values().get(pk=practice.patient.pk)
+
+    answer = save(client, practice.patient, **values)
 
     assert words_for_it in words(answer)
-    assert Patient.objects.count() == 1
+    assert Patient.objects.values().get(pk=practice.patient.pk) == before
 
 
 @pytest.mark.req("AUD-032")

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from django.urls import NoReverseMatch, reverse
 
 from practice import nhs_number
-from tests.practice.admin_world import LISTS, make_one_of_each, words
+from tests.practice.admin_world import LISTS, form_data, make_one_of_each, words
 from workbench import factories
 from workbench.staff import signed_in, superuser
 
@@ -266,15 +266,16 @@ def test_somebody_at_two_practices_sees_both_and_is_asked_which():
 def test_relations_are_checked_to_be_of_the_same_practice():
     first, second = factories.make_organisation(), factories.make_organisation()
     elsewhere = factories.make_practitioner(second)
+    patient = factories.make_patient(first)
     client = signed_in(first, second, role="Practice manager")
+    address = url("practice_patient", "change", patient.pk)
+    data = form_data(client.get(address))
 
-    answer = client.post(
-        url("practice_patient", "add"),
-        {"organisation": first.pk, "general_practitioner": elsewhere.pk},
-    )
+    answer = client.post(address, {**data, "general_practitioner": elsewhere.pk})
 
     assert "has no role at" in words(answer)
-    assert not first.patients.exists()
+    patient.refresh_from_db()
+    assert patient.general_practitioner is None
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -8,11 +8,13 @@ from django.urls import reverse
 from practice.models import AuditEvent, DiaryView
 from tests.practice.staff.diary_world import THURSDAY, words_of
 from workbench.factories import (
+    make_appointment,
     make_location,
     make_organisation,
     make_practitioner,
     make_schedule,
     make_slot,
+    make_slots,
 )
 from workbench.staff import MANAGER, make_staff, signed_in
 
@@ -139,6 +141,27 @@ def test_a_manager_keeps_views_for_all_and_a_receptionist_uses_them(
     client.post(ADD, {"name": "All", "for_practice": "on"})
     assert DiaryView.objects.get(name="All").user_id == receptionist.pk
     assert DiaryView.objects.filter(user=None).count() == 1
+
+
+def test_a_view_that_is_chosen_while_an_appointment_is_carried_keeps_it(
+    practice, client, receptionist, team
+):
+    client.post(ADD, upstairs(team))
+    view = DiaryView.objects.get()
+    carried = make_appointment(slots=make_slots(1, make_schedule()), patient=practice.patient)
+
+    for chosen in (view.pk, ""):
+        content = client.get(
+            "/admin/diary/",
+            {
+                "date": THURSDAY,
+                "saved": "" if chosen else view.pk,
+                "choose": chosen,
+                "move": carried.pk,
+            },
+            follow=True,
+        ).content.decode()
+        assert f'data-carry="{carried.pk}"' in content
 
 
 def test_the_view_of_another_or_of_another_practice_is_not_there(client, receptionist, team):

@@ -13,7 +13,7 @@ from workbench.staff import AUDITOR, make_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "/admin/register/"
+ADDRESS = "/admin/practice/patient/add/"
 ZOSIA = {
     "given_names": "Zosia",
     "family_name": "Testowska",

@@ -1,4 +1,4 @@
-"""Every page that a role can reach, read as somebody with a screen reader would: in plain words."""
+"""Every page that a role can reach: it opens, and reads in plain words to a screen reader."""
 
 import re
 from html.parser import HTMLParser
@@ -63,14 +63,14 @@ class Reader(HTMLParser):
         return bool(self.open) and self.open[-1][1]
 
 
-def read(client: Client, address: str) -> Reader | None:
-    """Return what a page says; None: it is none, or not for this reader."""
+def read(client: Client, address: str) -> tuple[int, Reader | None]:
+    """Return how an address answers and, if with a page, what that says."""
     answer = client.get(address, follow=True)
     if answer.status_code != 200 or "text/html" not in answer.headers["Content-Type"]:
-        return None
+        return answer.status_code, None
     reader = Reader()
     reader.feed(answer.content.decode())
-    return reader
+    return answer.status_code, reader
 
 
 def kind_of(address: str) -> tuple[str, tuple[str, ...]]:
@@ -80,32 +80,44 @@ def kind_of(address: str) -> tuple[str, tuple[str, ...]]:
     return resolve(path).view_name, tuple(names)
 
 
-def pages(client: Client) -> dict[str, Reader]:
-    """Walk from the front page along the links, and read one page of each kind."""
-    waiting, seen = ["/admin/"], set()
+def pages(client: Client) -> tuple[dict[str, Reader], dict[str, str]]:
+    """Walk from the front page along the links, and read one page of each kind.
+
+    And say which links led to no page: where each stood.
+    """
+    waiting, seen = [("/admin/", "")], set()
     found: dict[str, Reader] = {}
+    closed: dict[str, str] = {}
     while waiting and len(found) < ENOUGH:
-        address = waiting.pop(0)
+        address, page = waiting.pop(0)
         kind = kind_of(address)
         if kind in seen or kind[0] == "admin:logout":
             continue
         seen.add(kind)
-        if reader := read(client, address):
+        status, reader = read(client, address)
+        if status >= 400:
+            closed[address] = f"{status}, linked on {page}"
+        if reader:
             found[address] = reader
             inside = [link.partition("#")[0] for link in reader.links]
             path = address.partition("?")[0]
             inside = [path + link if link.startswith("?") else link for link in inside]
-            waiting += [link for link in inside if link.startswith("/admin/")]
-    return found
+            waiting += [(link, address) for link in inside if link.startswith("/admin/")]
+    return found, closed
 
 
 @pytest.mark.parametrize("role", [RECEPTIONIST, MANAGER, ADMINISTRATOR, AUDITOR, CLINICIAN])
-def test_no_page_that_a_role_reaches_says_what_only_its_makers_understand(practice, role):
+def test_every_link_of_a_role_opens_and_no_page_says_what_only_its_makers_understand(
+    practice, role
+):
     make_one_of_each(practice.organisation)
 
-    walked = pages(signed_in(practice.organisation, role=role, password="a password of theirs"))
+    walked, closed = pages(
+        signed_in(practice.organisation, role=role, password="a password of theirs")
+    )
 
     assert len(walked) < ENOUGH
+    assert closed == {}
     wrong = {
         address: sorted(
             {text[:100] for text in reader.said if NOT_PLAIN.search(text)}
