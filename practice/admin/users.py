@@ -53,6 +53,8 @@ class PersonForm(UserChangeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if active := self.fields.get("is_active"):
+            active.help_text = "Untick it to keep somebody out. Their record stays."
         password = self.fields.get("password")
         if password:
             password.widget = PasswordState()
@@ -169,7 +171,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
     ]
     add_fieldsets = [
         (None, {"fields": ["username", ("first_name", "last_name"), "email"]}),
-        ("Password", {"fields": ["usable_password", "password1", "password2"]}),
+        ("Password", {"fields": ["password1", "password2"]}),
         ("Role", {"fields": ["groups"]}),
     ]
     readonly_fields = ["last_login", "date_joined"]

@@ -86,7 +86,7 @@ TOPICS = (
     ),
     Topic(
         "Register a patient",
-        ("register", "practice_patient_add"),
+        ("practice_patient_add",),
         (
             "Name, date of birth, gender and telephone are enough; without an NHS number too, for "
             "a visitor, a newborn or somebody from abroad. People who could be the same are shown "

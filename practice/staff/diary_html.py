@@ -38,8 +38,9 @@ def column(strip: Strip, *, more: str = "", swap: bool = False) -> SafeString:
 
 
 def counts(strip: Strip) -> str:
-    """Return how many slots are free and how many people wait."""
-    return f"<b>{strip.free}</b> free, <b>{strip.waiting}</b> waiting"
+    """Return how many slots are free, and how many people wait if any does: there is no room."""
+    waiting = f", <b>{strip.waiting}</b> waiting" if strip.waiting else ""
+    return f"<b>{strip.free}</b> free{waiting}"
 
 
 def away(strip: Strip) -> str:

@@ -281,7 +281,7 @@ def patients(practice: Organisation, there: SetUp) -> Step:
         State.DONE if there.patients else State.OPEN,
         said,
         (
-            Way("Register a patient", "register", "practice.add_patient"),
+            Way("Register a patient", "practice_patient_add", "practice.add_patient"),
             Way("Import a spreadsheet", "sheets", "practice.use_spreadsheets"),
         ),
     )

@@ -151,7 +151,7 @@ def test_nobody_is_kept_out(page_for, axe, bare, width, dark):
 
 def test_help_opens_beside_what_is_being_typed(page_for, bare):
     page = page_for(bare, 1400)
-    page.goto("/admin/register/")
+    page.goto("/admin/practice/patient/add/")
     page.get_by_label("Surname").fill("Faux")
 
     with page.expect_popup() as opened:

@@ -87,13 +87,10 @@ ADD: dict[str, tuple[Callable[[Page], Model], str, str]] = {
 }
 
 
-# Forms of records come from the admin's theme, which shows nothing until its script has run.
-NEEDS_SCRIPTS = {"practitioner", "location"}
 WAYS = [
     pytest.param(name, scripts, id=f"{name}, {'scripts' if scripts else 'no scripts'}")
     for name in ADD
     for scripts in (True, False)
-    if scripts or name not in NEEDS_SCRIPTS
 ]
 
 
@@ -143,3 +140,22 @@ def test_nobody_is_kept_out_of_them(page_for, manager, practice, axe, width, dar
                 wrong[f"{name} {place}"] = found
 
     assert wrong == {}
+
+
+def test_a_form_of_many_parts_is_filled_in_without_scripts_and_says_what_it_cannot_do(
+    page_for, manager, practice
+):
+    """Of a patient every part is shown at once; what is searched for stays as it is."""
+    page = page_for(manager, WIDE, javascript=False)
+    page.goto(usual("patient", "change", practice.patient))
+
+    expect(page.get_by_text("JavaScript is switched off.")).to_be_visible()
+    expect(page.locator("#id_addresses-0-city")).to_be_visible()
+    page.locator("#id_family_name").fill("Renamed")
+    page.locator("#id_telecoms-0-value").fill("0113 496 0999")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text(re.compile("was changed successfully"))).to_be_visible()
+
+    practice.patient.refresh_from_db()
+    assert practice.patient.family_name == "Renamed"
+    assert practice.patient.telecoms.get().value == "0113 496 0999"

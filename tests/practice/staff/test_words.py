@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 from django.test import Client
-from django.urls import resolve
+from django.urls import resolve, reverse
 
-from tests.practice.admin_world import make_one_of_each
+from tests.practice.admin_world import LISTS, make_one_of_each
 from workbench.staff import ADMINISTRATOR, AUDITOR, CLINICIAN, MANAGER, RECEPTIONIST, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ NOT_PLAIN = re.compile(
     r"\bgroups?\b(?! consultation| education)|pbkdf2|sha256|\bhash\b|\bspine\b"
     r"|select .{3,30} to change|\bobjects?\b|\bsuperuser"
     r"|\bHTTP\b|\bJSON\b|\bUUID\b|\bTrue\b|\bFalse\b|\bnull\b|foreign key|content type|\bslug\b"
-    r"|primary key|\bqueryset\b|\bboolean\b|\[\]|\{\}|\b(?:pk|id)=",
+    r"|\bLDAP\b|Single Sign-On|primary key|\bqueryset\b|\bboolean\b|\[\]|\{\}|\b(?:pk|id)=",
     re.IGNORECASE,
 )
 # Of symbols that a font draws, the name is the text: a_name or one that says nothing to anybody.
@@ -127,3 +127,34 @@ def test_every_link_of_a_role_opens_and_no_page_says_what_only_its_makers_unders
     }
     wrong = {address: words for address, words in wrong.items() if words}
     assert wrong == {}
+
+
+# What tells somebody that there is nothing, and not what to do about it.
+BARE = {"None.", "Nothing.", "Nobody.", "Nothing", "Nobody", "None yet", "No results."}
+
+
+def test_whatever_is_empty_says_what_to_do_next(practice):
+    """Every page that a manager reaches of a practice at which nothing has happened yet."""
+    client = signed_in(practice.organisation, role=MANAGER)
+
+    walked, closed = pages(client)
+    patient = reverse("admin:practice_patient_page", args=[practice.patient.pk])
+    walked[patient] = read(client, patient)[1]
+    lists = [reverse(f"admin:{name}_changelist") for name in LISTS]
+    empty = {
+        address: page
+        for address in lists
+        if "list-nothing" in (page := client.get(address).content.decode())
+    }
+
+    assert closed == {}
+    bare = {address: BARE & set(reader.said) for address, reader in walked.items()}
+    assert {address: said for address, said in bare.items() if said} == {}
+    assert len(empty) >= 5
+    next_steps = ("staff-button", "They appear here as soon as there are any")
+    nowhere = [
+        address
+        for address, page in empty.items()
+        if not any(step in page.split("list-nothing")[1].split("</main>")[0] for step in next_steps)
+    ]
+    assert nowhere == []
