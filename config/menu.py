@@ -165,6 +165,12 @@ NAVIGATION = [
                 "Who searched for slots, what they were shown, who went silent",
             ),
             page(
+                "Going live",
+                "sync_alt",
+                "going_live",
+                "What another system needs to know, and a rehearsal with it",
+            ),
+            page(
                 "Measures",
                 "speed",
                 "measures",

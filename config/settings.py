@@ -315,6 +315,10 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "appointments@localhost")
 
 # JWT-026: compare the token's audience with our own address. Off, since consumers vary.
+# Listed on the page for those who go live; the practice's side imports nothing of the interface.
+GPCONNECT_INTERACTIONS = "fhirapi.ssp.INTERACTIONS"
+# What the other side calls; empty: what the page that tells it was called.
+GPCONNECT_HOST = os.environ.get("GPCONNECT_HOST", "")
 GPCONNECT_CHECK_AUDIENCE = flag("GPCONNECT_CHECK_AUDIENCE")
 # JWT-064: authorise by scope.
 GPCONNECT_ENFORCE_SCOPE = flag("GPCONNECT_ENFORCE_SCOPE", default=True)

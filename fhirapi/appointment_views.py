@@ -11,8 +11,9 @@ from fhirapi.filters import AppointmentFilter, SlotFilter
 from fhirapi.resources import appointment, appointment_changes, bundle
 from fhirapi.resources.common import logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
+from practice.exceptions import PatientNotFound
 from practice.models import Appointment
-from practice.reads import appointments, patients, profile_limits
+from practice.reads import appointments, patients, profile_limits, rehearsals
 from practice.services import registration
 from practice.services.appointments import booking, changing
 
@@ -34,6 +35,7 @@ class SlotSearchView(GPConnectView):
             organisation=request.practice,
             now=request.now,
             profiles=self.profiles,
+            asked_by=request.requester.ods_code,
             as_format=request.fhir_format,
         )
         self.about(
@@ -89,7 +91,9 @@ class AppointmentView(AppointmentResponder):
 
     def get(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
         found, slots = self.appointment_asked_for()
-        readable = appointments.check_may_be_read(found, now=request.now)
+        readable = appointments.check_may_be_read(
+            found, asked_by=request.requester.ods_code, now=request.now
+        )
         return self.appointment_response(readable, slots)
 
     def put(self, request: GPConnectRequest, appointment_id: str) -> HttpResponse:
@@ -174,5 +178,18 @@ class PatientAppointmentsView(GPConnectView):
     def get(self, request: GPConnectRequest, patient_id: str) -> HttpResponse:
         self.search.check(now=request.now)
         self.about(patient_id=logical_id(patient_id))
-        found = self.asked.found()
+        try:
+            found = self.asked.found()
+        except PatientNotFound:
+            if not rehearsals.may_stand(request.practice, now=request.now):
+                raise
+            first, last = self.search.days
+            found = appointments.appointments_in_rehearsal(
+                organisation=request.practice,
+                patient_id=logical_id(patient_id),
+                first=first,
+                last=last,
+                asked_by=request.requester.ods_code,
+                now=request.now,
+            )
         return self.bundle_response(bundle.searchset(appointment.render(*each) for each in found))

@@ -50,9 +50,9 @@ class PatientsView(GPConnectView):
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
         nhs_number = PATIENT_IDENTIFIER.value_in(request.GET)
-        visible = patients.visible_patients(organisation=request.practice, now=request.now).filter(
-            nhs_number=nhs_number
-        )
+        visible = patients.visible_patients(
+            organisation=request.practice, now=request.now, asked_by=request.requester.ods_code
+        ).filter(nhs_number=nhs_number)
         found = patients.patient_records(visible)
         if not found and verify_patient(
             organisation=request.practice,
@@ -76,7 +76,9 @@ class PatientView(GPConnectView):
         pk = logical_id(patient_id)
         self.about(patient_id=pk)
         found = patients.patient_records(
-            patients.visible_patients(organisation=request.practice, now=request.now).filter(pk=pk)
+            patients.visible_patients(
+                organisation=request.practice, now=request.now, asked_by=request.requester.ods_code
+            ).filter(pk=pk)
         )
         if not found:
             raise PatientNotFound

@@ -37,12 +37,13 @@ def find_slots(
     organisation: Organisation,
     now: datetime,
     profiles: AskedProfiles | None = None,
+    asked_by: str = "",
     as_format: Format = Format.JSON,
 ) -> FoundSlots:
     """The answer to a search. Raises what is wrong with the parameters.
 
     A query for each type of resource, however many slots there are. ``profiles``: the practice's
-    access profiles, if they have been asked for.
+    access profiles, if they have been asked for. ``asked_by``: the ODS code that the token names.
     """
     asked = search.checked()
     slots = slot_search.free_slots(
@@ -52,6 +53,7 @@ def find_slots(
         end=asked.end.instant,
         now=now,
         profiles=profiles,
+        asked_by=asked_by,
     )
     sessions = slot_search.sessions_of(slots, organisation=organisation)
     rows = [session.row for session in sessions]

@@ -367,6 +367,7 @@ def actor(request: HttpRequest, requester: Requester | None) -> Actor:
     has_role = requester.role_profile_id != jwt.UNKNOWN
     return Actor(
         **known,
+        ods_code=requester.ods_code,
         user_id=requester.user_id,
         name=requester.user_name,
         role=requester.role_profile_id if has_role else "unknown",

@@ -142,6 +142,10 @@ class DiaryRefused(PracticeError):
     """The diary cannot be changed in this way."""
 
 
+class RehearsalRefused(PracticeError):
+    """The rehearsal cannot be held in this way."""
+
+
 class CodeNotAccepted(PracticeError):
     """The code is wrong, used or too old. After several wrong ones, wait a little."""
 

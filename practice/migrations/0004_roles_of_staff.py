@@ -57,6 +57,7 @@ PRACTICE_MANAGER = [
         ["location", "practitioner", "practitionerrole", "schedule", "slot", "slottype"],
     ),
     "add_generationrun",
+    *permissions("view add change", ["rehearsal"]),  # there from "rehearsals" on
     "change_organisation",
     "view_auditevent",
 ]
@@ -71,7 +72,10 @@ PRACTICE_ADMINISTRATOR = [
 ]
 # Nobody's records but those on the own list, which has what a clinician needs of them.
 CLINICIAN = ["use_own_list"]  # there from "my_list_of_the_day" on
-AUDITOR = [*permissions("view", EVERYTHING_BUT_THE_TRAIL), "view_auditevent"]
+AUDITOR = [
+    *permissions("view", [*EVERYTHING_BUT_THE_TRAIL, "rehearsal"]),
+    "view_auditevent",
+]
 
 ROLES = {
     "Receptionist": RECEPTIONIST,

@@ -43,6 +43,7 @@ from practice.models.patients import (
     PatientTelecom,
 )
 from practice.models.promises import Promise, PromisedDay, Shortfall
+from practice.models.rehearsals import Rehearsal
 from practice.models.sheets import SheetImport
 from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
@@ -93,6 +94,7 @@ __all__ = [
     "Practitioner",
     "PractitionerRole",
     "Promise",
+    "Rehearsal",
     "Schedule",
     "Series",
     "ScheduleQuerySet",

@@ -13,6 +13,7 @@ from practice.models.common import Versioned
 from practice.models.diary import Schedule, Slot
 from practice.models.directory import Location, Organisation
 from practice.models.patients import Patient
+from practice.models.rehearsals import RealOnly, in_rehearsal
 from practice.models.templates import Closure
 
 
@@ -168,7 +169,10 @@ class Appointment(Versioned):
         related_name="moved_to",
     )
 
-    objects = AppointmentQuerySet.as_manager()
+    rehearsal = in_rehearsal()
+
+    objects = RealOnly.from_queryset(AppointmentQuerySet)()
+    with_tests = AppointmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["start", "id"]
@@ -218,6 +222,11 @@ class Appointment(Versioned):
                 fields=["moved_from"],
                 condition=Q(moved_from__isnull=False),
                 name="appointment_by_origin",
+            ),
+            models.Index(
+                fields=["rehearsal"],
+                condition=Q(rehearsal__isnull=False),
+                name="appointment_of_rehearsal",
             ),
         ]
 

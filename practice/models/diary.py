@@ -10,6 +10,7 @@ from practice import clock, terminology
 from practice.models.access import AccessProfile
 from practice.models.common import OfferLimits, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
+from practice.models.rehearsals import RealOnly, in_rehearsal
 from practice.models.templates import SessionTemplate
 
 # A slot with limits of its own, or with a type that may be nothing but blanks.
@@ -94,7 +95,10 @@ class Schedule(Versioned, OfferLimits):
     extended_from = models.DateTimeField(null=True, blank=True, editable=False)
     extended_to = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = ScheduleQuerySet.as_manager()
+    rehearsal = in_rehearsal()
+
+    objects = RealOnly.from_queryset(ScheduleQuerySet)()
+    with_tests = ScheduleQuerySet.as_manager()
 
     class Meta:
         ordering = ["start", "id"]
@@ -112,6 +116,11 @@ class Schedule(Versioned, OfferLimits):
                 fields=["access_profile"],
                 condition=Q(access_profile__isnull=False),
                 name="schedule_under_profile",
+            ),
+            models.Index(
+                fields=["rehearsal"],
+                condition=Q(rehearsal__isnull=False),
+                name="schedule_of_rehearsal",
             ),
         ]
 
@@ -201,7 +210,10 @@ class Slot(Versioned, OfferLimits):
         default=False, help_text="Generating again leaves the slot as it is."
     )
 
-    objects = SlotQuerySet.as_manager()
+    rehearsal = in_rehearsal()
+
+    objects = RealOnly.from_queryset(SlotQuerySet)()
+    with_tests = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ["start", "id"]
@@ -252,6 +264,11 @@ class Slot(Versioned, OfferLimits):
                 fields=["access_profile"],
                 condition=Q(access_profile__isnull=False),
                 name="slot_under_profile",
+            ),
+            models.Index(
+                fields=["rehearsal"],
+                condition=Q(rehearsal__isnull=False),
+                name="slot_of_rehearsal",
             ),
         ]
 

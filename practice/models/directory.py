@@ -73,6 +73,12 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         help_text="Off: a holder's calendar shows patients' initials only.",
     )
     bank_holidays_seeded_to = models.DateField(null=True, blank=True, editable=False)
+    rehearsing_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Until then another organisation may try the system out. Empty: none does.",
+    )
     diary_complete_from = models.DateField(
         null=True,
         blank=True,

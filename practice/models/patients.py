@@ -6,6 +6,7 @@ from django.db.models import Q
 from practice import nhs_number, terminology
 from practice.models.common import PostalAddress, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
+from practice.models.rehearsals import RealOnly, in_rehearsal
 
 
 class Patient(Versioned):
@@ -68,6 +69,10 @@ class Patient(Versioned):
     general_practitioner = models.ForeignKey(
         Practitioner, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    rehearsal = in_rehearsal()
+
+    objects: RealOnly["Patient"] = RealOnly()
+    with_tests: models.Manager["Patient"] = models.Manager()
 
     class Meta:
         ordering = ["family_name", "given_names", "birth_date"]
@@ -94,6 +99,11 @@ class Patient(Versioned):
                 fields=["organisation", "family_name", "given_names"], name="patient_by_name"
             ),
             models.Index(fields=["organisation", "birth_date"], name="patient_by_birth_date"),
+            models.Index(
+                fields=["rehearsal"],
+                condition=Q(rehearsal__isnull=False),
+                name="patient_of_rehearsal",
+            ),
         ]
 
     def __str__(self) -> str:

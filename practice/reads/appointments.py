@@ -11,7 +11,8 @@ from practice import clock
 from practice.db.prepared import Later, Number, Numbers, Prepared, QueryParameter
 from practice.exceptions import AppointmentInPast, AppointmentNotFound, PatientNotFound
 from practice.models import Appointment, AppointmentSlot, Organisation, Patient
-from practice.reads.patients import VERIFIED, visible_to_others
+from practice.reads import rehearsals
+from practice.reads.patients import VERIFIED, visible_patients, visible_to_others
 
 
 def appointments(*, organisation: Organisation) -> QuerySet[Appointment]:
@@ -41,6 +42,11 @@ APPOINTMENT = Prepared(
         organisation__ods_code=PRACTICE, pk=Number("appointment")
     ).select_related("patient", "schedule")
 )
+APPOINTMENT_OR_TEST = Prepared(
+    lambda: Appointment.with_tests.filter(
+        organisation__ods_code=PRACTICE, pk=Number("appointment")
+    ).select_related("patient", "schedule")
+)
 
 
 def appointment_by_id(*, organisation: Organisation, appointment_id: int) -> Appointment | None:
@@ -64,9 +70,12 @@ class AskedAppointment(NamedTuple):
 
 
 def appointment_later(*, ods_code: str, appointment_id: int) -> AskedAppointment:
-    """Ask on a journey for an appointment of the practice with this code, and for its slots."""
+    """Ask on a journey for an appointment of the practice with this code, and for its slots.
+
+    It may be one of a rehearsal: ``check_patient_may_be_known`` says who may know of those.
+    """
     return AskedAppointment(
-        APPOINTMENT.later(practice=ods_code, appointment=appointment_id),
+        APPOINTMENT_OR_TEST.later(practice=ods_code, appointment=appointment_id),
         SLOTS_OF_APPOINTMENTS.later(appointments=[appointment_id]),
     )
 
@@ -86,7 +95,7 @@ def appointment_in_detail(*, organisation: Organisation, appointment_id: int) ->
     return found.filter(pk=appointment_id).first()
 
 
-def check_may_be_read(found: Appointment | None, *, now: datetime) -> Appointment:
+def check_may_be_read(found: Appointment | None, *, asked_by: str, now: datetime) -> Appointment:
     """Return an appointment that another organisation names, if there is one and it may see it.
 
     Raises AppointmentNotFound; PatientNotFound when its patient is not to be known of;
@@ -94,20 +103,23 @@ def check_may_be_read(found: Appointment | None, *, now: datetime) -> Appointmen
     """
     if found is None:
         raise AppointmentNotFound
-    check_patient_may_be_known(found.patient)
+    check_patient_may_be_known(found.patient, asked_by=asked_by, now=now)
     if found.start <= now:
         raise AppointmentInPast("Appointments in the past cannot be read.")
     return found
 
 
-def check_patient_may_be_known(patient: Patient) -> None:
+def check_patient_may_be_known(patient: Patient, *, asked_by: str, now: datetime) -> None:
     """Raise PatientNotFound when an appointment of this patient is not to be shown outside.
 
     So it is when they are flagged sensitive (READ-007), or while their NHS number was never
     verified, if there is one (PAT, visibility matrix). That they have left or died does not hide
-    it, so that it can be cancelled (DEC-059).
+    it, so that it can be cancelled (DEC-059). A test patient is known of to the organisation that
+    the rehearsal is with, while it stands: ``asked_by`` is the ODS code of whoever asks.
     """
     if patient.sensitive or patient.nhs_number_verification != VERIFIED:
+        raise PatientNotFound
+    if not rehearsals.is_with(patient.rehearsal_id, ods_code=asked_by, now=now):
         raise PatientNotFound
 
 
@@ -216,7 +228,7 @@ class AskedAppointments(NamedTuple):
     def found(self) -> list[tuple[AppointmentRow, list[int]]]:
         """Each appointment and its slots by start.
 
-        Raises PatientNotFound unless the patient may be seen outside (RETR-018).
+        Raises PatientNotFound unless the patient may be seen by all outside (RETR-018).
         """
         if not self.patient.rows():
             raise PatientNotFound
@@ -240,3 +252,30 @@ def patient_appointments_later(
         OF_PATIENT.later(**span),
         SLOTS_OF_PATIENT.later(**span),
     )
+
+
+def appointments_in_rehearsal(
+    *,
+    organisation: Organisation,
+    patient_id: int,
+    first: date,
+    last: date,
+    asked_by: str,
+    now: datetime,
+) -> list[tuple[AppointmentRow, list[int]]]:
+    """Return the same of the test patient of a rehearsal with whoever asks.
+
+    Raises PatientNotFound unless it is one, for which nobody else may take them.
+    """
+    seen = visible_patients(organisation=organisation, asked_by=asked_by, now=now)
+    if not seen.filter(pk=patient_id, rehearsal__isnull=False).exists():
+        raise PatientNotFound
+    found = Appointment.with_tests.filter(organisation=organisation, patient=patient_id)
+    rows = [
+        AppointmentRow._make(row)
+        for row in found.on_days(first, last)
+        .order_by("start", "pk")
+        .values_list(*APPOINTMENT_COLUMNS)
+    ]
+    held = slot_ids_of([row.pk for row in rows])
+    return [(row, held[row.pk]) for row in rows]

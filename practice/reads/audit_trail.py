@@ -12,6 +12,12 @@ def event_with_id(*, organisation: Organisation, event_id: int) -> AuditEvent | 
     return AuditEvent.objects.filter(organisation=organisation, pk=event_id).first()
 
 
+def version_of_trail(practice_id: int) -> str:
+    """Return what is another text after each new event of a practice: a look into an index."""
+    found = AuditEvent.objects.filter(organisation=practice_id).order_by("-recorded_at", "-pk")
+    return f"trail-{found.values_list('pk', flat=True).first() or 0}"
+
+
 def older_than(events: QuerySet[AuditEvent], last: AuditEvent) -> QuerySet[AuditEvent]:
     """Narrow events, the newest first, to those that stand below ``last``."""
     below = Q(recorded_at__lt=last.recorded_at) | Q(pk__lt=last.pk)
@@ -33,4 +39,4 @@ def patients_named(
     ``most``: the first so many of each event.
     """
     ids = {pk for event in events for pk in patients_of(event)[:most]}
-    return Patient.objects.filter(organisation=organisation).in_bulk(ids)
+    return Patient.with_tests.filter(organisation=organisation).in_bulk(ids)

@@ -141,12 +141,12 @@ SLOTS_HELD = AppointmentSlot.objects.held()
 
 
 def busy_without_appointment(scope: Scope) -> Iterator[Found]:
-    busy = scope.of(Slot.objects.all()).filter(status=Slot.Status.BUSY)
+    busy = scope.of(Slot.with_tests.all()).filter(status=Slot.Status.BUSY)
     return _rows("Slot", busy.filter(~Exists(SLOTS_HELD.filter(slot=OuterRef("pk")))))
 
 
 def held_but_not_busy(scope: Scope) -> Iterator[Found]:
-    other = scope.of(Slot.objects.all()).exclude(status=Slot.Status.BUSY)
+    other = scope.of(Slot.with_tests.all()).exclude(status=Slot.Status.BUSY)
     return _rows("Slot", other.filter(Exists(SLOTS_HELD.filter(slot=OuterRef("pk")))))
 
 
@@ -158,12 +158,12 @@ def held_twice(scope: Scope) -> Iterator[Found]:
 
 
 def live_without_slots(scope: Scope) -> Iterator[Found]:
-    live = scope.of(Appointment.objects.live())
+    live = scope.of(Appointment.with_tests.live())
     return _rows("Appointment", live.filter(~Exists(SLOTS_HELD.filter(appointment=OuterRef("pk")))))
 
 
 def cancelled_with_slots(scope: Scope) -> Iterator[Found]:
-    gone = scope.of(Appointment.objects.gone())
+    gone = scope.of(Appointment.with_tests.gone())
     return _rows("Appointment", gone.filter(Exists(SLOTS_HELD.filter(appointment=OuterRef("pk")))))
 
 
@@ -189,7 +189,7 @@ def slots_not_adjacent(scope: Scope) -> Iterator[Found]:
 
 
 def times_not_those_of_its_slots(scope: Scope) -> Iterator[Found]:
-    live = scope.of(Appointment.objects.all()).filter(appointment_slots__released=False)
+    live = scope.of(Appointment.with_tests.all()).filter(appointment_slots__released=False)
     times = live.annotate(
         first=Min("appointment_slots__slot__start"), last=Max("appointment_slots__slot__end")
     )
@@ -198,7 +198,7 @@ def times_not_those_of_its_slots(scope: Scope) -> Iterator[Found]:
 
 def booked_though_withdrawn(scope: Scope) -> Iterator[Found]:
     held = Exists(SLOTS_HELD.filter(slot=OuterRef("pk")))
-    booked = scope.of(Slot.objects.all()).filter(
+    booked = scope.of(Slot.with_tests.all()).filter(
         Q(status=Slot.Status.BUSY) | Q(held), withdrawn=True
     )
     return _rows("Slot", booked)
@@ -218,16 +218,16 @@ def _end_before(partition: str) -> Window:
 
 
 def holder_in_two_sessions(scope: Scope) -> Iterator[Found]:
-    held = Schedule.objects.taking_place().filter(session_holder__isnull=False)
+    held = Schedule.with_tests.taking_place().filter(session_holder__isnull=False)
     if scope.organisation:
-        holders = scope.of(Schedule.objects.all()).values("session_holder")
+        holders = scope.of(Schedule.with_tests.all()).values("session_holder")
         held = held.filter(session_holder__in=holders)
     clashing = held.annotate(end_before=_end_before("session_holder_id"))
     return _rows("Schedule", clashing.filter(end_before__gt=F("start")))
 
 
 def slots_overlap(scope: Scope) -> Iterator[Found]:
-    planned = scope.of(Slot.objects.valid()).filter(withdrawn=False, overbooked=False)
+    planned = scope.of(Slot.with_tests.valid()).filter(withdrawn=False, overbooked=False)
     clashing = planned.annotate(end_before=_end_before("schedule_id"))
     return _rows("Slot", clashing.filter(end_before__gt=F("start")))
 
@@ -249,9 +249,9 @@ def of_another_practice(scope: Scope) -> Iterator[Found]:
 
 def orphaned_wrongly(scope: Scope) -> Iterator[Found]:
     """Only a live appointment is an orphan; one still to come in a withdrawn session always is."""
-    gone = scope.of(Appointment.objects.orphaned().gone())
+    gone = scope.of(Appointment.with_tests.orphaned().gone())
     yield from (Found(f.organisation_id, f.record, "not live") for f in _rows("Appointment", gone))
-    unmarked = scope.of(Appointment.objects.booked()).filter(
+    unmarked = scope.of(Appointment.with_tests.booked()).filter(
         orphaned=False, schedule__withdrawn=True, end__gt=scope.now
     )
     for found in _rows("Appointment", unmarked):
@@ -285,12 +285,12 @@ def version_too_low(scope: Scope) -> Iterator[Found]:
     if scope.organisation is None:
         for pk in Practitioner.objects.filter(version__lt=1).values_list("pk", flat=True):
             yield Found(None, f"Practitioner/{pk}")
-    changed = scope.of(Appointment.objects.all()).annotate(changes=_Length("provenance"))
+    changed = scope.of(Appointment.with_tests.all()).annotate(changes=_Length("provenance"))
     low = changed.filter(Q(version__lt=1) | Q(version__lt=F("changes")))
     yield from _rows("Appointment", low)
     # Each booking counted up the slot's version, and so did each cancellation.
     taken = (
-        scope.of(Slot.objects.all())
+        scope.of(Slot.with_tests.all())
         .filter(appointment_slots__isnull=False)
         .annotate(
             changes=Count("appointment_slots")
@@ -299,7 +299,8 @@ def version_too_low(scope: Scope) -> Iterator[Found]:
     )
     yield from _rows("Slot", taken.filter(version__lte=F("changes")))
     yield from _rows(
-        "Slot", scope.of(Slot.objects.all()).filter(version__lt=1, appointment_slots__isnull=True)
+        "Slot",
+        scope.of(Slot.with_tests.all()).filter(version__lt=1, appointment_slots__isnull=True),
     )
 
 
@@ -331,7 +332,7 @@ def action_of(event: str, outcome: str) -> str | None:
 def state_not_explained(scope: Scope) -> Iterator[Found]:
     """Each step that an appointment's provenance tells is in the trail, and leads to its status."""
     for organisation in scope.of(Organisation.objects.all(), "pk").order_by("pk"):
-        appointments = Appointment.objects.filter(organisation=organisation).order_by("pk")
+        appointments = Appointment.with_tests.filter(organisation=organisation).order_by("pk")
         last = 0
         while ids := list(appointments.filter(pk__gt=last).values_list("pk", flat=True)[:PAGE]):
             last = ids[-1]
@@ -346,7 +347,7 @@ def _unexplained(organisation: Organisation, ids: list[int]) -> Iterator[tuple[i
     if not ids:
         return
     audited = _audited(organisation, ids)
-    appointments = Appointment.objects.filter(pk__in=ids).order_by("pk")
+    appointments = Appointment.with_tests.filter(pk__in=ids).order_by("pk")
     for pk, status, provenance in appointments.values_list("pk", "status", "provenance"):
         for why in _contradictions(status, provenance, audited.get(pk, Counter())):
             yield pk, why
@@ -417,7 +418,7 @@ def audited_but_gone(scope: Scope) -> Iterator[Found]:
             for number in [resource.removeprefix("Appointment/")]
             if number.isdecimal()
         }
-        there = set(Appointment.objects.filter(pk__in=named).values_list("pk", flat=True))
+        there = set(Appointment.with_tests.filter(pk__in=named).values_list("pk", flat=True))
         for pk in sorted(named.keys() - there):
             yield Found(named[pk], f"Appointment/{pk}")
 

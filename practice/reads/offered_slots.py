@@ -15,7 +15,7 @@ from practice import clock
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Organisation, Slot, SlotQuerySet
 from practice.models.common import OFFER_LIMITS
-from practice.reads import profile_limits
+from practice.reads import profile_limits, rehearsals
 from practice.reads.bookability import RULES, Offsets, Values, is_open, with_limits
 from practice.reads.profile_limits import AskedProfiles, BookingParty, KnownProfiles
 
@@ -34,6 +34,22 @@ def offered(*, organisation: Organisation, requester: BookingParty, now: datetim
         return Slot.objects.none()
     question = OfferQuery.of(organisation, requester, now)
     return _offered(question.values, question.offsets).filter(question.has_room)
+
+
+def offered_in_rehearsal(
+    *, organisation: Organisation, requester: BookingParty, asked_by: str, now: datetime
+) -> SlotQuerySet:
+    """Return the test slots that whoever asks is offered, by the same rule.
+
+    ``asked_by`` is the ODS code that the token names. The search must name it as well, as that of
+    who will book: so no other organisation is offered them, whatever it says of itself.
+    """
+    if not is_open(organisation) or asked_by not in requester.ods_codes:
+        return Slot.objects.none()
+    question = OfferQuery.of(organisation, requester, now)
+    theirs = rehearsals.standing(organisation=organisation, ods_code=asked_by, now=now)
+    tests = Slot.with_tests.filter(rehearsal__in=theirs)
+    return _offered(question.values, question.offsets, tests)
 
 
 class OfferedRows:
@@ -130,9 +146,10 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def _offered(values: Values, offsets: Offsets) -> SlotQuerySet:
+def _offered(values: Values, offsets: Offsets, among: SlotQuerySet | None = None) -> SlotQuerySet:
     """The query, of values or of PARAMETERS that stand for them."""
-    of_practice = Slot.objects.filter(organisation=values["organisation"])
+    among = Slot.objects.all() if among is None else among
+    of_practice = among.filter(organisation=values["organisation"])
     return with_limits(of_practice, values, offsets).filter(
         *(rule.clear(values) for rule in IN_SEARCH)
     )

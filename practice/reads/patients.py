@@ -17,8 +17,18 @@ from practice.models import (
     PatientLanguage,
     PatientTelecom,
 )
+from practice.reads import rehearsals
 
 VERIFIED = "01"
+
+# For a booking, which asks whether the slots are of the same rehearsal, or of none.
+PATIENT_OR_TEST = Prepared(
+    lambda: Patient.with_tests.filter(
+        organisation=Number("organisation"),
+        pk=Number("patient"),
+    )
+)
+
 
 PATIENT = Prepared(
     lambda: Patient.objects.filter(
@@ -67,18 +77,30 @@ def to_be_traced(*, organisation: Organisation) -> int:
     return Patient.objects.filter(organisation=organisation, active=True, **unknown).count()
 
 
-def visible_patients(*, organisation: Organisation, now: datetime) -> QuerySet[Patient]:
-    """Patients whom others may see: known ones with a verified NHS number (PAT-011)."""
-    return visible_to_others(clock.today(now)).filter(organisation=organisation)
+def visible_patients(
+    *, organisation: Organisation, now: datetime, asked_by: str
+) -> QuerySet[Patient]:
+    """Patients whom others may see: known ones with a verified NHS number (PAT-011).
+
+    ``asked_by`` is the ODS code of whoever asks: it meets the test patient of its rehearsal too.
+    """
+    today = clock.today(now)
+    found = visible_to_others(today)
+    if rehearsals.may_stand(organisation, now=now):
+        standing = rehearsals.standing(organisation=organisation, ods_code=asked_by, now=now)
+        shown = Patient.with_tests.filter(Q(rehearsal=None) | Q(rehearsal__in=standing))
+        found = _known(today, shown).filter(nhs_number_verification=VERIFIED)
+    return found.filter(organisation=organisation)
 
 
 def visible_to_others(today: Any) -> QuerySet[Patient]:
-    """The same of all practices, on a day or on a parameter that stands for it."""
+    """The real ones of all practices, on a day or on a parameter that stands for it."""
     return _known(today).filter(nhs_number_verification=VERIFIED)
 
 
-def _known(today: Any) -> QuerySet[Patient]:
-    return Patient.objects.filter(
+def _known(today: Any, among: QuerySet[Patient] | None = None) -> QuerySet[Patient]:
+    among = Patient.objects.all() if among is None else among
+    return among.filter(
         Q(registration_end__isnull=True) | Q(registration_end__gte=today),
         active=True,
         sensitive=False,

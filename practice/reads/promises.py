@@ -354,6 +354,7 @@ def _taken(practices: list[int], first: date, last: date) -> dict[int, list[Take
         .filter(
             appointment__organisation__in=practices,
             appointment__booked_via=Appointment.Door.GP_CONNECT,
+            appointment__rehearsal__isnull=True,
             slot__start__gte=clock.day_start(first),
             slot__start__lt=clock.day_end(last),
         )

@@ -14,7 +14,8 @@ from django.db.models.functions import Cast
 from practice.db.expressions import Epoch
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Organisation, Schedule
-from practice.reads.offered_slots import OfferedRows
+from practice.reads import rehearsals
+from practice.reads.offered_slots import OfferedRows, offered_in_rehearsal
 from practice.reads.profile_limits import AskedProfiles, BookingParty
 
 Found = TypeVar("Found", bound=QuerySet[Any, Any])
@@ -72,10 +73,13 @@ def within(found: Found, *, start: Any, end: Any) -> Found:
     return found.filter(start__gte=start, end__lte=end, start__lt=end)
 
 
+def _rows(found: Any, **span: Any) -> Any:
+    found = within(found, **span).annotate(**EPOCHS)
+    return found.order_by("start", "pk").values_list(*SLOT_COLUMNS)
+
+
 OFFERED = OfferedRows(
-    lambda found, **span: (
-        within(found, **span).annotate(**EPOCHS).order_by("start", "pk").values_list(*SLOT_COLUMNS)
-    ),
+    _rows,
     start=QueryParameter("start", DateTimeField()),
     end=QueryParameter("end", DateTimeField()),
 )
@@ -87,7 +91,7 @@ PLACE_AND_PERSON = (
 # One row for each role that the holder has or had here, or one without a role.
 SESSIONS = Prepared(
     lambda: (
-        Schedule.objects.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
+        Schedule.with_tests.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
         .annotate(
             role_here=FilteredRelation(
                 "session_holder__roles",
@@ -114,12 +118,14 @@ def free_slots(
     end: datetime,
     now: datetime,
     profiles: AskedProfiles | None = None,
+    asked_by: str = "",
 ) -> list[SlotRow]:
     """Return the slots between two instants that are on offer to a requester, by their start.
 
-    ``profiles``: those of the practice, if they have been asked for.
+    ``profiles``: those of the practice, if they have been asked for. ``asked_by``: the ODS code of
+    whoever asks, as only those are shown the test slots of their rehearsal.
     """
-    return OFFERED.rows(
+    found = OFFERED.rows(
         organisation=organisation,
         requester=requester,
         now=now,
@@ -127,6 +133,16 @@ def free_slots(
         start=start,
         end=end,
     )
+    if asked_by and rehearsals.may_stand(organisation, now=now):
+        tests = offered_in_rehearsal(
+            organisation=organisation, requester=requester, asked_by=asked_by, now=now
+        )
+        found = sorted([*found, *_rows(tests, start=start, end=end)], key=_by_start)
+    return found
+
+
+def _by_start(row: SlotRow) -> tuple[int, int]:
+    return row[6], row[0]  # start_epoch and pk
 
 
 def sessions_of(slots: list[SlotRow], *, organisation: Organisation) -> list[FoundSession]:

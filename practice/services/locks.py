@@ -24,7 +24,7 @@ def lock_practice(organisation: Organisation) -> Organisation:
 
 LOCKED_SLOTS = Prepared(
     lambda: (
-        Slot.objects.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
+        Slot.with_tests.filter(organisation=Number("organisation"), pk__among=Numbers("ids"))
         .select_related(
             "schedule",
             "access_profile__consumer_group",

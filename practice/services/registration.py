@@ -180,9 +180,9 @@ def _create_or_bring_back(
     Of two who register one number at once, the unique constraint lets one create; the other one
     waits for it, finds an active patient, and is told so (REG-048).
     """
-    patient, created = Patient.objects.select_for_update(of=("self",), no_key=True).get_or_create(
-        organisation=organisation, nhs_number=nhs_number, defaults=details
-    )
+    patient, created = Patient.with_tests.select_for_update(
+        of=("self",), no_key=True
+    ).get_or_create(organisation=organisation, nhs_number=nhs_number, defaults=details)
     if not created:
         check_may_come_back(patient, person, today=today)
         for name, value in details.items():
@@ -212,7 +212,7 @@ def check_person(
 
 def check_may_come_back(patient: Patient, person: Demographics, *, today: date) -> None:
     """Refuse a patient whom the practice knows already, unless their registration has lapsed."""
-    if patient.deceased_at is not None or patient.sensitive:
+    if patient.deceased_at is not None or patient.sensitive or patient.rehearsal_id:
         raise DemographicsNotConfirmed
     if patient.nhs_number_verification != VERIFIED and not _confirms(person, patient):
         raise DemographicsNotConfirmed

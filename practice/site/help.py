@@ -220,6 +220,20 @@ TOPICS = (
         ),
     ),
     Topic(
+        "Going live",
+        ("going_live", "rehearsal"),
+        (
+            "What the system of another organisation needs to know of the practice, to be copied "
+            "and sent to its supplier.",
+            "A rehearsal tries that system out with a patient and slots that are made for it, and "
+            "that nobody else sees: no list, no diary, no figures, no other organisation. Each "
+            "step is ticked when the other side has done it; what it does wrong is named.",
+            "Press “Yes, we see it” once what is shown is what they say they booked. End the "
+            "rehearsal when every step is done, print the sheet, sign it. It ends by itself after "
+            "a day, and can be held again.",
+        ),
+    ),
+    Topic(
         "Promised to others",
         ("promises", "add_promise", "promise"),
         (

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_safe
 from practice import clock
 from practice.db.row_security import bound_to
 from practice.models import Organisation
+from practice.reads.audit_trail import version_of_trail
 from practice.reads.diary_changes import version_of_days, version_of_practice
 
 SIGNER = TimestampSigner(salt="practice.staff.live")
@@ -44,9 +45,24 @@ def live(
     """
     words = [str(practice.pk), *(day.isoformat() for day in days or ())]
     return {
-        "address": reverse("live", args=[SIGNER.sign("_".join(words))]),
+        "address": _address(words),
         "version": version(practice.pk, now, days, changed=changed),
     }
+
+
+def live_trail(practice: Organisation) -> dict[str, str]:
+    """The same for a page that shows what others did, which the audit trail has."""
+    return {
+        "address": _address([str(practice.pk), TRAIL]),
+        "version": version_of_trail(practice.pk),
+    }
+
+
+TRAIL = "trail"
+
+
+def _address(words: list[str]) -> str:
+    return reverse("live", args=[SIGNER.sign("_".join(words))])
 
 
 def version(
@@ -72,9 +88,12 @@ def poll(request: HttpRequest, ticket: str) -> HttpResponse:
     except BadSignature:
         return HttpResponseForbidden("Reload the page.", content_type="text/plain")
     practice, *days = words.split("_")
-    of_days = (date.fromisoformat(days[0]), date.fromisoformat(days[1])) if days else None
     with bound_to(int(practice)):
-        found = version(int(practice), timezone.now(), of_days)
+        if days == [TRAIL]:
+            found = version_of_trail(int(practice))
+        else:
+            span = (date.fromisoformat(days[0]), date.fromisoformat(days[1])) if days else None
+            found = version(int(practice), timezone.now(), span)
     tag = f'"{found}"'
     is_known = request.headers.get("If-None-Match") == tag
     response = HttpResponse(

@@ -6,8 +6,10 @@ import pytest
 from django.utils import timezone
 
 from practice import clock
-from practice.models import AskingOrganisation, AskingWatch, CalendarFeed, Promise
+from practice.models import AskingOrganisation, AskingWatch, CalendarFeed, Promise, Rehearsal
 from practice.reads.asking import Finding, stored
+from tests.practice.rehearsal_world import OtherSide
+from tests.practice.services.test_rehearsals import begun
 from workbench.factories import (
     make_access_profile,
     make_appointment,
@@ -28,6 +30,7 @@ PAGES = [
     "/admin/practice/choose/",
     "/admin/auth/user/",  # not for a manager
     "/admin/no-such-page/",
+    "/admin/going-live/",
 ]
 
 
@@ -52,6 +55,7 @@ def manager(practice):
         booked.status, booked.orphaned = "arrived", True
         booked.save()
     who_asks(practice, now)
+    OtherSide(practice, begun(practice)).book(patient=practice.patient)
     return make_staff(practice.organisation, make_organisation(), role=MANAGER)
 
 
@@ -89,7 +93,8 @@ def test_nobody_is_kept_out(page_for, axe, manager, width, dark):
     page = page_for(manager, width, dark=dark)
     found = {}
 
-    for path in PAGES:
+    rehearsal = f"/admin/going-live/{Rehearsal.objects.get().pk}/"
+    for path in [*PAGES, rehearsal]:
         page.goto(path)
         sideways = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         found[path] = [*axe(page), *(["scrolls sideways"] if sideways else [])]

@@ -1,4 +1,4 @@
-"""Look whether practices offer what they promised, note short days, tell people."""
+"""Look whether practices offer what they promised, tell people; end rehearsals that are over."""
 
 import json
 import logging
@@ -15,11 +15,13 @@ from practice.management.operator import (
     DONE,
     SOME_FAILED,
     OperatorCommand,
+    operator,
     practices_with,
 )
 from practice.models import Organisation
 from practice.reads.promises import promising
 from practice.services import asking, promises
+from practice.services.rehearsals import end_what_is_over
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +30,8 @@ class Command(OperatorCommand):
     help = (
         "Look whether each practice offers what it has promised to others, for each coming day, as "
         "a search would find it, and who really searches. Short days and who went silent stand on "
-        "its pages, with causes; what is new is mailed to whom the promise names."
+        "its pages, with causes; what is new is mailed to whom the promise names. Rehearsals with "
+        "other systems whose time is over are ended."
     )
     epilog = (
         f"Exit codes: {DONE} done, whether or not a day is short; {SOME_FAILED} some practice or "
@@ -43,7 +46,7 @@ class Command(OperatorCommand):
         practices = practices_with(None if practice is None else [practice])
         now = timezone.now()
         reports: list[dict[str, Any]] = []
-        failed = self._watch_who_asks(practices, now)
+        failed = self._watch_who_asks(practices, now) | self._end_rehearsals(practices, now)
         for at_once in batches(promising(practices), promises.AT_ONCE):
             reports += self._watch(at_once, now)
         if options["json"]:
@@ -65,6 +68,19 @@ class Command(OperatorCommand):
             except Exception:
                 logger.exception("counting who asks failed")
                 failed |= {each.ods_code for each in at_once}
+        return failed
+
+    def _end_rehearsals(self, practices: Sequence[Organisation], now: datetime) -> set[str]:
+        """Of practices whose own row says that there are any; those where that failed."""
+        failed = set()
+        for each in practices:
+            if each.rehearsing_until is None:
+                continue
+            try:
+                end_what_is_over(organisation=each, actor=operator("watch_promises"), now=now)
+            except Exception:
+                logger.exception("ending the rehearsals of %s failed", each.ods_code)
+                failed.add(each.ods_code)
         return failed
 
     def _watch(self, practices: Sequence[Organisation], now: datetime) -> list[dict[str, Any]]:

@@ -44,10 +44,10 @@ from practice.models import (
     Schedule,
     Slot,
 )
-from practice.reads import bookability, profile_limits
+from practice.reads import bookability, profile_limits, rehearsals
 from practice.reads.bookability import Reason
 from practice.reads.directory import is_held, locations, practitioners
-from practice.reads.patients import PATIENT, VERIFIED, why_nobody_books_for
+from practice.reads.patients import PATIENT_OR_TEST, VERIFIED, why_nobody_books_for
 from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
 from practice.services.appointments import how_booked
@@ -128,13 +128,14 @@ def book_appointment(
     check_texts(NO_DESCRIPTION if undescribed else description, comment)
     with one_journey():
         locked = locks.lock_slots_later(organisation, slot_ids)
-        found = PATIENT.later("default", organisation=organisation.pk, patient=patient_id)
+        found = PATIENT_OR_TEST.later("default", organisation=organisation.pk, patient=patient_id)
         taken = APPOINTMENTS.id_later()
     slots = locks.by_start(locked.objects())
     patient = check_patient(
         found.first(),
         through_gp_connect=through_gp_connect,
         now=now,
+        asked_by=actor.ods_code,
     )
     check_references(
         organisation,
@@ -145,6 +146,7 @@ def book_appointment(
         references=references,
     )
     check_slots(slots, wanted=slot_ids, start=start, end=end)
+    check_rehearsal(patient, slots, booking_organisation)
     if through_gp_connect:
         requester = booking_organisation.requester if booking_organisation else ANYBODY
         check_start(slots[0], now=now)
@@ -199,6 +201,7 @@ def _take(
     appointment = Appointment(
         organisation=organisation,
         patient=patient,
+        rehearsal_id=patient.rehearsal_id,
         schedule=schedule,
         location_id=schedule.location_id,
         start=first.start,
@@ -230,7 +233,7 @@ def _take(
 BOOKED_ONCE = ("slot_booked_once", "practice_appointmentslot.slot_id")
 APPOINTMENTS, APPOINTMENT_SLOTS = PreparedInsert(Appointment), PreparedInsert(AppointmentSlot)
 MARK_BUSY = PreparedUpdate(
-    lambda: Slot.objects.filter(pk__among=Numbers("ids")),
+    lambda: Slot.with_tests.filter(pk__among=Numbers("ids")),
     status=Slot.Status.BUSY,
     version=F("version") + 1,
     updated_at=QueryParameter("now", DateTimeField()),
@@ -251,13 +254,16 @@ def check_texts(description: str, comment: str) -> None:
         raise TextTooLong(f"The comment may have at most {COMMENT_LENGTH} characters.")
 
 
-def check_patient(patient: Patient | None, *, through_gp_connect: bool, now: datetime) -> Patient:
+def check_patient(
+    patient: Patient | None, *, through_gp_connect: bool, asked_by: str, now: datetime
+) -> Patient:
     """Raise PatientNotFound (sensitive) or BookedPatientNotFound (DEC-024); return the patient.
 
     Staff may book for any registered patient who is alive, the sensitive and unverified included,
-    and are told what became of others; from outside those are as unknown as any.
+    and are told what became of others; from outside those are as unknown as any. So is a test
+    patient to everybody but the organisation that the rehearsal is with.
     """
-    if patient is None:
+    if patient is None or not rehearsals.is_with(patient.rehearsal_id, ods_code=asked_by, now=now):
         raise BookedPatientNotFound
     if through_gp_connect and patient.sensitive:
         raise PatientNotFound
@@ -314,6 +320,18 @@ def check_slots(
         raise TimesDiffer("Appointment.start is not the start of the earliest slot.")
     if end is not None and end != slots[-1].end:
         raise TimesDiffer("Appointment.end is not the end of the latest slot.")
+
+
+def check_rehearsal(patient: Patient, slots: list[Slot], by: BookingOrganisation | None) -> None:
+    """Raise NotOffered unless patient and slots are of one rehearsal, or all of them real.
+
+    So nobody real has a slot that does not take place, and no real slot is lost to a test.
+    """
+    if any(slot.rehearsal_id != patient.rehearsal_id for slot in slots):
+        raise NotOffered("A test patient has test slots only, and nobody else has one.")
+    rehearsal = patient.rehearsal
+    if rehearsal and by and by.ods_code != rehearsal.ods_code:
+        raise NotOffered("The booking organisation is not the one that the rehearsal is with.")
 
 
 def check_start(first: Slot, *, now: datetime) -> None:

@@ -35,7 +35,7 @@ ASKED_FOR: dict[str, Any] = {name: Number(name) for name in ("organisation", "ap
 # Ordered, so that it takes its place in the order of locks; the rows themselves are not needed.
 SLOTS_TO_LOCK = Prepared(
     lambda: (
-        Slot.objects.filter(
+        Slot.with_tests.filter(
             organisation=ASKED_FOR["organisation"],
             pk__in=AppointmentSlot.objects.held()
             .filter(appointment=ASKED_FOR["appointment"])
@@ -48,7 +48,7 @@ SLOTS_TO_LOCK = Prepared(
 )
 APPOINTMENT_TO_LOCK = Prepared(
     lambda: (
-        Appointment.objects.filter(
+        Appointment.with_tests.filter(
             organisation=ASKED_FOR["organisation"], pk=ASKED_FOR["appointment"]
         )
         .select_related("patient", "schedule")
@@ -61,7 +61,7 @@ HELD = AppointmentSlot.objects.held().filter(appointment=ASKED_FOR["appointment"
 
 
 def slots_held() -> QuerySet[Slot]:
-    return Slot.objects.filter(pk__in=HELD.values("slot"))
+    return Slot.with_tests.filter(pk__in=HELD.values("slot"))
 
 
 FREED: dict[str, Any] = {
@@ -99,7 +99,7 @@ def appointment_for_change(
         raise AppointmentNotFound
     through_gp_connect = actor.door == AuditEvent.Door.GP_CONNECT
     if through_gp_connect:
-        check_patient_may_be_known(appointment.patient)
+        check_patient_may_be_known(appointment.patient, asked_by=actor.ods_code, now=now)
     check_version(appointment, expected_version)
     if appointment.status == Appointment.Status.CANCELLED:
         raise AppointmentCancelled

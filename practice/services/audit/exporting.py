@@ -74,7 +74,7 @@ class Search:
         """Return the patient asked for, if any. Raises PatientNotFound."""
         if not self.nhs_number:
             return None
-        found = Patient.objects.filter(organisation=organisation, nhs_number=self.nhs_number)
+        found = Patient.with_tests.filter(organisation=organisation, nhs_number=self.nhs_number)
         if patient := found.first():
             return patient
         raise PatientNotFound

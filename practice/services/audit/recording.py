@@ -33,6 +33,7 @@ class Actor:
     name: str = ""
     role: str = ""
     organisation: str = ""
+    ods_code: str = ""
     on_authority_of: str = ""
     device: str = ""
     address: str = ""

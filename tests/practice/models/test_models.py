@@ -4,7 +4,7 @@ By INSERT or UPDATE, past all services and forms, as a shell or another program 
 """
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ from practice.models import (
     Practitioner,
     Promise,
     PromisedDay,
+    Rehearsal,
     Schedule,
     Series,
     SheetImport,
@@ -168,6 +169,20 @@ def a_promise() -> Promise:
     )
 
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def a_rehearsal() -> Rehearsal:
+    now = timezone.now()
+    return Rehearsal.objects.create(
+        organisation=make_organisation(),
+        name="Test call centre",
+        ods_code="A1001",
+        begun_at=now,
+        ends_at=now + timedelta(days=1),
+    )
+
+
 def a_shortfall() -> Shortfall:
     promise = a_promise()
     return Shortfall.objects.create(
@@ -207,6 +222,10 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "desk_message_says_something": lambda: update(a_message(), text=""),
     "desk_message_has_a_side": lambda: update(a_message(), side="patient"),
     "series_repeats_every_week_or_more": lambda: update(a_series(), every_weeks=0),
+    # rehearsals with other systems
+    "one_rehearsal_at_a_time": lambda: another(a_rehearsal()),
+    "rehearsal_ends_after_it_begins": lambda: update(a_rehearsal(), ends_at=LONG_AGO),
+    "ended_rehearsal_says_how": lambda: update(a_rehearsal(), ending="over"),
     # what others were promised, and what slots count as
     "promise_name_once_in_practice": lambda: another(a_promise()),
     "promise_says_to_whom": lambda: update(a_promise(), ods_code=""),

@@ -9,6 +9,7 @@ from practice.site.help import TOPICS, topic_of
 # What nobody looks at: answers to scripts, files, what leads on, and the way in and out.
 NO_PAGES = {
     *("live", "stay", "diary_changes", "worklist_changes", "front_page_changes", "sheet_progress"),
+    "rehearsal_changes",
     *("search", "autocomplete", "jsi18n", "view_on_site", "login", "logout"),
 }
 
