@@ -39,6 +39,7 @@ from benchmarks import booking, consumers, dates, driving, results, stack
 from benchmarks.booking import Free
 from benchmarks.consumers import IDS, JSON, XML, Systems, service_root
 from benchmarks.driving import Address, Taken
+from benchmarks.pages_in_turns import PagesInTurns
 from workbench import roles
 from workbench.postgresql import clean_up_when_ended
 
@@ -315,40 +316,6 @@ def slot_of(appointment: dict[str, Any]) -> int:
     return int(appointment["slot"][0]["reference"].split("/")[1])
 
 
-class Pages:
-    """The pages that both trees have, each at its own address, asked for by one browser."""
-
-    clients = 1
-    NUMBER, WARMING = 2, 8  # times that a page is asked for in a round, and before the first one
-
-    def __init__(self, trees: Sequence[Tree], day: date, only: Sequence[str]) -> None:
-        found = {tree.url: json.loads(tree.fill("addresses", day)) for tree in trees}
-        self.found, self.only = found, only
-
-    def kinds(self) -> list[str]:
-        """Those of this tree that the older one has, too."""
-        old, new = (each["addresses"] for each in self.found.values())
-        missing = ", ".join(title for title in new if title not in old)
-        if missing:
-            print(f"  only this tree has: {missing}")
-        return [title for title in new if title in old and title in (self.only or new)]
-
-    def prepare(self, side: Side) -> None:
-        """Nothing."""
-
-    def ask(self, side: Side, kind: str, turn: int, clients: int) -> None:
-        of_this = self.found[side.tree.url]
-        lines = (
-            f"GET {of_this['addresses'][kind]} HTTP/1.1",
-            "Host: 127.0.0.1",
-            "X-Forwarded-Proto: https",
-            f"Cookie: {of_this['cookie']}",
-        )
-        request = "\r\n".join([*lines, "", ""]).encode()
-        times = self.NUMBER if turn else self.WARMING
-        side.ask(kind, [request] * times, status=200, clients=clients)
-
-
 # ---------------------------------------------------------------- the run
 
 
@@ -450,8 +417,8 @@ def requests(sides: tuple[Side, Side], day: date, only: Sequence[str]) -> Reques
     return made
 
 
-def pages(sides: tuple[Side, Side], day: date, only: Sequence[str]) -> Pages:
-    return Pages([side.tree for side in sides], day, only)
+def pages(sides: tuple[Side, Side], day: date, only: Sequence[str]) -> PagesInTurns:
+    return PagesInTurns([side.tree for side in sides], day, only)
 
 
 PARTS: dict[str, Callable[[tuple[Side, Side], date, Sequence[str]], Part]] = {

@@ -16,6 +16,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402 - Django must be set up before models are imported
+from django.db import connection  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from benchmarks import world  # noqa: E402
@@ -37,21 +38,52 @@ def pages(day: date) -> None:
         practices=1, holders=PAGE_HOLDERS, first=first, days=PAGE_DAYS, patients=PAGE_PATIENTS
     )
     world.book(every=3, now=datetime.now(UTC))
+    explain()
+
+
+def explain() -> None:
+    """Say of what was booked in sets that it came from elsewhere, as loading a dump does.
+
+    Nobody booked it, and check_diary asks of each appointment which audited step led to its state.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE practice_appointment SET provenance = '[{"action": "booked", "door": "staff"}]'
+            """
+        )
+        cursor.execute(
+            """
+            INSERT INTO practice_auditevent (organisation_id, recorded_at, door, event, outcome,
+                spine_code, diagnostics, trace_id, user_id, user_name, user_role,
+                user_organisation, on_authority_of, device, address, patient_id, resource, detail)
+            SELECT organisation_id, created, 'command', 'appointment.loaded', 'ok',
+                '', '', '', '', '', '', '', '', '', '', patient_id, 'Appointment/' || id,
+                '{"entries": 1}'
+            FROM practice_appointment ORDER BY id
+            """
+        )
 
 
 def addresses(day: date) -> None:
-    """Print where each page is, and the cookie of somebody who has signed in."""
-    from benchmarks.pages import addresses
+    """Print where each page is, and the cookie of somebody who has signed in.
+
+    And what an open diary asks, and sends along, where the revision has diaries that do.
+    """
+    from benchmarks import pages
     from workbench.staff import signed_in
 
     practice = Organisation.objects.get()
     client = signed_in(practice, role="Practice manager")
     found = {
         title: f"{reverse(f'admin:{name}')}?{urlencode(query)}"
-        for title, (name, query) in addresses(practice, datetime.now(UTC)).items()
+        for title, (name, query) in pages.addresses(practice, datetime.now(UTC)).items()
     }
+    known = {}
+    if poll := getattr(pages, "poll", None):
+        found[pages.POLL], known[pages.POLL] = poll(practice, datetime.now(UTC))
     cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-    print(json.dumps({"addresses": found, "cookie": cookie}))
+    print(json.dumps({"addresses": found, "cookie": cookie, "known": known}))
 
 
 JOBS = {job.__name__: job for job in (requests, pages, addresses)}

@@ -32,6 +32,7 @@ from practice.staff.live import live  # noqa: E402
 from workbench.staff import CLINICIAN, StaffClient, signed_in  # noqa: E402
 
 HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
+POLL = "poll of an open diary"
 
 
 def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -90,14 +91,23 @@ def asking(client: Client, name: str, query: dict[str, Any]) -> Callable[[], int
     return run
 
 
-def polling(practice: Organisation, now: datetime) -> Callable[[], int]:
-    """What asks, as an open diary does every few seconds, whether anything has changed: nothing."""
+def poll(practice: Organisation, now: datetime) -> tuple[str, str]:
+    """Where an open diary asks every few seconds whether anything has changed, and what it knows.
+
+    The second is what it sends as If-None-Match.
+    """
     day = dates.monday_after(clock.today(now))
     given = live(practice, now, (day, day))
-    browser, known = Client(), {"if-none-match": f'"{given["version"]}"'}
+    return given["address"], f'"{given["version"]}"'
+
+
+def polling(practice: Organisation, now: datetime) -> Callable[[], int]:
+    """What asks so: nothing has changed."""
+    address, known = poll(practice, now)
+    browser = Client()
 
     def run() -> int:
-        response = browser.get(given["address"], headers=known, secure=True)
+        response = browser.get(address, headers={"if-none-match": known}, secure=True)
         assert response.status_code == 304, response.status_code
         return len(response.content)
 
@@ -123,7 +133,7 @@ def main() -> dict[str, Any]:
         for page, (name, query) in addresses(practice, now).items()
     }
     with bound_to(practice.pk):
-        asks["poll of an open diary"] = polling(practice, now)
+        asks[POLL] = polling(practice, now)
     counted = {}
     for page, ask in asks.items():
         with CaptureQueriesContext(connection) as queries:

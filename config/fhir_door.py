@@ -1,7 +1,8 @@
 """The way in for other organisations: as short as it can be.
 
 Staff's pages need sessions, messages and protection from forged forms; what is asked for below a
-service root needs none of it, and each would cost every request a little.
+service root needs none of it, and each would cost every request a little. Nor does what a page that
+stays open asks every few seconds (practice.staff.live): its address is a ticket.
 """
 
 import re
@@ -17,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from fhirapi.urls import SERVICE_ROOT
 from practice.staff.error_pages import is_for_staff
+from practice.staff.sign_in import TICKETED
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -32,7 +34,7 @@ is_below_service_root = re.compile(f"/{SERVICE_ROOT}").match
 
 
 def straight_to_view(get_response: Handler) -> Handler:
-    """Middleware: what is below a service root passes none of those that come after this one.
+    """Middleware: what needs none of those that come after this one passes none of them.
 
     Their headers are on its answers all the same.
     """
@@ -40,7 +42,7 @@ def straight_to_view(get_response: Handler) -> Handler:
     found: dict[bool, dict[str, tuple[str, str]]] = {}
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not is_below_service_root(request.path_info) or is_for_staff(request):
+        if not goes_straight(request):
             return get_response(request)
         request.__dict__["headers"] = SentHeaders(request.META)
         response = find_and_answer(request)
@@ -53,6 +55,14 @@ def straight_to_view(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+def goes_straight(request: HttpRequest) -> bool:
+    """Whether a request is one of another organisation, or of a page that stays open."""
+    path = request.path_info
+    if path.startswith(TICKETED):
+        return True
+    return bool(is_below_service_root(path)) and not is_for_staff(request)
 
 
 def answer(request: HttpRequest) -> HttpResponse:

@@ -19,6 +19,7 @@ from benchmarks import (
     load,
     mix,
     pages,
+    pages_in_turns,
     requests,
     results,
     search,
@@ -190,6 +191,29 @@ def test_a_revision_is_laid_out_and_removed_again_whatever_happens():
 def test_a_revision_that_does_not_exist_is_told_from_one_that_does():
     assert against.title_of("HEAD")
     assert against.title_of("no-such-revision") == ""
+
+
+class FilledTree:
+    """A tree that has these pages."""
+
+    def __init__(self, url, *titles):
+        self.url, self.titles = url, titles
+
+    def fill(self, job, day):
+        assert job == "addresses"
+        return json.dumps({"addresses": dict.fromkeys(self.titles, "/"), "cookie": "", "known": {}})
+
+
+def test_what_an_older_tree_has_not_is_compared_with_what_takes_its_place():
+    old = FilledTree("old", "front page", "diary, a day")
+    new = FilledTree("new", *old.titles, pages.POLL, "next available, four weeks", "measures")
+    compared = [*old.titles, pages.POLL, "next available, four weeks"]
+
+    assert pages_in_turns.PagesInTurns([old, new], dates.first_day(), []).kinds() == compared
+    assert pages_in_turns.PagesInTurns([old, new], dates.first_day(), [pages.POLL]).kinds() == [
+        pages.POLL
+    ]
+    assert pages_in_turns.POLL == pages.POLL
 
 
 def measured(costs, rates):

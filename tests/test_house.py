@@ -212,7 +212,6 @@ ADMIN = "practice.admin"
 OWN_LISTS = {
     # function of the admin: what begins there, of whatever model it is told
     f"{ADMIN}.base.OwnChoicesMixin.formfield_for_foreignkey": "the choices of a form's field",
-    f"{ADMIN}.base.OwnRelatedFilter.field_choices": "the choices of a list's filter",
     f"{ADMIN}.base.form_changes": "the names of what a field held before",
     f"{ADMIN}.base.count_up": "the version of the record that a form has just changed",
     f"{ADMIN}.users.UserAdmin.get_queryset": "the list of users, with their practices",

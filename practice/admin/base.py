@@ -38,7 +38,7 @@ from practice.reads.directory import practices_by_id
 from practice.services.audit.changes import plain, stored_values
 from practice.services.audit.recording import patient_id_of, record_done
 from practice.site.fields import DayField, ManyRecordsField
-from practice.site.people import actor_of, only_own, practice_of, sole_practice
+from practice.site.people import actor_of, only_own, own_records, practice_of, sole_practice
 from practice.site.shown import record_shown
 
 if TYPE_CHECKING:  # What the mixin below is mixed into.
@@ -55,8 +55,7 @@ class OwnRelatedFilter(RelatedDropdownFilter):
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin
     ) -> list[tuple[Any, str]]:
-        records = only_own(field.related_model._default_manager.all(), request)
-        return [(record.pk, str(record)) for record in records]
+        return [(record.pk, str(record)) for record in own_records(field.related_model, request)]
 
 
 def tones(**by_key: str) -> dict[str, str | None]:
@@ -247,6 +246,10 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         columns = list(super().get_list_display(request))
         return [*columns, "organisation"] if self._asks_for_practice(request) else columns
 
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        related = super().get_list_select_related(request)
+        return [*related, "organisation"] if self._asks_for_practice(request) else related
+
     def get_list_filter(self, request: HttpRequest) -> Any:
         filters = list(super().get_list_filter(request))
         if self._asks_for_practice(request):
@@ -353,7 +356,11 @@ class PracticeAdmin(OwnChoicesMixin, ModelAdmin):
         for record in records:
             if patients := set(self.patients_in_row(record)):
                 found[record.organisation_id] |= patients
-        for pk, organisation in practices_by_id(found).items():
+        sole = sole_practice(request)
+        known = {sole.pk: sole} if sole else {}
+        practices = known if found.keys() <= known.keys() else practices_by_id(found)
+        for pk in found:
+            organisation = practices[pk]
             record_shown(
                 f"{self.opts.model_name}.{verb}",
                 found[pk],

@@ -19,6 +19,10 @@ from practice.admin.patients import birth_date_in
 from practice.models import Appointment
 from practice.site.words import day_in_words, times_in_words
 
+# As Django's own ``get_..._display`` says it, which looks for it anew for each row.
+STATES: dict[str, str] = dict(Appointment.Status.choices)
+DOORS: dict[str, str] = dict(Appointment.Door.choices)
+
 
 class AttentionFilter(DropdownFilter):
     title = "needs somebody"
@@ -64,7 +68,7 @@ class AppointmentAdmin(ListAdmin):
         ("orphaned", BooleanRadioFilter),
         ("access_profile", OwnRelatedFilter),
     ]
-    list_select_related = ["organisation", "patient", "schedule__session_holder", "location"]
+    list_select_related = ["patient", "schedule__session_holder", "location"]
     date_hierarchy = "start"
     search_fields = [
         "patient__family_name__istartswith",
@@ -126,7 +130,7 @@ class AppointmentAdmin(ListAdmin):
     def state(self, appointment: Appointment) -> tuple[str, str]:
         if appointment.orphaned:
             return "orphaned", "Orphaned"
-        return appointment.status, appointment.get_status_display()
+        return appointment.status, STATES[appointment.status]
 
     @display(description="With", ordering="schedule__session_holder__family_name")
     def holder(self, appointment: Appointment) -> str:
@@ -138,7 +142,7 @@ class AppointmentAdmin(ListAdmin):
 
     @display(description="Through", ordering="booked_via", label=tones(gp_connect="info"))
     def door(self, appointment: Appointment) -> tuple[str, str]:
-        return appointment.booked_via, appointment.get_booked_via_display()
+        return appointment.booked_via, DOORS[appointment.booked_via]
 
     @display(description="Booked by", ordering="booking_organisation_name")
     def booked_for(self, appointment: Appointment) -> str:

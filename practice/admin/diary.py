@@ -54,7 +54,7 @@ class ScheduleAdmin(ListAdmin):
         ("access_profile", OwnRelatedFilter),
         ("withdrawn", BooleanRadioFilter),
     ]
-    list_select_related = ["organisation", "session_holder", "location"]
+    list_select_related = ["session_holder", "location"]
     date_hierarchy = "date"
     search_fields = [
         "session_name",

@@ -100,6 +100,8 @@ def method_teller(method: Any, name: str, empty: str) -> Say:
 
 
 def text_of(value: Any, empty: str) -> str:
+    if type(value) is str or isinstance(value, models.Model):
+        return escape(str(value))
     if isinstance(value, str):
         return conditional_escape(value)
     return conditional_escape(display_for_value(value, empty))
@@ -115,7 +117,7 @@ def tagged(value: Any, tones: Any, empty: str) -> str:
     if not words:
         return escape(empty)
     tone = (tones[key] if key in tones or isinstance(value, tuple) else None) or ""
-    return f'<span class="list-tag {tone}">{conditional_escape(words)}</span>'
+    return f'<span class="list-tag {tone}">{text_of(words, empty)}</span>'
 
 
 # ---------------------------------------------------------------- the table

@@ -1,8 +1,11 @@
 """Who may sign in, and where they work."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.db.models import CharField, DateTimeField, Model, Q
 
@@ -49,6 +52,24 @@ def practices_to_choose(ids: list[int]) -> list[Organisation]:
     return AMONG.objects(ids=ids)
 
 
+def role_names(user: int) -> list[str]:
+    """Return the roles of an account."""
+    return [name for (name,) in ROLES.rows(user=user)]
+
+
+def records_of(model: type[Model], path: str, practices: Iterable[int]) -> list[Any]:
+    """Return all records of a kind that these practices have; ``path`` leads to the practice."""
+    return _records(model, path).objects(practices=practices)
+
+
+@cache
+def _records(model: type[Model], path: str) -> Prepared[Any]:
+    to_id = path if path == "pk" else f"{path}__pk"
+    own = {f"{to_id}__among": Numbers("practices")}
+    there = model._base_manager.filter(**own).values("pk")
+    return Prepared(lambda: model._default_manager.filter(pk__in=there))
+
+
 SESSION = Prepared(
     lambda: Session.objects.filter(
         session_key=QueryParameter("key", CharField()),
@@ -66,5 +87,8 @@ PERMISSIONS = Prepared(
 )
 WORKS_AT = Prepared(
     lambda: Membership.objects.filter(user=Number("user")).values_list("organisation_id")
+)
+ROLES = Prepared(
+    lambda: Group.objects.filter(user=Number("user")).order_by("name").values_list("name")
 )
 AMONG = Prepared(lambda: Organisation.objects.filter(pk__among=Numbers("ids"))[: MOST_CHOICES + 1])

@@ -4,6 +4,7 @@ A member of staff meets the records of their own practices only: in lists, forms
 suggestions and actions.
 """
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -127,7 +128,7 @@ class Person:
 
     @cached_property
     def role_names(self) -> str:
-        return ", ".join(self.user.groups.order_by("name").values_list("name", flat=True))
+        return ", ".join(accounts.role_names(self.user.pk))
 
 
 def person(request: HttpRequest) -> Person:
@@ -178,15 +179,28 @@ def only_own(queryset: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
         return queryset
     if person(request).sees_everything:
         return queryset
+    path = path_to_practice(model)
+    if model in TO_MANY:
+        there = model._base_manager.filter(**{f"{path}__in": person(request).practice_ids})
+        return queryset.filter(pk__in=there.values("pk"))
+    return queryset.filter(**{f"{path}__in": person(request).practice_ids})
+
+
+def path_to_practice(model: type[Model]) -> str:
+    """Return how a query comes from a record to its practice."""
     path = PATHS.get(model, "organisation")
     if path == "organisation" and not hasattr(model, "organisation"):
         raise ImproperlyConfigured(
             f"{model.__name__} needs an entry in practice.site.people.PATHS."
         )
-    if model in TO_MANY:
-        there = model._base_manager.filter(**{f"{path}__in": person(request).practice_ids})
-        return queryset.filter(pk__in=there.values("pk"))
-    return queryset.filter(**{f"{path}__in": person(request).practice_ids})
+    return path
+
+
+def own_records(model: type[Model], request: HttpRequest) -> Iterable[Any]:
+    """Return all records of a kind at the practices of the person who asks, in their order."""
+    if person(request).sees_everything:
+        return model._default_manager.all()
+    return accounts.records_of(model, path_to_practice(model), person(request).practice_ids)
 
 
 def own_practice_of(model: type[Model], pk: int, request: HttpRequest) -> Organisation | None:

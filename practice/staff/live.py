@@ -22,6 +22,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from practice import clock
+from practice.db import availability
 from practice.db.row_security import bound_to
 from practice.models import Organisation
 from practice.reads.audit_trail import version_of_trail
@@ -82,7 +83,12 @@ def version(
 
 @require_safe
 def poll(request: HttpRequest, ticket: str) -> HttpResponse:
-    """304 where nothing has changed, else the version; 403 for a page that is from yesterday."""
+    """304 where nothing has changed, else the version; 403 for a page that is from yesterday.
+
+    No middleware of pages stands before it (config.fhir_door).
+    """
+    if availability.would_block():
+        return HttpResponse(status=503, content_type="text/plain")
     try:
         words = SIGNER.unsign(ticket, max_age=settings.SESSION_COOKIE_AGE)
     except BadSignature:
@@ -101,6 +107,7 @@ def poll(request: HttpRequest, ticket: str) -> HttpResponse:
     )
     response.headers["ETag"] = tag
     response.headers["Cache-Control"] = "no-store, private"
+    response.headers["Content-Length"] = str(len(response.content))
     return response
 
 

@@ -39,6 +39,17 @@ def test_nothing_new_is_said_in_one_statement_without_a_trace(asked, django_asse
     assert "no-store" in response["Cache-Control"]
 
 
+def test_it_passes_no_middleware_of_pages_and_waits_for_no_database(asked, monkeypatch):
+    """Twenty open diaries ask every few seconds; the headers are those of every other answer."""
+    response = asked()
+    monkeypatch.setattr("practice.db.availability.would_block", lambda: True)
+
+    assert not hasattr(response.wsgi_request, "session")
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Content-Security-Policy"].startswith("default-src 'none'")
+    assert asked().status_code == 503
+
+
 def test_something_new_is_a_number_and_nothing_else(practice, asked):
     slots = make_slots(2, make_schedule(date=THURSDAY))
     appointment = booked(slots[0], family_name="Secret")
