@@ -177,6 +177,12 @@ NAVIGATION = [
                 "National measures, and what is behind each",
             ),
             page(
+                "Weekly returns",
+                "outbox",
+                "weekly_returns",
+                "What was made of each week, when, by whom",
+            ),
+            page(
                 "Utilisation",
                 "monitoring",
                 "utilisation",

@@ -216,6 +216,8 @@ STORAGES = {
         },
     },
 }
+# Weekly returns that have been made: a folder each, for this user only, at no address.
+RETURNS_FOLDER = os.environ.get("RETURNS_FOLDER") or str(BASE_DIR / "var" / "returns")
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -193,6 +193,10 @@ class ArchiveRefused(PracticeError):
     """The diary cannot be archived in this way."""
 
 
+class ReturnRefused(PracticeError):
+    """The weekly return cannot be made in this way."""
+
+
 class DumpRefused(PracticeError):
     """The practice's book cannot be written into a file."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 OURS = (
     *("DATABASE_", "DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_", "METRICS_", "PROMETHEUS_"),
-    *("DIARY_", "AUDIT_", "UPLOADS_"),
+    *("DIARY_", "AUDIT_", "UPLOADS_", "RETURNS_"),
 )
 KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED", "DATABASE_URL"}
 for name in list(os.environ):
@@ -22,6 +22,7 @@ os.environ.setdefault("DATABASE_URL", f"sqlite:///{TEMPORARY_FOLDER / 'db.sqlite
 os.environ["DJANGO_SECRET_KEY"] = "for-tests-only-" + "x" * 50
 os.environ["DJANGO_ALLOWED_HOSTS"] = "localhost,127.0.0.1"
 os.environ["UPLOADS_FOLDER"] = str(TEMPORARY_FOLDER / "uploads")
+os.environ["RETURNS_FOLDER"] = str(TEMPORARY_FOLDER / "returns")
 os.environ["AUDIT_HEAD_KEYS"] = "the-newest-key-of-the-tests-" + "x" * 32
 # No nginx in front of most tests, and they ask as fast as they can.
 os.environ["GPCONNECT_REQUIRE_CLIENT_CERTIFICATE"] = "0"

@@ -891,6 +891,7 @@ def test_services_are_hardened(unit):
     [
         pytest.param("AUDIT_SPOOL", "seal", id="audit events"),
         pytest.param("UPLOADS_FOLDER", "sheets", id="spreadsheets"),
+        pytest.param("RETURNS_FOLDER", "overnight", id="weekly returns"),
     ],
 )
 def test_what_web_keeps_aside_is_where_the_other_unit_looks(setting, other):

@@ -60,6 +60,7 @@ PRACTICE_MANAGER = [
     *permissions("view add change", ["rehearsal"]),  # there from "rehearsals" on
     "change_organisation",
     "view_auditevent",
+    "view_weeklyreturn",  # there from "weekly_returns" on
 ]
 # The data controller's switches, and who works here (ENA-005, STAFF-005, STAFF-006).
 PRACTICE_ADMINISTRATOR = [
@@ -75,6 +76,7 @@ CLINICIAN = ["use_own_list"]  # there from "my_list_of_the_day" on
 AUDITOR = [
     *permissions("view", [*EVERYTHING_BUT_THE_TRAIL, "rehearsal"]),
     "view_auditevent",
+    "view_weeklyreturn",
 ]
 
 ROLES = {

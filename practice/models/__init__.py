@@ -47,6 +47,7 @@ from practice.models.rehearsals import Rehearsal
 from practice.models.sheets import SheetImport
 from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
+from practice.models.weekly_returns import WeeklyReturn
 
 __all__ = [
     "AskingOrganisation",
@@ -106,4 +107,5 @@ __all__ = [
     "SlotType",
     "SlotTypeMapping",
     "TemplateBlock",
+    "WeeklyReturn",
 ]

@@ -9,13 +9,11 @@ row is removed, and only what stands in it letter for letter is: so a run may be
 point, and the next one goes on. Rows are removed in short transactions that wait for nobody.
 """
 
-import fcntl
 import gzip
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -29,6 +27,7 @@ from practice import clock
 from practice.exceptions import ArchiveRefused
 from practice.models import Appointment, AppointmentSlot, Organisation, Schedule, Slot
 from practice.services.audit.recording import Actor, record_done
+from practice.services.folders import own_folder, settle
 from practice.services.locks import lock_practice
 
 NEAREST_DAYS = 90  # what is younger stays
@@ -197,7 +196,7 @@ def archive(
     done = Archived()
     if not months:
         return done
-    with _own_folder(folder / organisation.ods_code) as home:
+    with own_folder(folder / organisation.ods_code, ArchiveRefused) as home:
         for month in months:
             _Month(month, home, done, actor, now, progress).archive()
     return done
@@ -297,23 +296,6 @@ def part_name(month: date | None, number: int) -> str:
     return f"{month:%Y-%m}{f'.{number}' if number > 1 else ''}.jsonl.gz"
 
 
-@contextmanager
-def _own_folder(home: Path) -> Iterator[Path]:
-    """A practice's folder, for us alone until we end, however we end."""
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise ArchiveRefused(f"{home}: {error.strerror}.") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield home
-    except BlockingIOError as error:
-        raise ArchiveRefused(f"{home}: another run writes there.") from error
-    finally:
-        os.close(handle)
-
-
 def _described(span: Span, records: dict[Kind, list[str]], *, now: datetime) -> Iterator[str]:
     """The lines of a file: what it is, its records, how many they are."""
     about = {
@@ -355,15 +337,6 @@ def _to_disk(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     settle(path.parent)
-
-
-def settle(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _checksum(path: Path) -> Path:

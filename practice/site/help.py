@@ -257,6 +257,15 @@ TOPICS = (
         ("The national measures of your own appointments, with the appointments behind each.",),
     ),
     Topic(
+        "Weekly returns",
+        ("weekly_returns", "weekly_return_file"),
+        (
+            "The files of each week for the national collection: every appointment, and every slot "
+            "that nobody booked. They are made in the night to Monday. A past week stays as it "
+            "was, however slot types are mapped later.",
+        ),
+    ),
+    Topic(
         "Utilisation",
         ("utilisation",),
         ("How many slots were offered, booked, missed and left unused; by whom, when and where.",),

@@ -71,6 +71,8 @@ PHRASES = {
     "practice.exported": "exported the practice’s records",
     "practice.dumped": "wrote the whole practice into a file",
     "practice.directory_filled": "filled the directory from published files",
+    "weekly_return.made": "made the return of a week",
+    "weekly_return.downloaded": "took a file of a weekly return out",
     "national_data.load": "loaded the national categories",
     "database.backup": "made a backup",
     "database.restore": "restored a backup",

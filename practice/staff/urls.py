@@ -44,6 +44,7 @@ from practice.staff import (
     template_editor,
     utilisation,
     visibility,
+    weekly_returns,
     who_asks,
 )
 from practice.staff.diary_layout import SHORT
@@ -121,6 +122,12 @@ urlpatterns = [
     path("who-asks/", who_asks.WhoAsks.as_view(), name="who_asks"),
     path("calendars/", calendar_feeds.Calendars.as_view(), name="calendars"),
     path("measures/", measures.MeasuresPage.as_view(), name="measures"),
+    path("returns/", weekly_returns.WeeklyReturns.as_view(), name="weekly_returns"),
+    path(
+        "returns/<int:pk>/<slug:kind>/",
+        weekly_returns.WeeklyReturnFile.as_view(),
+        name="weekly_return_file",
+    ),
     path("utilisation/", utilisation.UtilisationPage.as_view(), name="utilisation"),
     path("audit/", audit_trail.AuditTrail.as_view(), name="audit_trail"),
     path("my-list/", own_list.OwnListOfDay.as_view(), name="own_list"),

@@ -20,9 +20,9 @@ from fhirapi.exchange.outgoing.resources import TYPES, Written
 from practice.db.rows import batches
 from practice.exceptions import DumpRefused
 from practice.models import Organisation
-from practice.services.archiving import settle
 from practice.services.audit.recording import Actor
 from practice.services.dumps.writing import book_at_one_moment, new_file
+from practice.services.folders import settle
 
 EVENT = "practice.exported"
 MOST_ENTRIES = 10_000  # in a file

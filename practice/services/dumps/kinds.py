@@ -90,6 +90,7 @@ LEFT_OUT = {
     "ChosenDiaryView": "what somebody looked at last: they choose again",
     "DiaryChange": "for pages that stay open, for a day",
     "ImportedRecord": "what files called records: import all of them before the practice moves",
+    "WeeklyReturn": "what a database did; the files that were made stay where they are",
     "AuditEvent": "the trail goes along as its sealed export",
     "AuditSeal": "as the trail",
     "AuditHead": "as the trail",

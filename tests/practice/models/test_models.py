@@ -38,6 +38,7 @@ from practice.models import (
     Slot,
     SlotTypeMapping,
     TemplateBlock,
+    WeeklyReturn,
 )
 from workbench.factories import (
     make_access_profile,
@@ -208,6 +209,13 @@ def a_promised_day() -> PromisedDay:
     )
 
 
+def a_return() -> WeeklyReturn:
+    return WeeklyReturn.objects.create(
+        organisation=the_organisation(), first_day=date(2027, 1, 4), rows=0, appointments=0,
+        made_at=timezone.now(),
+    )  # fmt: skip
+
+
 # constraint: what prepares a statement that breaks it
 BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     # what has been taken
@@ -244,6 +252,8 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "mapping_once_from_a_day": lambda: another(found := a_mapping(), last_day=found.first_day),
     "mapping_in_force_once": lambda: another(a_mapping(), first_day=date(2027, 1, 4)),
     "mapping_ends_after_it_starts": lambda: update(a_mapping(), last_day=date(2000, 1, 1)),
+    "weekly_return_made_once": lambda: another(a_return()),
+    "weekly_return_counts_from_one": lambda: update(a_return(), number=0),
     # people
     "gmp_code_is_of_one_person": lambda: update(
         a_gp("G1234567") and a_gp("G7654321"), gmp_code="G1234567"

@@ -19,11 +19,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from practice import clock
+from practice.exceptions import ArchiveRefused
 from practice.models import Appointment, AppointmentSlot, AuditEvent, Schedule, Slot
 from practice.reads import diary_check
 from practice.reads.utilisation import utilisation
 from practice.services import archiving
 from practice.services.appointments import attendance, changing
+from practice.services.folders import own_folder
 from workbench.factories import (
     make_actor,
     make_appointment,
@@ -400,7 +402,7 @@ def test_two_runs_do_not_write_into_one_folder(practice, tmp_path, caplog):
     session()
 
     with (
-        archiving._own_folder(tmp_path / practice.organisation.ods_code),
+        own_folder(tmp_path / practice.organisation.ods_code, ArchiveRefused),
         pytest.raises(CommandError, match=practice.organisation.ods_code) as refused,
     ):
         archive_diary(tmp_path)
@@ -414,7 +416,7 @@ def test_nothing_is_removed_on_the_strength_of_a_file_that_was_changed(practice,
     session(slots=2)
     home = tmp_path / practice.organisation.ods_code
     span = archiving.Span(practice.organisation, BEFORE).months()[0]
-    with archiving._own_folder(home):
+    with own_folder(home, ArchiveRefused):
         lines = [line for _, line in archiving.SLOT.lines(span.unused(archiving.SLOT))]
         archiving.write_part(home / archiving.part_name(span.month, 1), ["{}", *lines, "{}"])
     path = next(home.glob("*.gz"))
