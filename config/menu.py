@@ -229,6 +229,23 @@ NAVIGATION = [
         ],
     },
     {
+        "title": "Above practices",
+        "items": [
+            page(
+                "Promises in the area",
+                "map",
+                "area",
+                "Promised, offered and booked, practice by practice",
+            ),
+            page(
+                "Groups of organisations",
+                "groups",
+                "groups",
+                "Such as who answers 111, kept once for all practices",
+            ),
+        ],
+    },
+    {
         "title": "Accountability",
         "items": [
             page(

@@ -15,17 +15,21 @@ MANAGER = "Practice manager"
 ADMINISTRATOR = "Practice administrator"
 AUDITOR = "Auditor"
 CLINICIAN = "Clinician"
+AREA_MANAGER = "Area manager"
 PASSWORD = "correct horse battery staple"
 
 
 def make_roles() -> None:
-    """Make the roles as the migration did, each with all that it may, whatever is there."""
+    """Make the roles as the migrations did, each with all that it may, whatever is there."""
     roles = import_module("practice.migrations.0004_roles_of_staff").ROLES
     for name, codenames in roles.items():
         allowed = Permission.objects.filter(
             content_type__app_label__in=["practice", "auth"], codename__in=codenames
         )
         Group.objects.get_or_create(name=name)[0].permissions.set(allowed)
+    above = import_module("practice.migrations.0037_shared_consumer_groups")
+    allowed = Permission.objects.filter(content_type__app_label="practice", codename__in=above.MAY)
+    Group.objects.get_or_create(name=above.NAME)[0].permissions.set(allowed)
 
 
 def make_staff(*practices: Organisation, role: str = RECEPTIONIST, **overrides: Any) -> User:

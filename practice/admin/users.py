@@ -29,7 +29,11 @@ from unfold.forms import (
 from practice.admin.base import OwnTabularInline, PracticeAdmin, as_one_change
 from practice.admin.second_factor import RemovesSecondFactor
 from practice.models import Membership
-from practice.reads.accounts import practices_of_user
+from practice.reads.accounts import (
+    practices_of_user,
+    roles_above_practices,
+    roles_of_practices,
+)
 from practice.site.fields import Checkboxes
 from practice.site.people import only_own, person, sole_practice
 
@@ -142,6 +146,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
 
     Somebody who is not a superuser can neither make one nor change one, and can change only
     accounts that work nowhere but at their own practices: a new password would open the others.
+    Nor can they give the role of an area manager to anybody, or change who has it.
     """
 
     form = PersonForm
@@ -192,6 +197,8 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "groups":
             kwargs["widget"] = Checkboxes()
+            if not request.user.is_superuser:
+                kwargs["queryset"] = roles_of_practices()
             kwargs["label"] = "Roles"
             kwargs["help_text"] = "What this person may see and do."
         return super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -202,7 +209,7 @@ class UserAdmin(RemovesSecondFactor, PracticeAdmin, DjangoUserAdmin):
     def _may_manage(self, request: HttpRequest, obj: Any) -> bool:
         if request.user.is_superuser or not isinstance(obj, User):
             return True
-        if obj.is_superuser:
+        if obj.is_superuser or obj.groups.filter(pk__in=roles_above_practices()).exists():
             return False
         elsewhere = obj.memberships.exclude(organisation__in=person(request).member_ids)
         return not elsewhere.exists()

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
-from django.db.models import CharField, DateTimeField, Model, Q
+from django.db.models import CharField, DateTimeField, Model, Q, QuerySet
 
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import Membership, Organisation
@@ -92,3 +92,13 @@ ROLES = Prepared(
     lambda: Group.objects.filter(user=Number("user")).order_by("name").values_list("name")
 )
 AMONG = Prepared(lambda: Organisation.objects.filter(pk__among=Numbers("ids"))[: MOST_CHOICES + 1])
+
+
+def roles_above_practices() -> QuerySet[Group]:
+    """Roles that stand above practices: no practice gives them to anybody."""
+    return Group.objects.filter(permissions__codename__in=["view_area", "change_consumergroup"])
+
+
+def roles_of_practices() -> QuerySet[Group]:
+    """All other roles."""
+    return Group.objects.exclude(pk__in=roles_above_practices())

@@ -1,7 +1,9 @@
 """Groups of organisations that are kept once for all practices: who names them, what changes."""
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
+from hashlib import sha256
 
 from django.db.models import Count, QuerySet
 
@@ -20,6 +22,12 @@ def groups() -> QuerySet[ConsumerGroup]:
 def group_by_id(pk: int) -> ConsumerGroup | None:
     """Return one group."""
     return groups().filter(pk=pk).first()
+
+
+def fingerprint(group: ConsumerGroup) -> str:
+    """What tells whether somebody has changed a group since it was shown."""
+    written = json.dumps([group.name, group.members], sort_keys=True)
+    return sha256(written.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from practice.db.row_security import above_practices
 from practice.exceptions import GroupRefused
 from practice.models import ConsumerGroup, Member
 from practice.models.common import validate_ods_code
-from practice.reads.consumer_groups import practices_naming
+from practice.reads.consumer_groups import fingerprint, practices_naming
 from practice.services.audit.recording import Actor, Facts, record, record_all, resource_of
 
 MOST_MEMBERS = 200
@@ -64,13 +64,13 @@ def save_group(
     members: Iterable[Member],
     actor: Actor,
     now: datetime,
-    seen: list[Member] | None = None,
+    seen: str | None = None,
 ) -> int:
     """Store a new group, or a changed one; return how many practices it touches.
 
     Each of them gets the event into its trail; where there is none, the trail of no practice.
-    ``seen``: the members on which the change was decided. Raises GroupRefused for members that
-    cannot be meant, for a name that another group has, and where somebody was quicker.
+    ``seen``: the fingerprint of what the change was decided on. Raises GroupRefused for members
+    that cannot be meant, for a name that another group has, and where somebody was quicker.
     """
     checked = checked_members(members)
     if not (name := " ".join(name.split())[:100]):
@@ -80,7 +80,7 @@ def save_group(
         stored = group
         if not is_new:
             stored = ConsumerGroup.objects.select_for_update(no_key=True).get(pk=group.pk)
-            if seen is not None and stored.members != seen:
+            if seen is not None and fingerprint(stored) != seen:
                 raise GroupRefused(
                     "Somebody else has changed this group meanwhile: look at it, and change it "
                     "again. Nothing was saved."

@@ -243,6 +243,22 @@ TOPICS = (
         ),
     ),
     Topic(
+        "Promises in the area",
+        ("area",),
+        (
+            "For area managers: what the practices of their area promised, offer and have booked "
+            "for seven days, and why a day is short. It names no patient.",
+        ),
+    ),
+    Topic(
+        "Groups of organisations",
+        ("groups", "group_add", "group"),
+        (
+            "For area managers: who is in a group such as NHS 111, from which day until which. A "
+            "change is one edit for all practices, and takes effect at midnight.",
+        ),
+    ),
+    Topic(
         "Who really asks",
         ("who_asks",),
         (

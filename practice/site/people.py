@@ -162,6 +162,11 @@ def sole_practice(request: HttpRequest) -> Organisation | None:
     return found[0] if len(found) == 1 else None
 
 
+def is_above_practices(request: HttpRequest) -> bool:
+    """Whether somebody looks after areas, in the role of an area manager."""
+    return not request.user.is_superuser and request.user.has_perm("practice.view_area")
+
+
 def practices_in_words(request: HttpRequest) -> str:
     """Name the practice, or say how many there are."""
     if practice := sole_practice(request):
@@ -169,6 +174,8 @@ def practices_in_words(request: HttpRequest) -> str:
     if request.user.is_superuser:
         return "All practices" if person(request).first_practices else "No practice yet"
     count = len(person(request).practice_ids)
+    if not count and is_above_practices(request):
+        return "Above practices"
     return f"{count} practices" if count else "No practice: ask for a membership"
 
 

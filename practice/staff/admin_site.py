@@ -75,9 +75,12 @@ class StaffSite(UnfoldAdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The front page: today, above the menu."""
+        from practice.site.people import is_above_practices, person
         from practice.staff.front_page import front_page
 
         request.current_app = self.name  # type: ignore[attr-defined]
+        if not person(request).member_ids and is_above_practices(request):
+            return redirect("admin:area")
         title = {"title": self.index_title, "subtitle": None, "index": True}
         context = {**self.each_context(request), **title, **front_page(request)}
         return TemplateResponse(request, "admin/index.html", {**context, **(extra_context or {})})

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from practice.staff import (
     access,
     appointment,
+    areas,
     audit_trail,
     booking,
     calendar_feeds,
@@ -116,6 +117,10 @@ urlpatterns = [
         going_live.RehearsalChanges.as_view(),
         name="rehearsal_changes",
     ),
+    path("area/", areas.AreaPage.as_view(), name="area"),
+    path("groups/", areas.Groups.as_view(), name="groups"),
+    path("groups/add/", areas.EditGroup.as_view(), name="group_add"),
+    path("groups/<int:group>/", areas.EditGroup.as_view(), name="group"),
     path("promises/", promises.Promises.as_view(), name="promises"),
     path("promises/add/", promises.EditPromise.as_view(), name="add_promise"),
     path("promises/<int:pk>/", promises.EditPromise.as_view(), name="promise"),

@@ -7,6 +7,7 @@ from django.utils import timezone
 from practice.db.row_security import above_practices, bound_to, with_reach
 from practice.exceptions import GroupRefused
 from practice.models import AuditEvent, ConsumerGroup, Member
+from practice.reads.consumer_groups import fingerprint
 from practice.services.consumer_groups import checked_members, remove_group, save_group
 from workbench.factories import (
     make_access_profile,
@@ -76,10 +77,11 @@ def test_a_group_that_a_profile_names_stays():
 
 def test_of_two_who_change_it_at_once_the_later_is_told():
     group = make_consumer_group()
-    saved(ConsumerGroup.objects.get(), member())
+    shown = fingerprint(group)
+    saved(ConsumerGroup.objects.get(), member(), seen=shown)
 
     with pytest.raises(GroupRefused, match="Somebody else"):
-        saved(group, member("X9X07"), seen=[])
+        saved(group, member("X9X07"), seen=shown)
     assert ConsumerGroup.objects.get().codes_on(NOW.date()) == ["X9X01"]
 
 
