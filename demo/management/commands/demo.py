@@ -19,8 +19,11 @@ from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
 from practice.management.operator import OperatorCommand, operator
-from practice.models import Appointment, Organisation, Promise, Slot
+from practice.models import Appointment, AuditEvent, Organisation, Promise, Slot
 from practice.reads.promises import is_promised
+from practice.services.asking import watch_who_asks
+from practice.services.audit.recording import Actor, record
+from practice.services.audit.sealing import seal_everything
 from practice.services.promises import make_promise, watch
 
 FOLDER = settings.BASE_DIR / "demo"
@@ -82,6 +85,30 @@ def promise_to_others(practice: Organisation, *, now: datetime) -> None:
     if not is_promised(promise.name, but=None, organisation=practice):
         make_promise(promise, actor=operator("demo"), now=now)
         watch(organisation=practice, now=now)
+        who_asked(practice, now=now)
+
+
+def who_asked(practice: Organisation, *, now: datetime) -> None:
+    """The provider of 111 was shown slots; another, whom nobody has named yet, was shown none."""
+    for code, name, kinds, shown in (
+        (consumer.CONSUMER_ODS_CODE, consumer.CONSUMER_NAME, [consumer.CONSUMER_TYPE], 41),
+        ("X9X07", "Mockshire Integrated Urgent Care", [], 0),
+    ):
+        record(
+            organisation=practice,
+            actor=Actor(door=AuditEvent.Door.GP_CONNECT, organisation=f"{name} ({code})"),
+            event=ssp.SEARCH_SLOTS.id,
+            outcome=str(ssp.SEARCH_SLOTS.success_status),
+            now=now - timedelta(minutes=25),
+            detail={
+                "organisation_ods_code": code,
+                "slots_shown": shown,
+                "for_ods_codes": [code],
+                "for_organisation_types": kinds,
+            },
+        )
+    seal_everything(now=now)
+    watch_who_asks([practice], now=now)
 
 
 def check_port_is_free(port: int) -> None:

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from practice import clock
-from practice.models import Appointment, Organisation, Slot
+from practice.models import Appointment, AskingOrganisation, Organisation, Slot
+from practice.reads.asking import findings
 from workbench.consumer import as_dict
 
 ANY_PORT = 0
@@ -66,6 +67,10 @@ def test_the_demo_is_there_twice_the_same_and_its_curl_finds_free_slots():
         for patient, start in Appointment.objects.values_list("patient", "start")
     )
     assert max(days.values()) == 1, "nobody has two appointments on a day"
+    for practice in Organisation.objects.all():
+        asked = AskingOrganisation.objects.filter(organisation=practice)
+        assert sorted(asked.values_list("ods_code", "last_shown")) == [("A1001", 41), ("X9X07", 0)]
+        assert [each.who for each in findings(organisation=practice)] == ["X9X07"]
 
 
 def test_a_taken_port_is_said_before_anything_else():
