@@ -27,12 +27,18 @@ from benchmarks import dates, results, world  # noqa: E402
 from benchmarks.measuring import take_turns  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.db.row_security import bound_to  # noqa: E402
-from practice.models import Organisation, Patient, Schedule  # noqa: E402
+from practice.models import (  # noqa: E402
+    CancellationListEntry,
+    Organisation,
+    Patient,
+    Schedule,
+)
 from practice.staff.live import live  # noqa: E402
 from workbench.staff import CLINICIAN, StaffClient, signed_in  # noqa: E402
 
 HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
 POLL = "poll of an open diary"
+ON_LIST = 40  # who wait for an earlier time
 
 
 def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -63,6 +69,7 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
         ),
         "worklist": ("worklist", {}),
         "who really asks": ("who_asks", {}),
+        "cancellation list": ("cancellation_list", {}),
         "access": ("practice_accessprofile_changelist", {}),
         "list of appointments": ("practice_appointment_changelist", {}),
         "list of slots": ("practice_slot_changelist", {}),
@@ -77,6 +84,23 @@ def first_holder(client: StaffClient, practice: Organisation, now: datetime) -> 
     session = Schedule.objects.filter(organisation=practice, date=day).earliest("pk")
     client.user.memberships.update(session_holder=session.session_holder_id)
     client.user.groups.add(Group.objects.get(name=CLINICIAN))
+
+
+def wait_for_earlier_times(practice: Organisation, now: datetime) -> None:
+    """Put as many people on the cancellation list as a large practice has there."""
+    today = clock.today(now)
+    people = Patient.objects.filter(organisation=practice).order_by("pk")[:ON_LIST]
+    CancellationListEntry.objects.bulk_create(
+        CancellationListEntry(
+            organisation=practice,
+            patient=patient,
+            first_day=today,
+            last_day=today + timedelta(days=28),
+            noted_at=now,
+            noted_by_name="Rita Reception",
+        )
+        for patient in people
+    )
 
 
 def asking(client: Client, name: str, query: dict[str, Any]) -> Callable[[], int]:
@@ -124,6 +148,7 @@ def main() -> dict[str, Any]:
         practices=1, holders=HOLDERS, first=first, days=YEAR, patients=PATIENTS
     )
     world.book(every=BOOKED_EVERY, now=now)
+    wait_for_earlier_times(practice, now)
     # A line for each request would drown what is told here.
     logging.getLogger("config.requests").setLevel(logging.WARNING)
     client = signed_in(practice, role="Practice manager")

@@ -106,6 +106,12 @@ NAVIGATION = [
                 "worklist",
                 "Orphaned appointments, people to be told",
             ),
+            page(
+                "Cancellation list",
+                "hourglass_top",
+                "cancellation_list",
+                "Who would come earlier, and which times came free",
+            ),
             page("Clinic list", "list_alt", "clinic_list", "To be printed"),
             entry(
                 "Appointments", "event_available", "practice.appointment", "Who comes, who booked"

@@ -13,7 +13,15 @@ from demo import consumer
 from fhirapi import ssp
 from practice import clock
 from practice.exceptions import PracticeError
-from practice.models import Appointment, AuditEvent, Organisation, Patient, Series, Slot
+from practice.models import (
+    Appointment,
+    AuditEvent,
+    CancellationListEntry,
+    Organisation,
+    Patient,
+    Series,
+    Slot,
+)
 from practice.reads.patients import why_nobody_books_for
 from practice.reads.series import repeated
 from practice.services.appointments.attendance import mark
@@ -21,6 +29,7 @@ from practice.services.appointments.booking import BookingOrganisation, book_app
 from practice.services.appointments.changing import appointment_for_change, cancel_appointment
 from practice.services.appointments.series import book_series
 from practice.services.audit.recording import Actor, record_done
+from practice.services.cancellation_list import Wish, join, usual_wish
 
 # (up to so many days ahead, share of slots taken): a diary fills as its days come near.
 SHARES_TAKEN = ((0, 0.65), (2, 0.45), (7, 0.25), (14, 0.12), (21, 0.05))
@@ -221,6 +230,50 @@ def cancel(organisation: Organisation, appointment: Appointment, *, now: datetim
         actor=actor,
         now=now,
     )
+
+
+def ask_for_earlier_times(*, organisation: Organisation, now: datetime) -> int:
+    """Put a few people on the cancellation list; returns how many. Once there are any: nobody."""
+    if CancellationListEntry.objects.filter(organisation=organisation).exists():
+        return 0
+    today = clock.today(now)
+    coming = Appointment.objects.booked().filter(organisation=organisation, start__gt=now)
+    made = 0
+    for appointment in coming.order_by("-start", "pk")[:3]:
+        wish = usual_wish(appointment, now=now)
+        if made == 1:
+            wish = wish._replace(minutes=None, note="Can be here within ten minutes")
+        asked_at = now - timedelta(days=6 - made, minutes=50 * made)
+        made += put_on_list(appointment.patient_id, wish, organisation, appointment, now=asked_at)
+    without = Patient.objects.filter(
+        organisation=organisation, active=True, deceased_at__isnull=True, appointments__isnull=True
+    ).order_by("pk")
+    wish = Wish(today, today + timedelta(weeks=2), note="Lives next door")
+    for patient in without[:1]:
+        made += put_on_list(patient.pk, wish, organisation, None, now=now)
+    return made
+
+
+def put_on_list(
+    patient_id: int,
+    wish: Wish,
+    organisation: Organisation,
+    appointment: Appointment | None,
+    *,
+    now: datetime,
+) -> int:
+    try:
+        join(
+            organisation=organisation,
+            patient_id=patient_id,
+            wish=wish,
+            appointment_id=appointment.pk if appointment else None,
+            actor=staff(),
+            now=now,
+        )
+    except PracticeError:
+        return 0  # such as one whose registration has ended
+    return 1
 
 
 def booking_organisation() -> BookingOrganisation:

@@ -621,8 +621,8 @@ NOT_IDS = (
     "expected_version first from go gp_connect_bookable kind last minimum_notice_minutes minutes "
     "name note nth_of_month ods_code offered organisation_type other_week page position "
     "practitioner_role q reached reason runs_on_bank_holidays seen session_name shown_at "
-    "last_date slot_count slot_minutes slot_type start start_date start_time to version view "
-    "weekdays"
+    "last_date last_day outcome part slot_count slot_minutes slot_type start start_date "
+    "start_time to version view weekdays"
 )
 KINDS_ON_PAGES = (
     "accessprofile appointment closure location organisation patient practitioner schedule "

@@ -18,6 +18,7 @@ from practice import clock, nhs_number
 from practice.models import (
     AccessProfile,
     Appointment,
+    CancellationListEntry,
     Closure,
     ConsumerGroup,
     GenerationRun,
@@ -282,6 +283,29 @@ def make_closure(organisation: Organisation | None = None, **overrides: Any) -> 
         "end_date": overrides.get("start_date") or tomorrow(),
     }
     return Closure.objects.create(**{**fields, **overrides})
+
+
+def make_cancellation_list_entry(
+    organisation: Organisation | None = None, *, practitioners: Iterable[Any] = (), **overrides: Any
+) -> CancellationListEntry:
+    """Make somebody who waits from today for four weeks, for any time at all."""
+    practice = organisation or the_organisation()
+    now = overrides.pop("now", timezone.now())
+    today = clock.today(now)
+    fields = {
+        "organisation": practice,
+        "first_day": today,
+        "last_day": today + timedelta(days=28),
+        "noted_at": now,
+        "noted_by_name": "Rita Reception",
+        **overrides,
+    }
+    if "patient" not in fields:
+        fields["patient"] = make_patient(practice)
+    entry = CancellationListEntry.objects.create(**fields)
+    for each in practitioners:
+        entry.clinicians.create(practitioner=each)
+    return entry
 
 
 def make_generation_run(

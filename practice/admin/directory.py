@@ -40,6 +40,7 @@ from practice.reads.directory import (
     roles_with_practices,
 )
 from practice.services import enablement
+from practice.services.appointments.changing import CHOSEN_LENGTH
 from practice.site.fields import ManyCodesField
 from practice.site.people import actor_of, only_own, person, sole_practice
 
@@ -59,6 +60,13 @@ SWITCHES = ["gp_connect_enabled", "appointment_management_enabled"]
 class OrganisationForm(PracticeForm):
     def clean_ods_code(self) -> str:
         return self.cleaned_data["ods_code"].upper()
+
+    def clean_cancellation_reasons(self) -> str:
+        lines = (line.strip() for line in self.cleaned_data["cancellation_reasons"].splitlines())
+        reasons = list(dict.fromkeys(filter(None, lines)))
+        if any(len(reason) > CHOSEN_LENGTH for reason in reasons):
+            raise forms.ValidationError(f"Each may have at most {CHOSEN_LENGTH} characters.")
+        return "\n".join(reasons)
 
 
 @admin.register(Organisation)
@@ -92,6 +100,7 @@ class OrganisationAdmin(PracticeAdmin):
             },
         ),
         ("Address", {"fields": ADDRESS}),
+        ("Cancelling", {"fields": ["cancellation_reasons"]}),
         (
             "When others may book",
             {

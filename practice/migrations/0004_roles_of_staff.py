@@ -18,6 +18,7 @@ EVERYTHING_BUT_THE_TRAIL = [
     "accessprofile",
     "appointment",
     "appointmentslot",
+    "cancellationlistentry",  # there from "cancellation_list" on
     "closure",
     "generationrun",
     "location",
@@ -41,7 +42,7 @@ def permissions(verbs, models):
 
 RECEPTIONIST = [
     *permissions("view", EVERYTHING_BUT_THE_TRAIL),
-    *permissions("add change", ["patient", "appointment"]),
+    *permissions("add change", ["patient", "appointment", "cancellationlistentry"]),
     *permissions("add change delete", RECORDS_OF_A_PATIENT),
     "change_slot",
     "report_sick",  # there from 0023 on

@@ -17,6 +17,11 @@ from practice.models.booking import (
     InSeries,
     Series,
 )
+from practice.models.cancellation_list import (
+    CancellationListCall,
+    CancellationListClinician,
+    CancellationListEntry,
+)
 from practice.models.diary import DiaryChange, Schedule, ScheduleQuerySet, Slot, SlotQuerySet
 from practice.models.diary_views import (
     ChosenDiaryView,
@@ -68,6 +73,9 @@ __all__ = [
     "AuditWaiting",
     "CalendarFeed",
     "CalledIn",
+    "CancellationListCall",
+    "CancellationListClinician",
+    "CancellationListEntry",
     "ChosenDiaryView",
     "Closure",
     "ContactAttempt",

@@ -17,6 +17,17 @@ validate_gmp_code = RegexValidator(
 )
 
 
+USUAL_REASONS = "\n".join(
+    (
+        "Patient cancelled",
+        "Patient no longer needs it",
+        "Booked in error",
+        "Clinician unavailable",
+        "Practice closed",
+    )
+)
+
+
 class Organisation(Versioned, PostalAddress, OfferLimits):
     """A practice: one legal organisation, one FHIR service root, one appointment book.
 
@@ -71,6 +82,12 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         "names in calendar feeds",
         default=False,
         help_text="Off: a holder's calendar shows patients' initials only.",
+    )
+    cancellation_reasons = models.TextField(
+        "reasons for cancelling",
+        blank=True,
+        default=USUAL_REASONS,
+        help_text="One a line. Whoever cancels chooses one, and may write more beside it.",
     )
     bank_holidays_seeded_to = models.DateField(null=True, blank=True, editable=False)
     rehearsing_until = models.DateTimeField(

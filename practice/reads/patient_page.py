@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from practice import clock
 from practice.models import (
     Appointment,
+    CancellationListEntry,
     Organisation,
     Patient,
     PatientAddress,
@@ -14,6 +15,7 @@ from practice.models import (
     PatientNote,
     PatientTelecom,
 )
+from practice.reads.cancellation_list import entries_of_patient
 
 PAST = timedelta(days=365)
 MOST_PAST = 50
@@ -41,6 +43,7 @@ class PatientFile:
     past: list[Appointment]
     attendance: Attendance
     namesakes: list[Patient]
+    waits_for: list[CancellationListEntry]
 
 
 def patient_file(
@@ -74,6 +77,7 @@ def patient_file(
         past=past,
         attendance=Attendance(missed + seen, missed),
         namesakes=namesakes(patient),
+        waits_for=entries_of_patient(patient.pk, organisation=organisation, now=now),
     )
 
 

@@ -30,6 +30,12 @@ def slot_types(*, organisation: Organisation) -> QuerySet[SlotType]:
     return SlotType.objects.filter(organisation=organisation).annotate(mapped=Exists(IN_FORCE))
 
 
+def hints(names: Iterable[str], *, organisation: Organisation) -> list[tuple[str, str]]:
+    """Return what reception should know of these types, each by its name; one query."""
+    found = SlotType.objects.filter(organisation=organisation, name__in=set(names))
+    return list(found.exclude(hint="").order_by("name").values_list("name", "hint"))
+
+
 def slot_type_of(*, organisation: Organisation, pk: int) -> SlotType | None:
     """A type of the practice, with its mappings, the latest first; None: there is none."""
     found: SlotType | None = slot_types(organisation=organisation).filter(pk=pk).first()

@@ -8,7 +8,14 @@ from django.db.models import Count, DateTimeField, Q
 from practice import clock
 from practice.db.prepared import Number, Prepared, QueryParameter
 from practice.models import Appointment, Organisation, Schedule
-from practice.reads import asking, bookability, monitoring, never_offered, promises
+from practice.reads import (
+    asking,
+    bookability,
+    cancellation_list,
+    monitoring,
+    never_offered,
+    promises,
+)
 from practice.reads.desk_messages import messages_waiting
 
 FEW_DAYS = 28
@@ -53,11 +60,12 @@ class ToDo:
     short_days: int
     asking: int
     messages: int
+    freed: int
     days_left: int
 
     @property
     def total(self) -> int:
-        others = self.never_offered + self.short_days + self.asking
+        others = self.never_offered + self.short_days + self.asking + self.freed
         return self.messages + self.orphaned + self.to_be_told + others
 
     @property
@@ -66,7 +74,10 @@ class ToDo:
 
 
 def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
-    """Count the worklist: five queries. Who is orphaned and to be told counts once, as there."""
+    """Count the worklist: six queries, or ten where somebody is on the cancellation list.
+
+    Who is orphaned and to be told counts once, as there.
+    """
     today = clock.today(now)
     day = {"start": clock.day_start(today), "end": clock.day_end(today)}
     counted = ON_WORKLIST.rows(organisation=organisation.pk, **day)
@@ -79,6 +90,7 @@ def to_do(organisation: Organisation, *, now: datetime) -> ToDo:
         short_days=promises.short_days(organisation=organisation),
         asking=len(asking.findings(organisation=organisation)),
         messages=messages_waiting(organisation=organisation).count(),
+        freed=len(cancellation_list.freed_times(organisation=organisation, now=now)),
         days_left=days_left(organisation, now=now),
     )
 

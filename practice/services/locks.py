@@ -1,7 +1,8 @@
 """Locks on a practice's diary, and the order in which everybody takes them.
 
-Practice (not for bookings), slots by id, appointments by id, access profiles by id. Whoever keeps
-to that order queues and never deadlocks; nothing read before a lock decides anything after it.
+Practice (not for bookings), slots by id, appointments by id, access profiles by id, entries of the
+cancellation list by id. Whoever keeps to that order queues and never deadlocks; nothing read before
+a lock decides anything after it.
 """
 
 from collections.abc import Iterable

@@ -121,8 +121,28 @@ TOPICS = (
         ("worklist", "contacted"),
         (
             "Everything that waits for a person: appointments whose session is gone, people still "
-            "to be told, sessions that can never be offered, days short of what was promised, "
-            "NHS numbers to be traced. A row goes when its work is done.",
+            "to be told, times that came free for the cancellation list, sessions that can never "
+            "be offered, days short of what was promised, NHS numbers to be traced. A row goes "
+            "when its work is done.",
+        ),
+    ),
+    Topic(
+        "Cancellation list",
+        (
+            "cancellation_list",
+            "practice_cancellationlistentry",
+            "practice_slot_who_would_come",
+            "join_cancellation_list",
+        ),
+        (
+            "Patients who would come earlier: on which days, at which hours, with whom, for which "
+            "type of slot. Put them on it from their page, their appointment, or where no free "
+            "time suits.",
+            "A time that came free says who would take it, whoever has asked longest first. Ring "
+            "them, then book or move from there; “No answer” and “Not this time” are remembered. "
+            "Nobody is moved by itself, and a clinical need is for you to judge.",
+            "Somebody leaves the list when they have such a time, when you take them off, or when "
+            "their last day is over: then they are shown for two weeks more.",
         ),
     ),
     Topic(

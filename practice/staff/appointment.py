@@ -13,6 +13,7 @@ from practice import clock, terminology
 from practice.exceptions import PracticeError
 from practice.models import Appointment, DeskMessage, InSeries
 from practice.reads.appointments import appointment_in_detail
+from practice.reads.cancellation_list import numbers_who_would_take, waiting_entry_of
 from practice.reads.diary_columns import age, called_in_at, entry_of_appointment
 from practice.reads.patients import why_nobody_books_for
 from practice.reads.series import appointments_of
@@ -104,7 +105,10 @@ class AppointmentPage(Detail):
 
     def cancel(self, appointment: Appointment, form: Any) -> str:
         was_orphaned = appointment.orphaned
-        reason = self.request.POST.get("reason", "").strip()
+        sent = self.request.POST
+        reason = changing.reason_of(
+            sent.get("chosen", ""), sent.get("reason", ""), organisation=self.practice
+        )
         changing.cancel_by_staff(reason=reason, **self.change_arguments(appointment))
         after = "" if was_orphaned else " Its time is free again."
         return f"{name_of(appointment)}: appointment cancelled.{after}"
@@ -155,6 +159,7 @@ class AppointmentPage(Detail):
             "when": when_words(record.start, record.end, self.today),
             "telecoms": list(patient.telecoms.all()),
             "may": self.may(record),
+            "reasons": self.practice.cancellation_reasons.splitlines(),
             "why_not": self.why_not(record) if is_open else "",
             "undo_to": Appointment.Status(before).label.lower() if before and is_open else "",
             "called_in": called_in if record.status in ATTENDED else None,
@@ -180,7 +185,23 @@ class AppointmentPage(Detail):
             "carried": Carried.of(record, now=self.now),
             "links": self.links(record),
             "number_of_appointments": patient.appointments.count(),
-            "released": slots_given_back(record, now=self.now),
+            **self.cancellation_list_facts(record),
+        }
+
+    def cancellation_list_facts(self, record: Appointment) -> dict[str, Any]:
+        """Whether the patient would come earlier; and who would take the time if it is free."""
+        released = slots_given_back(record, now=self.now)
+        would_come = numbers_who_would_take(released, organisation=self.practice, now=self.now)
+        listed = waiting_entry_of(record) if record.status == record.Status.BOOKED else None
+        may_join = self.request.user.has_perm("practice.add_cancellationlistentry")
+        waits = record.status == record.Status.BOOKED and (
+            record.orphaned or record.start > self.now
+        )
+        return {
+            "released": released,
+            "would_come": would_come,
+            "listed": listed,
+            "may_join": may_join and waits and not listed,
         }
 
     def may(self, record: Appointment) -> dict[str, bool]:
@@ -211,8 +232,10 @@ class AppointmentPage(Detail):
 
     def links(self, record: Appointment) -> dict[str, str]:
         patient, trail = record.patient, reverse("admin:audit_trail")
+        join = reverse("admin:practice_cancellationlistentry_add")
         return {
             "move": reverse("admin:move", args=[record.pk]),
+            "join": f"{join}?appointment={record.pk}",
             "session": reverse("admin:practice_schedule_change", args=[record.schedule_id]),
             "slip": reverse("admin:booked", args=[record.pk]),
             "history": reverse("admin:practice_appointment_history", args=[record.pk]),

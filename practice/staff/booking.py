@@ -19,8 +19,10 @@ from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree
 from practice.models import Appointment, Patient, Slot
 from practice.reads.appointments import appointment_in_detail
+from practice.reads.cancellation_list import entries_met_by
 from practice.reads.patient_search import warnings
 from practice.reads.patients import patient_by_id, why_nobody_books_for
+from practice.reads.slot_types import hints
 from practice.services.appointments import booking
 from practice.services.appointments.changing import why_it_stays
 from practice.site.addresses import number
@@ -166,6 +168,7 @@ class Book(ChosenSlotsPage):
             others=self.step(),
             warnings=warnings(patient, [], now=self.now),
             may_overbook=self.request.user.has_perm("practice.add_slot"),
+            nothing_suits=self.nothing_suits(("patient", patient.pk)),
             step=2,
         )
 
@@ -189,6 +192,7 @@ class Book(ChosenSlotsPage):
             form=form,
             how=how or how_booked_form(self, slots),
             refusal=refusal,
+            hints=hints((slot.slot_type for slot in slots), organisation=self.practice),
             warnings=warnings(patient, days, now=self.now),
             others=self.step(("patient", patient.pk), *self.from_day(days)),
             other_patient=self.step(*self.pairs(slots)),
@@ -229,6 +233,7 @@ class Booked(RecordPage):
         address = reverse("admin:practice_appointment_change", args=[pk])
         back = self.back(f"{reverse('admin:diary')}?date={clock.local(appointment.start).date()}")
         back = back.partition("#")[0]
+        met = entries_met_by(appointment)
         can_be_given_up = appointment.status != Appointment.Status.CANCELLED and not why_it_stays(
             appointment, now=self.now
         )
@@ -238,4 +243,5 @@ class Booked(RecordPage):
             another=f"?{urlencode({'patient': appointment.patient_id, 'back': back})}",
             cancel=f"{address}?{urlencode({'ask': 'cancel', 'back': back})}",
             can_be_given_up=can_be_given_up,
+            met=met,
         )

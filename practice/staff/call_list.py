@@ -10,6 +10,7 @@ from practice.exceptions import PracticeError
 from practice.models import Appointment, DeskMessage
 from practice.reads import asking, call_list, worklist
 from practice.reads.appointments import appointment_by_id
+from practice.reads.cancellation_list import freed_times, listed_patients
 from practice.reads.consumer_groups import coming_changes
 from practice.reads.desk_messages import messages_waiting, with_whom
 from practice.reads.patients import TO_BE_TRACED, to_be_traced
@@ -29,8 +30,16 @@ class CallPage(StaffPage):
 
     def people(self, appointments: QuerySet[Appointment], *, of: str = "") -> list[Appointment]:
         """Who is still to be told first, in the order in which they must be; ``of`` a closure."""
-        found = call_list.in_order_to_ring(appointments)
+        found = self.with_listed(call_list.in_order_to_ring(appointments))
         self.record_people(found, of=of)
+        return found
+
+    def with_listed(self, found: list[Appointment]) -> list[Appointment]:
+        """Say of each whether the patient is on the cancellation list, as ``listed``."""
+        ids = [each.pk for each in found]
+        there = listed_patients(ids, organisation=self.practice, now=self.now) if ids else set()
+        for each in found:
+            each.listed = each.pk in there  # type: ignore[attr-defined]
         return found
 
     def record_people(self, found: list[Appointment], *, of: str = "") -> None:
@@ -111,7 +120,8 @@ class WorklistPage(CallPage):
 
     def read(self, *, audit: bool) -> tuple[list[Appointment], list[DeskMessage]]:
         """Return who is to be told, and what clinicians wrote."""
-        people = call_list.in_order_to_ring(call_list.people_waiting(self.practice))
+        waiting = call_list.people_waiting(self.practice)
+        people = self.with_listed(call_list.in_order_to_ring(waiting))
         messages = with_whom(messages_waiting(organisation=self.practice))
         if audit:
             self.record_people([*people, *(each.appointment for each in messages)])
@@ -134,6 +144,7 @@ class WorklistPage(CallPage):
             "never_offered": worklist.sessions_never_offered(self.practice, now=self.now),
             "days_left": worklist.days_left(self.practice, now=self.now),
             "coming": coming_changes(organisation=self.practice, today=self.today),
+            "freed": freed_times(organisation=self.practice, now=self.now),
             "shortfalls": shortfalls(organisation=self.practice),
             "asking": asking.findings(organisation=self.practice),
             "to_be_traced": to_be_traced(organisation=self.practice),

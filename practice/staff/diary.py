@@ -311,7 +311,7 @@ class Diary(DiaryPage):
             strips=strips,
             columns=[self.column(view, one) for one in strips],
             notices=notices(
-                self.practice, view, filling.closures, is_empty=not strips, today=self.today
+                self.practice, view, filling.closures, is_empty=not strips, now=self.now
             ),
             live=is_live,
             live_changes=f"{reverse('admin:diary_changes')}{view.query}",

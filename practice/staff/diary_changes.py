@@ -61,7 +61,7 @@ class DiaryChanges(DiaryPage):
                     view,
                     filling.closures,
                     is_empty=not still_there,
-                    today=self.today,
+                    now=self.now,
                 ),
                 "unseen": view.unseen(found, versions),
                 "hidden": sum(have[key][1] for key in kept) + sum(day.hidden for day in found),

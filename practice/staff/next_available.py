@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from practice import clock, terminology
 from practice.models import Appointment, Patient, Slot
 from practice.reads.next_available import HALVES, Cell, Grid, Place, Row, next_available
+from practice.reads.slot_types import hints
 from practice.reads.slots import chosen_slots
 from practice.site.addresses import number
 from practice.staff import searches
@@ -56,6 +57,13 @@ class ChosenSlotsPage(StaffPage):
     def elsewhen(self) -> str:
         """Where another time is chosen before it is known for whom."""
         return f"{reverse('admin:next_available')}{self.step()}"
+
+    def nothing_suits(self, whom: tuple[str, Any]) -> str:
+        """Where somebody is put on the cancellation list, with what was looked for."""
+        if not self.request.user.has_perm("practice.add_cancellationlistentry"):
+            return ""
+        address = reverse("admin:practice_cancellationlistentry_add")
+        return f"{address}{self.step(whom, without=['cell', 'first'])}"
 
     def instead(self, slots: list[Slot], first: date) -> list[Slot]:
         """The next free times of the same type from a day on, to be chosen on the same page."""
@@ -117,6 +125,7 @@ class ChosenSlotsPage(StaffPage):
             "grid": Drawing(grid, place, usual, self.today, search.wanted.part),
             "days": searches.by_day(shown),
             "count": len(shown),
+            "hints": hints((slot.slot_type for slot in shown), organisation=self.practice),
             "too_many": len(slots) > len(shown),
             "whose": next((r.name for r in grid.rows if place and r.holder == place.holder), ""),
             "usual": first_of_row(grid, usual),

@@ -17,6 +17,7 @@ from practice.services import patients
 from practice.services.appointments.changing import why_it_stays
 from practice.services.audit.recording import record_done
 from practice.site.addresses import number
+from practice.site.wishes import wish_in_words
 from practice.staff.base import RecordPage, found_or_404
 
 
@@ -110,7 +111,9 @@ class PatientPage(RecordPage):
             asked=self.request.POST.getlist("asked"),
             problem=problem,
             warnings=self.warnings(file, why_not),
-            coming=[self.line(each, here) for each in file.coming],
+            coming=[self.line(each, here, file) for each in file.coming],
+            waits_for=[(each, wish_in_words(each)) for each in file.waits_for],
+            join=f"{reverse('admin:practice_cancellationlistentry_add')}?{whose}",
             past=file.past[:MOST_PAST],
             more=len(file.past) > MOST_PAST,
             form=form or NoteForm(),
@@ -151,11 +154,14 @@ class PatientPage(RecordPage):
             found.append({"title": "Other organisations do not see this patient", "text": why})
         return found
 
-    def line(self, appointment: Appointment, here: str) -> dict[str, Any]:
+    def line(self, appointment: Appointment, here: str, file: PatientFile) -> dict[str, Any]:
         """A coming appointment, with what can be done about it."""
         address = reverse("admin:practice_appointment_change", args=[appointment.pk])
         stays = why_it_stays(appointment, now=self.now)
+        join = urlencode({"appointment": appointment.pk, "back": here})
         return {
+            "listed": any(each.appointment_id == appointment.pk for each in file.waits_for),
+            "earlier": f"{reverse('admin:practice_cancellationlistentry_add')}?{join}",
             "appointment": appointment,
             "days": days_ahead(appointment, now=self.now),
             "minutes": (appointment.end - appointment.start).seconds // 60,

@@ -9,6 +9,7 @@ from practice import clock
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Slot
 from practice.reads.appointments import appointment_in_detail
+from practice.reads.slot_types import hints
 from practice.services.appointments import rescheduling
 from practice.staff.base import RecordPage, found_or_404
 from practice.staff.booking import TAKEN
@@ -37,6 +38,7 @@ class Move(RecordPage, ChosenSlotsPage):
         return self.render(
             template="staff/reschedule/when.html",
             appointment=appointment,
+            nothing_suits=self.nothing_suits(("appointment", pk)),
             **self.times(first=max(self.today, own_day), slot_type=appointment.slot_type),
         )
 
@@ -71,6 +73,7 @@ class Move(RecordPage, ChosenSlotsPage):
             status=more.pop("status", 200),
             appointment=appointment,
             slots=slots,
+            hints=hints((slot.slot_type for slot in slots), organisation=self.practice),
             is_earlier=bool(slots) and slots[0].start < appointment.start,
             shorter_by=minutes_of(appointment) - sum(map(minutes_of, slots)) if slots else 0,
             minutes=minutes_of(appointment),

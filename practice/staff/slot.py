@@ -14,7 +14,9 @@ from practice.exceptions import DiaryRefused
 from practice.models import Slot
 from practice.models.common import MOST_WINDOW_DAYS, YEAR_MINUTES, OfferLimits
 from practice.reads.access_profiles import profiles
+from practice.reads.cancellation_list import numbers_who_would_take
 from practice.reads.diary_columns import entry_of_slot
+from practice.reads.slot_types import hints
 from practice.reads.slots import appointment_in, slot_after, slot_in_detail
 from practice.services import cutting, slots
 from practice.services.audit.recording import record_done
@@ -199,6 +201,7 @@ class SlotPage(Detail):
             "entry": entry,
             "when": when_words(record.start, record.end, self.today),
             "holding": holding,
+            "hints": hints([record.slot_type], organisation=self.practice),
             "profile": record.access_profile or record.schedule.access_profile,
             "why_not": why_not,
             "may": {
@@ -214,6 +217,11 @@ class SlotPage(Detail):
             },
             "following": after if after and not cutting.why_not_one(record, after) else None,
             "offered": is_free and not booked,
+            "would_come": numbers_who_would_take(
+                [record] if is_free and not booked else [],
+                organisation=self.practice,
+                now=self.now,
+            ),
             "may_book": self.request.user.has_perm("practice.add_appointment"),
             "until": time_words(entry.until, self.today) if entry.until else "",
             "links": self.links(record),

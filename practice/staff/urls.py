@@ -12,6 +12,7 @@ from practice.staff import (
     booking,
     calendar_feeds,
     call_list,
+    cancellation_list,
     clinic_list,
     closure,
     diary,
@@ -105,6 +106,29 @@ urlpatterns = [
     path("worklist/", call_list.Worklist.as_view(), name="worklist"),
     path("help/", help.Help.as_view(), name="help"),
     path("setting-up/", set_up.SetUpPage.as_view(), name="set_up"),
+    path(
+        "cancellation-list/", cancellation_list.CancellationList.as_view(), name="cancellation_list"
+    ),
+    path(
+        "cancellation-list/add/",
+        cancellation_list.JoinList.as_view(),
+        name="practice_cancellationlistentry_add",
+    ),
+    path(
+        "cancellation-list/<int:pk>/",
+        cancellation_list.EntryPage.as_view(),
+        name="practice_cancellationlistentry_change",
+    ),
+    path(
+        "cancellation-list/time/<int:pk>/",
+        cancellation_list.WhoWouldCome.as_view(),
+        name="practice_slot_who_would_come",
+    ),
+    path(
+        "cancellation-list/join/<int:pk>/",
+        cancellation_list.JoinAfterClosure.as_view(),
+        name="join_cancellation_list",
+    ),
     path("spreadsheets/", sheets.Sheets.as_view(), name="sheets"),
     path("spreadsheets/<str:kind>.<str:format>", sheets.SheetFile.as_view(), name="sheet_file"),
     path("spreadsheets/import/<int:pk>/", sheets.SheetPage.as_view(), name="sheet"),

@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from practice.models import Closure
+from practice.models import Closure, Slot
 from practice.services.closures import closing
 from workbench.factories import (
     make_actor,
     make_appointment,
+    make_cancellation_list_entry,
     make_patient,
     make_schedule,
     make_slot,
@@ -120,6 +121,11 @@ def desk(practice) -> dict[str, str]:
     stranded.refresh_from_db()
     stranded.affected_by, stranded.to_be_told = closure, True
     stranded.save()
+    Slot.objects.filter(pk=free[1].pk).update(changed_by_hand=True)
+    make_cancellation_list_entry(patient=patient, note="Ten minutes will do", minutes=10)
+    entry = make_cancellation_list_entry(practitioners=[free[1].schedule.session_holder])
+    entry.calls.create(start=free[1].start, outcome="no-answer", at=timezone.now(), by_name="Rita")
+    make_cancellation_list_entry(ended_at=timezone.now(), ended_as="withdrawn")
     holder = slots[0].schedule.session_holder_id
     template = make_template()
     booking = f"/admin/practice/appointment/add/?patient={patient.pk}"
@@ -145,6 +151,11 @@ def desk(practice) -> dict[str, str]:
         "closure": f"/admin/practice/closure/{closure.pk}/change/",
         "reopen": f"/admin/practice/closure/{closure.pk}/delete/",
         "worklist": "/admin/worklist/",
+        "cancellation list": "/admin/cancellation-list/",
+        "who would come": f"/admin/cancellation-list/time/{free[1].pk}/",
+        "joining the list": f"/admin/cancellation-list/add/?appointment={here.pk}",
+        "on the list": f"/admin/cancellation-list/{entry.pk}/",
+        "patient": f"/admin/practice/patient/{patient.pk}/",
         "visibility": "/admin/visibility/",
         "clinic list": f"/admin/clinic-list/?date={tomorrow()}",
         "front page": "/admin/",

@@ -46,6 +46,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
     schedule = factories.make_schedule(organisation, access_profile=profile)
     slot, booked = factories.make_slots(2, schedule)
     appointment = factories.make_appointment(slots=[booked], patient=patient)
+    entry = factories.make_cancellation_list_entry(organisation, patient=patient)
     closure = factories.make_closure(
         organisation, start_date=tomorrow + timedelta(days=30 + factories.number())
     )
@@ -58,6 +59,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
         "practice_accessprofile": profile,
         "practice_appointment": appointment,
         "practice_auditevent": AuditEvent.objects.filter(organisation=organisation).first(),
+        "practice_cancellationlistentry": entry,
         "practice_closure": closure,
         "practice_generationrun": run,
         "practice_location": location,

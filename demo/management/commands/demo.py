@@ -56,6 +56,7 @@ class Command(OperatorCommand):
         for practice in practices:
             bookings.book_a_share(organisation=practice, now=now)
             bookings.book_together(organisation=practice, now=now)
+            bookings.ask_for_earlier_times(organisation=practice, now=now)
             promise_to_others(practice, now=now)
         address = f"http://127.0.0.1:{port}"
         for line in (

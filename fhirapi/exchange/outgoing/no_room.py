@@ -15,6 +15,9 @@ from practice.models import (
     AuditEvent,
     CalendarFeed,
     CalledIn,
+    CancellationListCall,
+    CancellationListClinician,
+    CancellationListEntry,
     Closure,
     ContactAttempt,
     DeskMessage,
@@ -76,6 +79,7 @@ RULES = (
         (
             *("asid", "party_key", "gp_connect_enabled", "appointment_management_enabled"),
             *("temporary_registration_days", "close_day_as", "calendar_shows_names"),
+            "cancellation_reasons",
             *("bank_holidays_seeded_to", "diary_complete_from", *OFFER_LIMITS),
         ),
         owner="pk",
@@ -166,6 +170,9 @@ RULES = (
     Rule("who was called in, and when", DUMP_WHY, CalledIn, owner="appointment"),
     Rule("messages between desk and room", DUMP_WHY, DeskMessage, owner="appointment"),
     Rule("calls to patients", DUMP_WHY, ContactAttempt, owner="appointment"),
+    Rule("entries of the cancellation list", DUMP_WHY, CancellationListEntry),
+    Rule("clinicians of these entries", DUMP_WHY, CancellationListClinician, owner="entry"),
+    Rule("calls about times that came free", DUMP_WHY, CancellationListCall, owner="entry"),
     Rule("calendar feeds", "their addresses are secrets: holders make new ones", CalendarFeed),
     Rule("events of the audit trail", "export_audit writes them, sealed", AuditEvent),
 )

@@ -50,7 +50,7 @@ from practice.reads.directory import is_held, locations, practitioners
 from practice.reads.patients import PATIENT_OR_TEST, VERIFIED, why_nobody_books_for
 from practice.reads.profile_limits import ANYBODY, BookingParty
 from practice.services import locks
-from practice.services.appointments import how_booked
+from practice.services.appointments import how_booked, listed
 from practice.services.appointments.provenance import provenance, record_in_trail
 from practice.services.audit.recording import Actor
 
@@ -183,6 +183,8 @@ def book_appointment(
     )
     if how is not None:
         how_booked.keep(booked, how, actor=actor, now=now)
+    if not through_gp_connect:
+        listed.follow(booked, actor=actor, now=now)
     return booked
 
 

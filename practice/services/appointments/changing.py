@@ -196,6 +196,16 @@ def cancel_appointment(
 # ---------------------------------------------------------------- as staff do it, in one step
 
 REASON_LENGTH = 300
+CHOSEN_LENGTH = 100  # of a reason in the practice's list, so that there is room for words beside it
+
+
+def reason_of(chosen: str, written: str, *, organisation: Organisation) -> str:
+    """Return what is stored: a reason of the practice's list, what was written beside it, or both.
+
+    What is in the list no more counts as written nothing.
+    """
+    known = chosen if chosen in organisation.cancellation_reasons.splitlines() else ""
+    return ": ".join(filter(None, [known, written.strip()]))
 
 
 @transaction.atomic

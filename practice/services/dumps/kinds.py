@@ -23,6 +23,9 @@ from practice.models import (
     Appointment,
     AppointmentSlot,
     CalledIn,
+    CancellationListCall,
+    CancellationListClinician,
+    CancellationListEntry,
     Closure,
     ConsumerGroup,
     ContactAttempt,
@@ -54,7 +57,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 11
+VERSION = 12
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -271,6 +274,14 @@ OWN = (
             Part("in_series", InSeries, "appointment"),
             Part("called_in", CalledIn, "appointment"),
             Part("desk_messages", DeskMessage, "appointment"),
+        ),
+    ),
+    Kind(
+        "cancellation_list",
+        CancellationListEntry,
+        (
+            Part("clinicians", CancellationListClinician, "entry"),
+            Part("calls", CancellationListCall, "entry"),
         ),
     ),
 )

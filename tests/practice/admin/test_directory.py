@@ -112,6 +112,20 @@ def test_a_change_counts_up_the_version_and_is_audited_with_old_and_new_values(p
     assert event.detail["changes"]["name"]["to"] == "New name"
 
 
+def test_a_manager_keeps_the_reasons_for_cancelling_one_a_line(practice):
+    organisation = practice.organisation
+    manager = signed_in(organisation, role="Practice manager")
+
+    save(manager, organisation, cancellation_reasons=" Snowed in \r\n\r\nOther\r\nSnowed in")
+    too_long = save(manager, organisation, cancellation_reasons="x" * 101)
+
+    organisation.refresh_from_db()
+    assert organisation.cancellation_reasons == "Snowed in\nOther"
+    assert "Each may have at most 100 characters." in words(too_long)
+    reception = signed_in(organisation, role="Receptionist")
+    assert reception.post(change_url(organisation), {}).status_code == 403
+
+
 def test_saving_without_a_change_makes_no_version_and_no_event(practice):
     client = signed_in(practice.organisation, role="Practice manager")
     before = last_event()

@@ -4,7 +4,7 @@ By INSERT or UPDATE, past all services and forms, as a shell or another program 
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from practice.models import (
     Area,
     AskingOrganisation,
     CalendarFeed,
+    CancellationListEntry,
     DeskMessage,
     DiaryView,
     ExceptionReason,
@@ -102,6 +103,18 @@ def a_sheet() -> SheetImport:
 
 def a_diary_view(**values: Any) -> DiaryView:
     return DiaryView.objects.create(organisation=the_organisation(), name="Upstairs", **values)
+
+
+def an_entry(**values: Any) -> CancellationListEntry:
+    """A place on the cancellation list."""
+    return CancellationListEntry.objects.create(
+        organisation=the_organisation(),
+        patient=make_patient(),
+        first_day=date(2027, 1, 4),
+        last_day=date(2027, 1, 8),
+        noted_at=timezone.now(),
+        **values,
+    )
 
 
 def a_member() -> Any:
@@ -292,6 +305,20 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     ),
     "chosen_diary_view_is_one": lambda: another(
         a_diary_view().chosen_by.create(organisation=the_organisation(), user=a_member().user)
+    ),
+    # who would come earlier
+    "appointment_listed_once": lambda: another(an_entry(appointment=make_appointment())),
+    "listed_until_after_it_begins": lambda: update(an_entry(), last_day=date(2027, 1, 3)),
+    "listed_hours_end_after_they_begin": lambda: update(
+        an_entry(), start_time=time(12), end_time=time(9)
+    ),
+    "listed_end_is_a_code": lambda: update(an_entry(), ended_as="met"),
+    "listed_for_a_clinician_once": lambda: another(
+        an_entry().clinicians.create(practitioner=make_practitioner())
+    ),
+    "listed_call_outcome_is_a_code": lambda: update(
+        an_entry().calls.create(start=timezone.now(), at=timezone.now(), outcome="declined"),
+        outcome="perhaps",
     ),
     # who and where
     "member_once": lambda: another(a_member()),

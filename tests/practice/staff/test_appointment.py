@@ -100,6 +100,40 @@ def test_cancelling_needs_a_reason_and_frees_the_time(client, appointment):
     assert 'name="do"' not in page
 
 
+@pytest.mark.parametrize(
+    ("chosen", "written", "kept"),
+    [
+        ("Patient cancelled", "", "Patient cancelled"),
+        ("Patient cancelled", "Has a cold", "Patient cancelled: Has a cold"),
+        ("", "Has a cold", "Has a cold"),
+        ("Not in the list", "Has a cold", "Has a cold"),
+    ],
+)
+def test_a_reason_of_the_practices_list_is_kept_with_what_is_written_beside_it(
+    client, appointment, chosen, written, kept
+):
+    post(client, address(appointment), "cancel", 1, reason=written, chosen=chosen)
+
+    appointment.refresh_from_db()
+    assert appointment.cancellation_reason == kept
+
+
+def test_the_reasons_offered_are_those_that_the_practice_keeps(client, appointment):
+    practice = appointment.organisation
+
+    def asked() -> str:
+        return client.get(f"{address(appointment)}?ask=cancel").content.decode()
+
+    assert "<option>Booked in error</option>" in asked()
+    type(practice).objects.update(cancellation_reasons="Snowed in\nOther")
+    assert "<option>Snowed in</option>" in asked()
+    assert "Booked in error" not in asked()
+    type(practice).objects.update(cancellation_reasons="")
+    assert "<select" not in asked()
+    refused = post(client, address(appointment), "cancel", 1, reason="", chosen="Snowed in")
+    assert "A cancellation needs a reason." in refused.content.decode()
+
+
 @pytest.mark.parametrize("do", ["arrived", "seen", "dna", "undo", "cancel"])
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_form_made_before_somebody_elses_change_is_told_kindly_and_shown_what_is(

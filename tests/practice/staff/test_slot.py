@@ -1,10 +1,19 @@
 """The page of a slot: each change in one step, under the version that the page showed."""
 
+from datetime import timedelta
+
 import pytest
 
-from practice.models import AuditEvent, Schedule, Slot
-from tests.practice.staff.diary_world import booked, post, slot_address, words_of
-from workbench.factories import make_access_profile, make_organisation, make_slot
+from practice.models import AuditEvent, Schedule, Slot, SlotType
+from tests.practice.staff.diary_world import THURSDAY, booked, post, slot_address, words_of
+from workbench.factories import (
+    make_access_profile,
+    make_organisation,
+    make_schedule,
+    make_slot,
+    make_slot_type,
+    make_slots,
+)
 from workbench.staff import MANAGER, signed_in
 
 
@@ -269,3 +278,23 @@ def test_a_receptionist_cuts_no_slot(client, slot):
         answer = client.post(slot_address(slot), {**sent, "expected_version": 1})
         assert answer.status_code == 403
     assert set(Slot.objects.values_list("version", flat=True)) == {1}
+
+
+def test_what_reception_should_know_of_a_slot_type_stands_where_it_is_booked(
+    practice, client, receptionist
+):
+    [slot] = make_slots(1, make_schedule(date=THURSDAY + timedelta(days=1)), slot_type="Smear")
+    make_slot_type(name="Smear")
+    SlotType.objects.filter(name="Smear").update(hint="Not for children")
+    booking = f"/admin/practice/appointment/add/?patient={practice.patient.pk}"
+    held = booked(make_slots(1, make_schedule(date=THURSDAY + timedelta(days=2)))[0])
+
+    for page in (
+        booking,
+        f"{booking}&slot={slot.pk}",
+        f"/admin/practice/appointment/{held.pk}/move/?slot={slot.pk}",
+        slot_address(slot),
+    ):
+        assert "Smear: Not for children" in words_of(client.get(page).content.decode()), page
+    SlotType.objects.update(hint="")
+    assert "Not for children" not in client.get(booking).content.decode()

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from practice.models import Appointment, DiaryView, HowBooked, Organisation
+from practice import clock
+from practice.models import Appointment, CancellationListEntry, DiaryView, HowBooked, Organisation
 from practice.services.appointments import changing
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.audit import recording
@@ -58,7 +59,8 @@ def full_practice() -> Organisation:
     slots = make_slots(6, schedule, embargo_minutes=0)
     rita = make_staff(practice, neighbour, first_name="Rita", email="rita@example.com")
     gone = make_staff(is_active=False, role="")
-    staff: dict[str, Any] = {"actor": make_actor(door="staff"), "now": timezone.now()}
+    now = timezone.now()
+    staff: dict[str, Any] = {"actor": make_actor(door="staff"), "now": now}
     outside = make_appointment(slots[:2], patient, now=staff["now"])
     recording.record(
         organisation=practice, actor=make_actor(), now=staff["now"], outcome="201",
@@ -82,6 +84,18 @@ def full_practice() -> Organisation:
         )
         changing.cancel_appointment(appointment=cancelled, reason="Better", **staff)
     Appointment.objects.filter(pk=outside.pk).update(affected_by=closure)
+    entry = CancellationListEntry.objects.create(
+        organisation=practice, patient=patient, appointment=moved, first_day=clock.today(now),
+        last_day=clock.today(now) + timedelta(days=20), weekdays=[0, 4], noted_at=now,
+        noted_by_name="Rita", slot_type="Routine", minutes=20, note="Short notice will do",
+    )  # fmt: skip
+    entry.clinicians.create(practitioner=shared)
+    entry.calls.create(start=slots[4].start, outcome="declined", at=now, by_name="Rita")
+    CancellationListEntry.objects.create(
+        organisation=practice, patient=patient, first_day=clock.today(now),
+        last_day=clock.today(now), noted_at=now, noted_by_name="Rita", ended_at=now,
+        ended_as="met", ended_by_name="Rita", met_by=moved,
+    )  # fmt: skip
     for user, name in ((rita, "Mine"), (gone, "Theirs"), (None, "Upstairs team")):
         view = DiaryView.objects.create(organisation=practice, user=user, name=name)
         view.holders.create(practitioner=shared, position=1)
@@ -116,7 +130,7 @@ def refusal(path: Path) -> str:
 
 # What refers to records of the practice's own, whose ids move.
 OWN = ("id", "location", "preferred_branch", "access_profile", "template", "schedule", "patient",
-       "slot", "affected_by", "moved_from")  # fmt: skip
+       "slot", "affected_by", "moved_from", "appointment", "met_by")  # fmt: skip
 SHIFT = 1_000_000
 
 
