@@ -154,9 +154,30 @@ TOPICS = (
         ),
     ),
     Topic(
+        "My list",
+        ("own_list", "own_list_changes"),
+        (
+            "A clinician’s own day, on a telephone too: who has arrived, who is in, who was seen "
+            "or did not attend. A note goes to the front desk, and the answer comes back here.",
+        ),
+    ),
+    Topic(
+        "Notes of clinicians",
+        ("messages",),
+        ("A note from a clinician about an appointment, and what the front desk answers.",),
+    ),
+    Topic(
         "Clinic list",
         ("clinic_list",),
         ("A day on paper: a page for each clinician, with free times. Printing is audited.",),
+    ),
+    Topic(
+        "Appointments booked together",
+        ("book_together", "series"),
+        (
+            "The same time every so many weeks, or a set such as an injection and its review. All "
+            "are booked, or none; one can be moved by itself; one or all are cancelled.",
+        ),
     ),
     Topic(
         "A slot",
