@@ -5,12 +5,14 @@ appointments. What is paid for a measure is no matter of this module: thresholds
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, DateField, Exists, F, OuterRef
+from django.db.models.functions import TruncDate
 
 from practice import clock, terminology
 from practice.models import Appointment, ExceptionReason, Location, Organisation
@@ -18,7 +20,7 @@ from practice.national_data import NationalData
 from practice.reads import national_data
 from practice.reads.how_booked import LONG_WAIT_DAYS, wait_days
 from practice.reads.mapping import COUNTED, UNMAPPED
-from practice.reads.slot_types import Mappings
+from practice.reads.slot_types import Mappings, Periods
 
 # As published: the most days of each band; a booking after its own start is "Unknown".
 BANDS = (
@@ -31,6 +33,9 @@ BANDS = (
     (10**6, "More than 28 days"),
 )
 UNKNOWN = "Unknown"
+# Each band by the key of its list.
+WAITS = {**{f"wait-{most}": name for most, name in BANDS[:-1]}, "wait-more": BANDS[-1][1]}
+WAITS["wait-unknown"] = UNKNOWN
 
 
 class Counted(NamedTuple):
@@ -118,9 +123,9 @@ class Share:
     fulfilled: int = 0
     total: int = 0
 
-    def add(self, fulfils: bool) -> None:
-        self.total += 1
-        self.fulfilled += fulfils
+    def add(self, fulfils: bool, number: int = 1) -> None:
+        self.total += number
+        self.fulfilled += number * fulfils
 
     @property
     def percent(self) -> float | None:
@@ -133,7 +138,7 @@ class Share:
 
 @dataclass
 class Measures:
-    """The whole answer, for one stretch of days."""
+    """The whole answer, for one stretch of days; groups by the code and the key that rows have."""
 
     lists: NationalData
     total: int = 0
@@ -146,8 +151,10 @@ class Measures:
     waits: Counter[str] = field(default_factory=Counter)
     categories: Counter[str] = field(default_factory=Counter)
     shares: dict[str, Share] = field(default_factory=lambda: {m.key: Share() for m in MEASURES})
-    by_role: dict[Hashable, dict[str, Share]] = field(default_factory=dict)
-    by_location: dict[Hashable, dict[str, Share]] = field(default_factory=dict)
+    by_role: dict[str, dict[str, Share]] = field(default_factory=dict)
+    by_location: dict[int, dict[str, Share]] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    locations: dict[int, str] = field(default_factory=dict)
 
     def add(self, each: Counted, *, is_over: bool) -> None:
         self.total += 1
@@ -165,8 +172,10 @@ class Measures:
             if measure.of(each, self.lists):
                 fulfils = measure.fulfils(each)
                 self.shares[measure.key].add(fulfils)
-                for groups, key in ((self.by_role, each.role), (self.by_location, each.location)):
-                    shares = groups.setdefault(key, defaultdict(Share))
+                for shares in (
+                    self.by_role.setdefault(each.role, defaultdict(Share)),
+                    self.by_location.setdefault(each.location, defaultdict(Share)),
+                ):
                     shares[measure.key].add(fulfils)
 
 
@@ -183,12 +192,10 @@ def measures(*, organisation: Organisation, first: date, last: date, now: dateti
     today = clock.today(now)
     for each in counted(organisation=organisation, first=first, last=last):
         found.add(each, is_over=each.day < today)
-    roles = dict(terminology.practitioner_roles())
-    places: dict[Any, str] = dict(
+    found.roles = dict(terminology.practitioner_roles())
+    found.locations = dict(
         Location.objects.filter(organisation=organisation).values_list("pk", "name")
     )
-    found.by_role = {roles.get(str(key), "No role"): v for key, v in found.by_role.items()}
-    found.by_location = {places.get(key, ""): v for key, v in found.by_location.items()}
     return found
 
 
@@ -230,42 +237,150 @@ def counted(*, organisation: Organisation, first: date, last: date) -> Iterator[
 # ---------------------------------------------------------------- what stands in the way
 
 
-def lists_of(found: Measures) -> list[tuple[str, str, int]]:
+def lists_of(found: Measures, today: date) -> list[tuple[str, str, int]]:
     """What would change a number: the key of its list, in words, and how many."""
-    rows = [(each.key, each.words, found.shares[each.key].missing) for each in MEASURES]
-    rows += [
-        ("reasons", "longer than 14 days, where a reason may be given", found.without_reason),
-        ("unmapped", "without a national category", found.unmapped),
-        ("inconsistent", "mapped to something else when they were booked", found.inconsistent),
-        ("still_booked", "past, but still “booked”: neither seen nor missed", found.still_booked),
-    ]
-    return [row for row in rows if row[2]]
+    words = numbers(found.lists, today)
+    how_many = {each.key: found.shares[each.key].missing for each in MEASURES}
+    how_many |= {
+        "reasons": found.without_reason,
+        "unmapped": found.unmapped,
+        "inconsistent": found.inconsistent,
+        "still_booked": found.still_booked,
+    }
+    return [(key, words[key][0], number) for key, number in how_many.items() if number]
+
+
+Test = Callable[[Counted], bool]
+
+
+def numbers(lists: NationalData, today: date) -> dict[str, tuple[str, Test]]:
+    """Every number there is by its key: in words, and which appointments it counts."""
+    found: dict[str, tuple[str, Test]] = {
+        "all": ("in all", lambda each: True),
+        "care_home_round": (
+            "of a care home round",
+            lambda each: each.category in lists.measures["care_home_round"],
+        ),
+        "with_reason": ("with an exception reason", lambda each: each.has_reason),
+        "reasons": (
+            "longer than 14 days, where a reason may be given",
+            lambda each: asks_for_reason(each, lists),
+        ),
+        "unmapped": ("without a national category", lambda each: each.category is None),
+        "inconsistent": (
+            "mapped to something else when they were booked",
+            lambda each: each.is_inconsistent,
+        ),
+        "still_booked": (
+            "past, but still “booked”: neither seen nor missed",
+            lambda each: each.day < today and each.status == Appointment.Status.BOOKED,
+        ),
+    }
+    for key, name in WAITS.items():
+        found[key] = (f"with a wait of: {name}", partial(_is_of_band, name))
+    for measure in MEASURES:
+        of = partial(_counts, measure, lists)
+        found[f"{measure.key}-of"] = (f"that count for “{measure.name}”", of)
+        found[f"{measure.key}-met"] = (
+            f"that fulfil “{measure.name}”",
+            partial(_counts, measure, lists, fulfils=True),
+        )
+        found[measure.key] = (measure.words, partial(_counts, measure, lists, fulfils=False))
+    return found
+
+
+def _is_of_band(name: str, each: Counted) -> bool:
+    return each.band == name
+
+
+def _counts(
+    measure: Measure, lists: NationalData, each: Counted, *, fulfils: bool | None = None
+) -> bool:
+    counts = measure.of(each, lists)
+    return counts and (fulfils is None or measure.fulfils(each) == fulfils)
+
+
+class Behind(NamedTuple):
+    """Some of the appointments behind a number, how many there are, and the number in words."""
+
+    shown: list[Appointment]
+    number: int
+    words: str
 
 
 def behind(
-    key: str, *, organisation: Organisation, first: date, last: date, now: datetime, most: int
-) -> tuple[list[Appointment], int]:
-    """The appointments behind a number, at most so many, and how many there are."""
-    lists, today = national_data.in_force(), clock.today(now)
-    measure = BY_KEY.get(key)
-    tests: dict[str, Callable[[Counted], bool]] = {
-        "reasons": lambda each: asks_for_reason(each, lists),
-        "unmapped": lambda each: each.category is None,
-        "inconsistent": lambda each: each.is_inconsistent,
-        "still_booked": lambda each: each.day < today and each.status == Appointment.Status.BOOKED,
-    }
-    if measure:
-        tests[key] = lambda each: measure.of(each, lists) and not measure.fulfils(each)
-    if key not in tests:
-        return [], 0
+    key: str,
+    *,
+    organisation: Organisation,
+    first: date,
+    last: date,
+    now: datetime,
+    most: int,
+    skip: int = 0,
+    role: str | None = None,
+    location: str | None = None,
+) -> Behind:
+    """The appointments behind a number, also of one role or location only; at most so many."""
+    words, test = numbers(national_data.in_force(), clock.today(now)).get(key, ("", None))
+    if test is None:
+        return Behind([], 0, "")
     ids = [
         each.pk
         for each in counted(organisation=organisation, first=first, last=last)
-        if tests[key](each)
+        if test(each)
+        and (role is None or each.role == role)
+        and (location is None or str(each.location) == location)
     ]
-    shown = Appointment.objects.filter(organisation=organisation, pk__in=ids[:most])
+    shown = Appointment.objects.filter(organisation=organisation, pk__in=ids[skip : skip + most])
     joined: Any = shown.select_related("patient", "schedule__session_holder")
-    return list(joined.order_by("start", "pk")), len(ids)
+    return Behind(list(joined.order_by("start", "pk")), len(ids), words)
+
+
+# ---------------------------------------------------------------- month by month
+
+
+def last_twelve_months(
+    *, organisation: Organisation, today: date
+) -> list[tuple[date, dict[str, Share]]]:
+    """Each measure of this month and the eleven before, by the first day of the month.
+
+    The database counts: a row for each month, slot type and wait in days, and none for an
+    appointment. Each then counts as ``counted`` has it, by the mapping of its day.
+    """
+    first, last = this_month(today)
+    months = [first]
+    while len(months) < 12:
+        months.insert(0, this_month(months[0] - timedelta(days=1))[0])
+    mappings, lists = Mappings(organisation), national_data.in_force()
+    periods = Periods(mappings, months[0], last, also=months[1:])
+    found = {month: {each.key: Share() for each in MEASURES} for month in months}
+    rows = (
+        Appointment.objects.filter(organisation=organisation, status__in=COUNTED)
+        .on_days(months[0], last)
+        .order_by()
+        .annotate(
+            has_reason=Exists(ExceptionReason.objects.filter(appointment=OuterRef("pk"))),
+            wait=_day_of("start") - _day_of("created"),
+        )
+        .values_list(periods.number, "slot_type", "has_reason", "wait")
+        .annotate(number=Count("pk"))
+    )
+    for part, slot_type, has_reason, wait, number in rows:
+        day = periods.first_days[part]
+        mapping = mappings.on(slot_type, day)
+        category = mapping.category if mapping else None
+        like = Counted(0, day, wait.days, category, None, "", has_reason, "", 0)
+        for measure in MEASURES:
+            if measure.of(like, lists):
+                found[day.replace(day=1)][measure.key].add(measure.fulfils(like), number)
+    return list(found.items())
+
+
+def _day_of(name: str) -> TruncDate:
+    return TruncDate(F(name), tzinfo=clock.LONDON, output_field=DateField())
+
+
+# ---------------------------------------------------------------- stretches of days
 
 
 def this_week(today: date) -> tuple[date, date]:

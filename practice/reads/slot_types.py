@@ -89,11 +89,14 @@ class Mappings:
 class Periods:
     """The parts of a stretch of days in each of which no type changes what it counts as.
 
-    The database counts by the number of the part (``number``), and never by the day.
+    The database counts by the number of the part (``number``), and never by the day. A part also
+    begins on each of the days ``also``.
     """
 
-    def __init__(self, mappings: Mappings, first: date, last: date) -> None:
-        changes = mappings.changes_between(first, last)
+    def __init__(
+        self, mappings: Mappings, first: date, last: date, also: Iterable[date] = ()
+    ) -> None:
+        changes = sorted({*mappings.changes_between(first, last), *also})
         self.first_days = [first, *changes]
         starts = [
             When(start__lt=clock.day_start(day), then=Value(part))

@@ -311,7 +311,12 @@ TOPICS = (
     Topic(
         "Measures",
         ("measures",),
-        ("The national measures of your own appointments, with the appointments behind each.",),
+        (
+            "The national measures of your own appointments. Press a number for the appointments "
+            "behind it.",
+            "The picture shows the last twelve months. Press a column, or a month in the table, "
+            "for that month.",
+        ),
     ),
     Topic(
         "Weekly returns",

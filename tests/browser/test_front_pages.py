@@ -25,6 +25,7 @@ PAGES = [
     "/admin/utilisation/",
     "/admin/practice/accessprofile/",
     "/admin/audit/",
+    "/admin/measures/?period=year&list=all",
     "/admin/who-asks/",
     "/admin/calendars/",
     "/admin/practice/choose/",

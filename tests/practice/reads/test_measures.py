@@ -155,12 +155,11 @@ def test_a_year_is_counted_as_other_code_counts_it_from_raw_rows(practice, year)
     assert [[each.fulfilled, each.total] for each in shares] == [
         expected[key] for key in ("same", "seven", "fourteen", "acc")
     ]
-    places = practice.organisation.locations.in_bulk()
     assert {
-        name: [there["urgent_same_day"].fulfilled, there["urgent_same_day"].total]
-        for name, there in found.by_location.items()
+        pk: [there["urgent_same_day"].fulfilled, there["urgent_same_day"].total]
+        for pk, there in found.by_location.items()
         if "urgent_same_day" in there
-    } == {places[pk].name: there for pk, there in expected["places"].items()}
+    } == expected["places"]
 
 
 def test_the_parts_of_a_year_add_up_to_it(practice, year):
@@ -177,20 +176,65 @@ def test_the_parts_of_a_year_add_up_to_it(practice, year):
 def test_behind_a_number_are_as_many_appointments(practice, year, key):
     found = measures(organisation=practice.organisation, first=FIRST, last=LAST, now=NOW)
 
-    behind, number = asked.behind(
+    behind = asked.behind(
         key, organisation=practice.organisation, first=FIRST, last=LAST, now=NOW, most=5
     )
 
-    assert number == found.shares[key].missing > 0
-    assert len(behind) == 5
+    assert behind.number == found.shares[key].missing > 0
+    assert len(behind.shown) == 5
 
 
-def test_what_stands_in_the_way_is_listed_with_as_many(practice, year):
+def number_behind(practice, key, **of):
+    which = {"organisation": practice.organisation, "first": FIRST, "last": LAST, "now": NOW}
+    return asked.behind(key, most=1, **which, **of).number
+
+
+def test_every_number_has_as_many_appointments_behind_it(practice, year):
     found = measures(organisation=practice.organisation, first=FIRST, last=LAST, now=NOW)
+    expected = {
+        "all": found.total,
+        "care_home_round": found.care_home_round,
+        "with_reason": found.with_reason,
+        **{key: found.waits[name] for key, name in asked.WAITS.items()},
+        **{f"{key}-met": share.fulfilled for key, share in found.shares.items()},
+        **{f"{key}-of": share.total for key, share in found.shares.items()},
+        **{key: number for key, _, number in asked.lists_of(found, NOW.date())},
+    }
 
-    for key, _, number in asked.lists_of(found):
-        which = {"organisation": practice.organisation, "first": FIRST, "last": LAST, "now": NOW}
-        assert asked.behind(key, most=1, **which)[1] == number
+    assert {key: number_behind(practice, key) for key in expected} == expected
+    assert set(expected) == set(asked.numbers(found.lists, NOW.date()))
+    for kind, groups in (("role", found.by_role), ("location", found.by_location)):
+        for code, shares in groups.items():
+            share, of = shares["acc_08"], {kind: str(code)}
+            assert number_behind(practice, "acc_08-met", **of) == share.fulfilled > 0
+            assert number_behind(practice, "acc_08-of", **of) == share.total
+
+
+def test_the_appointments_behind_a_number_come_page_by_page(practice, year):
+    which = {"organisation": practice.organisation, "first": FIRST, "last": LAST, "now": NOW}
+
+    pages = [asked.behind("acc_08", most=40, skip=skip, **which) for skip in range(0, 200, 40)]
+
+    shown = [each.pk for page in pages for each in page.shown]
+    assert 40 < len(shown) == len(set(shown)) == pages[0].number < 200
+
+
+@pytest.mark.parametrize("today", [date(2026, 10, 25), date(2027, 3, 31)])
+def test_each_of_twelve_months_is_what_that_month_says_by_itself(practice, year, today):
+    months = asked.last_twelve_months(organisation=practice.organisation, today=today)
+
+    assert len(months) == 12
+    assert months[-1][0] == today.replace(day=1)
+    for month, shares in months:
+        first, last = asked.this_month(month)
+        by_itself = measures(organisation=practice.organisation, first=first, last=last, now=NOW)
+        assert shares == by_itself.shares
+    assert sum(share.total for _, shares in months for share in shares.values()) > 200
+
+
+def test_twelve_months_take_four_queries(practice, year, django_assert_num_queries):
+    with django_assert_num_queries(4):
+        asked.last_twelve_months(organisation=practice.organisation, today=LAST)
 
 
 def test_a_year_takes_five_queries(practice, year, django_assert_num_queries):
