@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from demo import bookings, consumer
+from demo import above, bookings, consumer
 from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
@@ -58,6 +58,7 @@ class Command(OperatorCommand):
             bookings.book_together(organisation=practice, now=now)
             bookings.ask_for_earlier_times(organisation=practice, now=now)
             promise_to_others(practice, now=now)
+        above.area_and_group(practices, actor=operator("demo"), now=now)
         address = f"http://127.0.0.1:{port}"
         for line in (
             *counted(practices),
@@ -151,6 +152,7 @@ def logins(described: list[dict[str, Any]]) -> Iterator[str]:
     for name, person in people.items():
         what = f"{', '.join(person['roles'])} at {' and '.join(at[name])}"
         yield f"  {name:22} {person['password']:20} {what}"
+    yield f"  {above.MANAGER:22} {above.PASSWORD:20} Area manager of {above.AREA}: no patients"
 
 
 def search(practice: Organisation, address: str, *, now: datetime) -> str:
