@@ -119,7 +119,16 @@ def note(seen: Iterable[Seen], *, now: datetime) -> dict[str, str]:
     found = {each.practice.pk: each for each in seen if not each.failed}
     known = Shortfall.objects.filter(organisation__in=found, ended_at__isnull=True)
     stored = by_practice((each.organisation_id, each) for each in known)
-    _keep_days(found.values(), now)
+    try:
+        _keep_days(found.values(), now)
+    except Exception:
+        logger.exception("keeping the promised days of some practices failed: now one by one")
+        for pk, each in list(found.items()):
+            try:
+                _keep_days([each], now)
+            except Exception as error:
+                failed[each.practice.ods_code] = str(error) or type(error).__name__
+                del found[pk]
     for pk, each in found.items():
         if not each.short and pk not in stored:
             continue

@@ -158,6 +158,26 @@ def test_one_practice_that_fails_keeps_no_other_from_being_watched(practice, mon
     assert len(mail.outbox) == 1
 
 
+def test_one_whose_days_cannot_be_kept_keeps_no_other_from_being_noted(practice, monkeypatch):
+    other = make_organisation()
+    Promise.objects.create(
+        organisation=other, name="NHS 111", ods_code="X1", slots_a_day=1, weekdays=list(range(7))
+    )
+    promise(practice, days_ahead=1, weekdays=list(range(7)))
+    right = promises._keep_days
+
+    def keep(seen, now):
+        if any(each.practice == other for each in seen):
+            raise ValueError("wrong")
+        right(seen, now)
+
+    monkeypatch.setattr(promises, "_keep_days", keep)
+    seen = promises.look_at([practice.organisation, other], now=NOW)
+
+    assert promises.note(seen, now=NOW) == {other.ods_code: "wrong"}
+    assert {each.organisation for each in Shortfall.objects.all()} == {practice.organisation}
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.postgresql
 def test_two_who_watch_at_the_same_time_note_and_tell_once(practice):
