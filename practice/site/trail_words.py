@@ -28,6 +28,8 @@ FROM_OUTSIDE = {
     "read:location-1": "read the details of a place",
 }
 
+UNKNOWN = "sent a request that is not one of GP Connect’s"
+
 PHRASES = {
     "sign-in": "signed in",
     "sign-out": "signed out",
@@ -145,15 +147,21 @@ VERBS = {
 
 
 def phrase(event: AuditEvent) -> str:
-    """Say what was done: "looked at the call list", "booked an appointment"."""
-    name: str = event.event
-    if event.door == AuditEvent.Door.GP_CONNECT:
-        _, _, end = name.partition(":fhir:")
-        found = FROM_OUTSIDE.get(end.removeprefix("rest:").removeprefix("operation:"))
-        return found or "sent a request that is not one of GP Connect’s"
+    """Say what was done: "looked at the call list of Off sick", "booked an appointment"."""
+    if event.door == AuditEvent.Door.GP_CONNECT and ":fhir:" not in event.event:
+        return UNKNOWN
+    said = phrase_of(event.event)
+    of = event.detail.get("of") if isinstance(event.detail, dict) else None
+    return f"{said} of {of}" if isinstance(of, str) and event.event in PHRASES else said
+
+
+def phrase_of(name: str) -> str:
+    """Say what an event of this name is, whoever did it to what."""
+    _, outside, end = name.partition(":fhir:")
+    if outside:
+        return FROM_OUTSIDE.get(end.removeprefix("rest:").removeprefix("operation:"), UNKNOWN)
     if name in PHRASES:
-        of = event.detail.get("of") if isinstance(event.detail, dict) else None
-        return f"{PHRASES[name]} of {of}" if isinstance(of, str) else PHRASES[name]
+        return PHRASES[name]
     subject, _, verb = name.partition(".")
     said = subject.replace("_", " ").replace("-", " ")
     return f"{past(verb or 'did')} {SUBJECTS.get(subject, said)}"

@@ -305,7 +305,7 @@ def history_line(line: dict[str, Any], today: date) -> dict[str, Any]:
         "action": str(line.get("action", "changed")).capitalize(),
         "who": ", ".join(filter(None, who)),
         "through": DOORS.get(line.get("door", ""), line.get("door", "")),
-        "system": ", ".join(filter(None, [line.get("device"), line.get("interaction")])),
+        "system": line.get("device", ""),
         "on_behalf_of": line.get("on_authority_of", ""),
         "changes": changes,
     }

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from practice import clock
 from practice.models import Appointment, Schedule, Slot
@@ -19,12 +20,13 @@ from practice.reads.history import Happening, session_history, slot_history
 from practice.reads.sessions import session_in_detail
 from practice.reads.slots import slot_in_detail
 from practice.services.audit.recording import record_done
+from practice.site.trail_words import phrase_of
 from practice.staff.appointment import history_line, name_of
 from practice.staff.base import RecordPage, found_or_404
 from practice.staff.diary_details import when_words
 from practice.staff.diary_layout import time_words
 
-# What the events of the trail are called here; any other by its own name.
+# What the events of the trail are called here; any other as the trail's page says it.
 EVENTS = {
     "slot.add-extra": "Added as an extra slot",
     "slot.block": "Blocked",
@@ -109,7 +111,7 @@ class TrailHistory(History):
         """Return a change in the words of the page."""
         return {
             "when": time_words(happening.at, self.today),
-            "action": EVENTS.get(happening.event, happening.event),
+            "action": EVENTS.get(happening.event) or capfirst(phrase_of(happening.event)),
             "who": happening.who,
             "through": happening.door.lower(),
             "changes": [
