@@ -4,7 +4,6 @@ They work in no practice: in reach of the area's page are what the watch keeps o
 of the groups' pages nothing but the groups, which are written by their service alone.
 """
 
-import csv
 from typing import Any
 
 from django import forms
@@ -21,8 +20,8 @@ from practice.exceptions import GroupRefused
 from practice.models import Area, ConsumerGroup, Member
 from practice.reads import areas, consumer_groups
 from practice.services.consumer_groups import remove_group, save_group
-from practice.sheet_files import harmless
 from practice.site.people import actor_of
+from practice.site.spreadsheets import spreadsheet
 from practice.staff.base import StaffPage, found_or_404
 
 NEW_LINES = 3
@@ -70,9 +69,6 @@ class AreaPage(AbovePractices):
 
     def file(self, books: list[areas.AreaBook]) -> HttpResponse:
         """A line for each practice, promise and day."""
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="area-{self.today}.csv"'
-        response.write("\N{BYTE ORDER MARK}")  # or spreadsheets guess the encoding, wrongly
         head = "Area,ODS code,Practice,Promised to,Day,Promised,Offered,Booked,Missing,Causes"
         rows: list[list[Any]] = [head.split(",")]
         for book in books:
@@ -85,8 +81,7 @@ class AreaPage(AbovePractices):
                         rows.append([*who, found.day, *numbers, " ".join(cell.causes)])
                 if not any(row.cells):
                     rows.append([*who, *[""] * 6])
-        csv.writer(response).writerows([harmless(value) for value in row] for row in rows)
-        return response
+        return spreadsheet(f"area-{self.today}.csv", rows)
 
 
 class Groups(AbovePractices):
