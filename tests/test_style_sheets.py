@@ -15,7 +15,7 @@ SHEETS = sorted(FOLDER.glob("*.css"))
 # Put together by a template from what it shows; by Django, from the name of a list's column.
 COMPOSED = (
     r"build-(day|tall)-\w+|build-(open|embargo|break)|heat-\d|field-\w+|"
-    r"(h|m|x|y|lane|of|from|to)\d+"
+    r"(h|m|x|y|lane|of|from|to)\d+|own-(arrived|in|seen|dna|from-reception)"
 )
 
 
