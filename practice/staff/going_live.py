@@ -85,8 +85,8 @@ def needed(request: HttpRequest, practice: Organisation) -> list[tuple[str, str,
     root = service_root(request, practice)
     asid = practice.asid
     return [
-        ("Service root", root, "Of all addresses. As it is registered with the Spine (SDS)."),
-        ("ODS code", practice.ods_code, "How the practice is found in the Spine."),
+        ("Service root", root, "Of all addresses, as it stands in the national directory (SDS)."),
+        ("ODS code", practice.ods_code, "How the practice is found in the national directory."),
         ("ASID", asid, "What the header Ssp-To must hold."),
         (
             "Directory of Services, endpoint address",
