@@ -20,6 +20,7 @@ from practice.exceptions import GroupRefused
 from practice.models import Area, ConsumerGroup, Member
 from practice.reads import areas, consumer_groups
 from practice.services.consumer_groups import remove_group, save_group
+from practice.site.fields import DayField
 from practice.site.people import actor_of
 from practice.site.spreadsheets import spreadsheet
 from practice.staff.base import StaffPage, found_or_404
@@ -111,16 +112,8 @@ class MemberForm(forms.Form):
 
     ods_code = forms.CharField(label="ODS code", max_length=20, required=False)
     name = forms.CharField(label="Name", max_length=200, required=False)
-    since = forms.DateField(
-        label="First day",
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-    until = forms.DateField(
-        label="Last day",
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
+    since = DayField(label="First day", required=False)
+    until = DayField(label="Last day", required=False)
 
 
 Members = forms.formset_factory(MemberForm, extra=NEW_LINES, max_num=203, absolute_max=203)

@@ -97,6 +97,7 @@ class Messages(StaffPage):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         back = self.back(reverse("admin:worklist"))
+        found_or_404(appointment_by_id(organisation=self.practice, appointment_id=pk))
         whose: dict[str, Any] = {
             "organisation": self.practice,
             "appointment_id": pk,

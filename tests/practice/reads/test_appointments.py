@@ -60,14 +60,14 @@ def test_what_may_not_be_read_says_why(practice):
     booked = make_appointment(make_slots(1))
     now = booked.start - timedelta(minutes=1)
 
-    assert appointments.check_may_be_read(booked, now=now) is booked
+    assert appointments.check_may_be_read(booked, asked_by="A1001", now=now) is booked
     with pytest.raises(AppointmentNotFound):
-        appointments.check_may_be_read(None, now=now)
+        appointments.check_may_be_read(None, asked_by="A1001", now=now)
     with pytest.raises(AppointmentInPast):
-        appointments.check_may_be_read(booked, now=booked.start)
+        appointments.check_may_be_read(booked, asked_by="A1001", now=booked.start)
     booked.patient.sensitive = True
     with pytest.raises(PatientNotFound):
-        appointments.check_may_be_read(booked, now=now)
+        appointments.check_may_be_read(booked, asked_by="A1001", now=now)
 
 
 @pytest.mark.req("RETR-018", "RETR-033")

@@ -73,4 +73,5 @@ def test_whom_others_may_know_of_and_whom_they_may_see(practice, fields, known, 
     of = {"organisation": practice.organisation, "now": timezone.now()}
 
     assert patients.known_patients(**of).filter(pk=practice.patient.pk).exists() is known
-    assert patients.visible_patients(**of).filter(pk=practice.patient.pk).exists() is visible
+    seen = patients.visible_patients(**of, asked_by="A1001")
+    assert seen.filter(pk=practice.patient.pk).exists() is visible

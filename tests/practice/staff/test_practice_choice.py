@@ -1,13 +1,23 @@
 """Whoever works at several practices chooses one, and then meets nothing of the others."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from practice.models import DiaryView, Promise, SheetImport
+from practice import clock
+from practice.models import DiaryView, Promise, Series, SheetImport, WeeklyReturn
+from practice.services.rehearsals import begin as begin_rehearsal
 from practice.staff.urls import urlpatterns as staff_pages
 from tests.practice.admin_world import LISTS, form_data, make_one_of_each, words
-from workbench.factories import make_location, make_organisation
+from workbench.factories import (
+    make_actor,
+    make_cancellation_list_entry,
+    make_location,
+    make_organisation,
+    make_patient,
+)
 from workbench.staff import make_staff, signed_in, superuser
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +148,26 @@ def rest_of(organisation):
         "practice_sheetimport": SheetImport.objects.create(
             organisation=organisation, uploaded_at=now, seen_at=now
         ),
+        "practice_series": Series.objects.create(
+            organisation=organisation, patient=make_patient(organisation), made_at=now
+        ),
+        "practice_rehearsal": begin_rehearsal(
+            organisation=organisation,
+            name="Test call centre",
+            ods_code="A1001",
+            actor=make_actor(),
+            now=now,
+        ),
+        "practice_weeklyreturn": WeeklyReturn.objects.create(
+            organisation=organisation,
+            first_day=clock.today(now) - timedelta(days=clock.today(now).weekday() + 7),
+            rows=0,
+            appointments=0,
+            made_at=now,
+        ),
+        "practice_cancellationlistentry": make_cancellation_list_entry(
+            organisation, patient=make_patient(organisation)
+        ),
     }
 
 
@@ -148,6 +178,8 @@ def test_no_day_to_day_page_knows_the_ids_of_the_other_one(manager, first, secon
     for page in staff_pages:
         view = page.callback.view_class
         if not page.pattern.converters or not hasattr(view, verb):
+            continue
+        if page.name == "diary_menu":  # of a column that the day has: test_diary_menu
             continue
         model = getattr(view, "model", None)
         kind = f"practice_{model._meta.model_name}" if model else ""
@@ -163,6 +195,7 @@ def test_no_day_to_day_page_knows_the_ids_of_the_other_one(manager, first, secon
 
         def ask(records, page=page, kind=kind):
             pks = dict.fromkeys(page.pattern.converters, records[kind].pk)
+            pks |= {word: "csv" for word in ("kind", "format") if word in pks}
             return getattr(manager, verb)(reverse(f"admin:{page.name}", kwargs=pks)).status_code
 
         assert ask(theirs) in {403, 404}, page.name

@@ -1,6 +1,8 @@
 """The pages of a session: one made for a day, another holder, and what it says of itself."""
 
 import datetime
+import re
+from urllib.parse import urljoin
 
 import pytest
 from django.urls import reverse
@@ -325,15 +327,15 @@ def test_the_heading_of_a_column_leads_to_what_can_be_done_about_its_sessions(ma
     session = factories.make_schedule(session_holder=practice.practitioner)
     diary = f"/admin/diary/?date={session.date}"
 
-    page = text(manager.get(diary)).replace("&amp;", "&")
+    page = menu_of(manager, diary)
     extra = f"{reverse('admin:practice_slot_add')}?session={session.pk}"
     add = f"{reverse('admin:practice_schedule_add')}?date={session.date}"
     add += f"&holder={practice.practitioner.pk}&location={session.location_id}"
 
-    longer = f"c/{session.pk}?ask=extend"
+    longer = f"{address(session)}?ask=extend"
     for link in (add, longer, extra):
         assert f'href="{link}"' in page
-    assert manager.get("/admin/diary/" + longer).url == f"{address(session)}?ask=extend"
+    assert manager.get(longer).status_code == 200
     form = manager.get(add, headers={"referer": f"http://testserver{diary}"})
     first = form.context["form"].initial
     assert (first["date"], first["session_holder"]) == (session.date, practice.practitioner.pk)
@@ -343,10 +345,19 @@ def test_the_heading_of_a_column_leads_to_what_can_be_done_about_its_sessions(ma
     )
     assert answer.url == f"{diary}#column-holder-{practice.practitioner.pk}"
     receptionist = signed_in(practice.organisation, role="Receptionist")
-    theirs = text(receptionist.get(diary))
+    theirs = menu_of(receptionist, diary)
+    assert "Only this clinician" in theirs
     assert "Add a session" not in theirs
     assert "longer" not in theirs
     assert make_longer_refused(receptionist, session)
+
+
+def menu_of(client, diary: str) -> str:
+    """What the heading of the only column leads to, as a page of its own."""
+    [menu] = re.findall(
+        r'<details class="diary-menu.*?<li><a href="([^"]*)"', text(client.get(diary))
+    )
+    return text(client.get(urljoin(diary, menu.replace("&amp;", "&")))).replace("&amp;", "&")
 
 
 def make_longer_refused(client, session: Schedule) -> bool:
