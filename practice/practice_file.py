@@ -6,7 +6,7 @@ those who write such files.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, time, timedelta
 from typing import Any, NamedTuple
 
@@ -405,3 +405,14 @@ _UNREADABLE = object()
 
 def _is_empty(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def columns_of(entry: Entry, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The values of an entry by the names of the model's fields: an address in its columns."""
+    values = {name: value for name, value in entry.items() if name not in without}
+    address = values.pop("address", None) or {}
+    lines = values.pop("lines", None) or address.get("lines")
+    values |= {name: value for name, value in address.items() if name != "lines"}
+    if lines:
+        values |= {f"address_line_{n}": line for n, line in enumerate([*lines, "", ""][:3], 1)}
+    return values

@@ -76,6 +76,7 @@ class OrganisationAdmin(PracticeAdmin):
     form = OrganisationForm
     keeps_history = True
     list_display = ["name", "ods_code", "gp_connect", "appointment_management", "city", "telephone"]
+    readonly_fields = ["sandbox"]
     list_filter = [("gp_connect_enabled", BooleanRadioFilter)]
     search_fields = ["name", "ods_code", "city", "postal_code"]
     search_help_text = "Name, ODS code, town or postcode"
@@ -88,6 +89,7 @@ class OrganisationAdmin(PracticeAdmin):
                     ("ods_code", "organisation_type"),
                     ("asid", "party_key"),
                     ("telephone", "email"),
+                    "sandbox",
                 ]
             },
         ),
@@ -132,6 +134,10 @@ class OrganisationAdmin(PracticeAdmin):
             enablement.switch(
                 organisation=obj, actor=actor_of(request, obj), now=timezone.now(), **wanted
             )
+
+    @display(description="Sandbox of")
+    def sandbox(self, practice: Organisation) -> str:
+        return practice.sandbox_of or "nobody: a real practice"
 
     @display(description="GP Connect", label={"On": "success", "Off": "danger"})
     def gp_connect(self, practice: Organisation) -> str:

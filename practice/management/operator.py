@@ -41,13 +41,13 @@ class OperatorCommand(BaseCommand):
 
 
 def practices_with(ods_codes: Collection[str] | None) -> list[Organisation]:
-    """The practices with these ODS codes, or all of them; by code.
+    """The practices with these ODS codes, or all real ones (no sandboxes of suppliers); by code.
 
     Raises CommandError, with the exit code BAD_ARGUMENTS, for codes that no practice has.
     """
     found = Organisation.objects.order_by("ods_code")
     if ods_codes is None:
-        return list(found)
+        return list(found.real())
     wanted = {code.strip().upper() for code in ods_codes}
     found = found.filter(ods_code__in=wanted)
     if missing := wanted - {practice.ods_code for practice in found}:

@@ -28,11 +28,24 @@ USUAL_REASONS = "\n".join(
 )
 
 
+class OrganisationQuerySet(models.QuerySet["Organisation"]):
+    """What practices are called when they are asked for."""
+
+    def real(self) -> Self:
+        """Those with patients: no sandboxes. Whatever counts or watches practices asks this."""
+        return self.filter(sandbox_of="")
+
+    def sandboxes(self) -> Self:
+        """Those where suppliers try their systems, and nobody is real."""
+        return self.exclude(sandbox_of="")
+
+
 class Organisation(Versioned, PostalAddress, OfferLimits):
     """A practice: one legal organisation, one FHIR service root, one appointment book.
 
     ``asid`` is what ``Ssp-To`` must hold; the offer limits are the practice's defaults. The two
-    switches are off until a person turns them on (ENA-002, ENA-004).
+    switches are off until a person turns them on (ENA-002, ENA-004). ``sandbox_of`` names the
+    supplier whose sandbox it is, from the first moment on: a real practice never becomes one.
     """
 
     ods_code = models.CharField(
@@ -102,10 +115,29 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         editable=False,
         help_text="Slots of days before it that nobody booked have been archived. Empty: none.",
     )
+    sandbox_of = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",  # dumps do not hold it
+        editable=False,
+        help_text="The supplier who tries their system here: nobody in it is real. "
+        "Empty: a real practice.",
+    )
+
+    objects = OrganisationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
         verbose_name = "practice"
+        constraints = [
+            # That it never changes is held by a trigger: migration sandboxes_of_suppliers.
+            models.UniqueConstraint(
+                fields=["sandbox_of"],
+                condition=~Q(sandbox_of=""),
+                name="one_sandbox_of_a_supplier",
+            ),
+        ]
         permissions = [("switch_gp_connect", "Can turn GP Connect on and off")]
 
     def __str__(self) -> str:

@@ -92,7 +92,9 @@ def findings(*, organisation: Organisation) -> list[Finding]:
 
 def findings_by_practice() -> dict[str, Counter[str]]:
     """How many there are of each kind, by ODS code; one query."""
-    rows = AskingWatch.objects.order_by("organisation__ods_code")
+    rows = AskingWatch.objects.filter(organisation__sandbox_of="").order_by(
+        "organisation__ods_code"
+    )
     return {
         code: Counter(each["kind"] for each in kept)
         for code, kept in rows.values_list("organisation__ods_code", "findings")

@@ -1,4 +1,7 @@
-"""How the installation is: what health checks, metrics and check_diary ask. Small queries only."""
+"""How the installation is: what health checks, metrics and check_diary ask. Small queries only.
+
+Sandboxes of suppliers are no part of it.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -38,7 +41,7 @@ def free_slots_by_day(*, now: datetime, days: int = 7) -> dict[int, int]:
     last = today + timedelta(days=days - 1)
     counted = (
         # The practices are named, so that the index of each one's slots by start is used.
-        Slot.objects.filter(organisation__in=Organisation.objects.values("pk"))
+        Slot.objects.filter(organisation__in=Organisation.objects.real().values("pk"))
         .in_diary()
         .free()
         .coming(now)
@@ -55,7 +58,7 @@ def free_slots_by_day(*, now: datetime, days: int = 7) -> dict[int, int]:
 def generation_ages(*, now: datetime) -> dict[str, float]:
     """Return for how many seconds each practice's diary has not been generated, by ODS code."""
     done = Max("generation_runs__finished_at", filter=Q(generation_runs__status=DONE))
-    finished = Organisation.objects.annotate(finished=done).filter(finished__isnull=False)
+    finished = Organisation.objects.real().annotate(finished=done).filter(finished__isnull=False)
     return {
         ods_code: max((now - moment).total_seconds(), 0.0)
         for ods_code, moment in finished.values_list("ods_code", "finished")
@@ -67,8 +70,9 @@ DONE = GenerationRun.Status.DONE
 
 def _ends(**of: Number) -> "QuerySet[Organisation, Any]":
     in_diary = Slot.objects.in_diary().filter(organisation=OuterRef("pk"))
+    practices = Organisation.objects.all() if of else Organisation.objects.real()
     return (
-        Organisation.objects.filter(**of)
+        practices.filter(**of)
         .annotate(last=Subquery(in_diary.order_by("-start").values("start")[:1]))
         .filter(last__isnull=False)
         .order_by("ods_code")

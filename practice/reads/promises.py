@@ -105,7 +105,7 @@ def short_days_by_practice() -> dict[str, int]:
     """The same for each practice that has promised something, by ODS code; one query."""
     known = Q(promises__shortfalls__ended_at__isnull=True)
     days = Count("promises__shortfalls__day", filter=known, distinct=True)
-    practices = Organisation.objects.filter(promises__isnull=False).annotate(short=days)
+    practices = Organisation.objects.real().filter(promises__isnull=False).annotate(short=days)
     return dict(practices.order_by("ods_code").values_list("ods_code", "short"))
 
 

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from practice.db.row_security import above_practices
+from practice.exceptions import GroupRefused
 from practice.models import Area, Organisation
 from practice.services.audit.recording import Actor, Facts, record, record_all, resource_of
 
@@ -23,8 +24,11 @@ def set_area(
 ) -> Area:
     """Make an area of exactly these practices, looked after by exactly these people.
 
-    They get the role. Each practice that is in it, or was, gets the event into its trail.
+    They get the role. Each practice that is in it, or was, gets the event into its trail. Raises
+    GroupRefused for a sandbox.
     """
+    if sandboxes := [each.ods_code for each in practices if each.sandbox_of]:
+        raise GroupRefused(f"{', '.join(sandboxes)}: a sandbox is in no area.")
     with above_practices(), transaction.atomic():
         area, _ = Area.objects.get_or_create(name=name)
         touched = {*area.practices.values_list("pk", flat=True), *(each.pk for each in practices)}

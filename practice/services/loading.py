@@ -6,7 +6,7 @@ that a list within a record (a template's blocks, a patient's addresses) becomes
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -34,7 +34,7 @@ from practice.models import (
 )
 from practice.models.common import Versioned
 from practice.national_data import NationalData
-from practice.practice_file import Entry, read
+from practice.practice_file import Entry, columns_of, read
 from practice.reads import national_data
 from practice.reads.accounts import practices_of_user
 from practice.reads.directory import practices_of_practitioner
@@ -62,11 +62,13 @@ def load_practices(
     now: datetime,
     dumps: Iterable[Path] = (),
     progress: Progress = lambda _: None,
+    sandbox_of: str = "",
 ) -> list[Loaded]:
     """Load practices from files, given as name and content, and from dumps, given by their paths.
 
-    Raises FilesRefused with every problem of every file; then nothing is loaded. ``progress`` hears
-    how many bytes of dumps more have been read.
+    ``sandbox_of`` names the supplier whose sandbox the files describe: none is loaded into a
+    practice of the other kind. Raises FilesRefused with every problem of every file; then nothing
+    is loaded. ``progress`` hears how many bytes of dumps more have been read.
     """
     loaded, problems = [], []
     for path in dumps:
@@ -80,7 +82,7 @@ def load_practices(
     for file, content in files.items():
         described, found = read(file, content, today=clock.today(now))
         problems += found
-        loader = _Loader(file, described, actor, now)
+        loader = _Loader(file, described, actor, now, sandbox_of)
         if done := loader.load():
             loaded.append(done)
         problems += loader.problems
@@ -92,8 +94,11 @@ def load_practices(
 class _Loader:
     """The loading of one file: what was found or made so far, and what is wrong."""
 
-    def __init__(self, file: str, described: Entry, actor: Actor, now: datetime) -> None:
+    def __init__(
+        self, file: str, described: Entry, actor: Actor, now: datetime, sandbox_of: str
+    ) -> None:
         self.file, self.described, self.actor, self.now = file, described, actor, now
+        self.sandbox_of = sandbox_of
         self.problems: list[Problem] = []
         self.created: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
@@ -141,11 +146,16 @@ class _Loader:
     # ------------------------------------------------------------ the sections
 
     def _organisation(self, entry: Entry) -> Organisation | None:
-        values = _plain(entry, without=(*SWITCHES, "ods_code"))
+        values = columns_of(entry, without=(*SWITCHES, "ods_code"))
         found = Organisation.objects.filter(ods_code=entry["ods_code"]).first()
+        if found and found.sandbox_of != self.sandbox_of:
+            what = "the sandbox of a supplier" if found.sandbox_of else "a real practice"
+            words = f"{found.ods_code} is {what} here, and stays one."
+            self._problem(entry, "ods_code", words)
+            return None
         # What a person switched off stays off, however often the file is loaded.
         switches = {} if found else {name: bool(entry.get(name)) for name in SWITCHES}
-        record = found or Organisation(ods_code=entry["ods_code"])
+        record = found or Organisation(ods_code=entry["ods_code"], sandbox_of=self.sandbox_of)
         organisation: Organisation | None = self._save(record, values, entry)
         if organisation and any(switches.values()):
             switch(organisation=organisation, actor=self.actor, now=self.now, **switches)
@@ -161,7 +171,7 @@ class _Loader:
         if entry.get("is_main") and of_practice.filter(is_main=True).exclude(name=name).exists():
             self._problem(entry, "is_main", "the practice has another main surgery.")
             return
-        self.locations[name] = self._save(location, _plain(entry, without=["name"]), entry)
+        self.locations[name] = self._save(location, columns_of(entry, without=["name"]), entry)
 
     def _practitioner(self, entry: Entry, seen: set[object]) -> None:
         sds_user_id: Any = entry.get("sds_user_id")
@@ -176,7 +186,7 @@ class _Loader:
         if not entry["roles"]:
             self._problem(entry, "roles", "without one this person would not work here.")
             return
-        values = _plain(entry, without=["sds_user_id", "roles"])
+        values = columns_of(entry, without=["sds_user_id", "roles"])
         is_new = practitioner.pk is None
         if not is_new and self._is_of_others_too(practices_of_practitioner(practitioner)):
             self._refuse_changes(practitioner, values, entry)
@@ -194,7 +204,7 @@ class _Loader:
             found = PractitionerRole.objects.filter(**mine).first()
             # A further role of somebody who was there is a change of how they are shown (GEN-032).
             found = found or PractitionerRole(**mine, version=0 if is_new else 1)
-            self._save(found, _plain(role, without=["role"]), role)
+            self._save(found, columns_of(role, without=["role"]), role)
 
     def _profile(self, entry: Entry, seen: set[object]) -> None:
         name: Any = entry.get("name")
@@ -207,7 +217,7 @@ class _Loader:
                 self._problem(entry, "organisation_types", words)
         mine = {"organisation": self.organisation, "name": name}
         found = AccessProfile.objects.filter(**mine).first()
-        values = _plain(entry, without=["name"])
+        values = columns_of(entry, without=["name"])
         if entry.get("ods_codes"):
             values["ods_codes"] = [code.upper() for code in entry["ods_codes"]]
         if group := entry.get("consumer_group"):
@@ -223,7 +233,7 @@ class _Loader:
         mine = {"organisation": self.organisation, "name": name}
         found = SlotType.objects.filter(**mine).first()
         mapping = ("national_category", "service_setting", "mode", "mapped_from")
-        values = _plain(entry, without=("name", *mapping))
+        values = columns_of(entry, without=("name", *mapping))
         saved = self._save(found or SlotType(**mine), values, entry)
         if saved is None or entry.get("national_category") is None:
             return
@@ -244,7 +254,7 @@ class _Loader:
         key = tuple(entry.get(n) for n in ("session_name", "session_holder", "effective_from"))
         if self._is_unusable(entry, key, seen):
             return
-        values = _plain(entry, without=["session_name", "effective_from", "blocks"])
+        values = columns_of(entry, without=["session_name", "effective_from", "blocks"])
         if not self._refer(entry, values):
             return
         mine = {
@@ -260,7 +270,7 @@ class _Loader:
             return
         blocks = []
         for position, block in enumerate(entry["blocks"]):
-            fields = _plain(block)
+            fields = columns_of(block)
             if self._refer(block, fields):
                 blocks.append((block, {"position": position, **fields}))
         if not entry["blocks"]:
@@ -272,7 +282,7 @@ class _Loader:
         names = ("kind", "location", "practitioner", "start_date", "start_time")
         if self._is_unusable(entry, tuple(entry.get(name) for name in names), seen):
             return
-        values = _plain(entry)
+        values = columns_of(entry)
         values["end_date"] = values.get("end_date") or entry["start_date"]
         if not self._refer(entry, values):
             return
@@ -285,7 +295,7 @@ class _Loader:
         number = (entry.get("nhs_number") or "").replace(" ", "")
         if self._is_unusable(entry, number, seen):
             return
-        values = _plain(entry, without=("nhs_number", *lists))
+        values = columns_of(entry, without=("nhs_number", *lists))
         if not self._refer(entry, values):
             return
         mine = {"organisation": self.organisation, "nhs_number": number}
@@ -296,7 +306,7 @@ class _Loader:
         before = self.created + self.changed
         for name in lists:
             if entry.get(name) is not None:
-                records = [(item, _plain(item)) for item in entry[name]]
+                records = [(item, columns_of(item)) for item in entry[name]]
                 self._replace(getattr(saved, name), records)
         if found and self.created + self.changed != before:
             Patient.objects.filter(pk=saved.pk).update(version=models.F("version") + 1)
@@ -322,7 +332,7 @@ class _Loader:
                 user.set_password(entry["password"])
             else:
                 user.set_unusable_password()
-        values = _plain(entry, without=("username", "roles", "password"))
+        values = columns_of(entry, without=("username", "roles", "password"))
         if not self._refer(entry, values):
             return
         holder = values.pop("session_holder", None)
@@ -477,17 +487,6 @@ class _Loader:
         for record in there[len(wanted) :]:
             self.changed[str(record._meta.verbose_name)] += 1
             record.delete()
-
-
-def _plain(entry: Entry, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """The values of an entry by the names of the model's fields: an address in its columns."""
-    values = {name: value for name, value in entry.items() if name not in without}
-    address = values.pop("address", None) or {}
-    lines = values.pop("lines", None) or address.get("lines")
-    values |= {name: value for name, value in address.items() if name != "lines"}
-    if lines:
-        values |= {f"address_line_{n}": line for n, line in enumerate([*lines, "", ""][:3], 1)}
-    return values
 
 
 def _without_none(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:

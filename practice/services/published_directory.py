@@ -128,6 +128,9 @@ class _Filler:
     def _practice(self, row: PublishedRow) -> None:
         locked = Organisation.objects.select_for_update(no_key=True)
         found = locked.filter(ods_code=row.code).first()
+        if found and found.sandbox_of:
+            words = f"{found} is a sandbox here, and no real practice."
+            raise FilesRefused([Problem(str(self.of_practice), row.line, words)])
         values = {"name": in_words(row.name), "telephone": row.telephone, **row.address}
         organisation = found or Organisation(ods_code=row.code)
         self._store(organisation, values, row, self.of_practice)

@@ -74,7 +74,9 @@ class Made:
 
 
 def check_week(*, organisation: Organisation, first_day: date, now: datetime) -> None:
-    """Raise ReturnRefused unless the week is over, and the diary still holds all of it."""
+    """Raise ReturnRefused unless the week is over, and the diary real and still holds all of it."""
+    if organisation.sandbox_of:
+        raise ReturnRefused(f"{organisation} is a sandbox: nothing of it is returned.")
     last_day = first_day + timedelta(days=6)
     if last_day >= clock.today(now):
         raise ReturnRefused(

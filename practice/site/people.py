@@ -93,7 +93,7 @@ class Person:
     def every_practice(self) -> QuerySet[Organisation]:
         """Every practice that they may choose."""
         if self.user.is_superuser:
-            return Organisation.objects.all()
+            return Organisation.objects.order_by("sandbox_of", "name")  # real ones first
         return Organisation.objects.filter(pk__in=self.member_ids)
 
     @cached_property

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from practice.exceptions import GroupRefused
 from practice.management.operator import BAD_ARGUMENTS, OperatorCommand, operator, practices_with
 from practice.services.areas import set_area
 
@@ -29,11 +30,14 @@ class Command(OperatorCommand):
         if missing := set(managers) - {each.username for each in people}:
             words = f"There is nobody of the name {', '.join(sorted(missing))}."
             raise CommandError(words, returncode=BAD_ARGUMENTS)
-        area = set_area(
-            name,
-            practices=practices_with(practices),
-            managers=people,
-            actor=operator("set_area"),
-            now=timezone.now(),
-        )
+        try:
+            area = set_area(
+                name,
+                practices=practices_with(practices),
+                managers=people,
+                actor=operator("set_area"),
+                now=timezone.now(),
+            )
+        except GroupRefused as refusal:
+            raise CommandError(str(refusal), returncode=BAD_ARGUMENTS) from None
         self.stdout.write(f"{area}: {len(practices)} practices, {len(people)} area managers.")

@@ -219,12 +219,13 @@ class Kind:
 
 
 # Tests stay where they were held: the queries leave them out, and what is real says nothing here.
-OF_REHEARSALS = ("rehearsal", "rehearsing_until")
+# A sandbox is in no dump, so what is in one was real and will be.
+OF_TESTS = ("rehearsal", "rehearsing_until", "sandbox_of")
 
 
 def _columns(model: type[models.Model], *, but: tuple[str, ...]) -> Iterator[Column]:
     for each in model._meta.concrete_fields:
-        if each.name not in (*but, *OF_REHEARSALS):
+        if each.name not in (*but, *OF_TESTS):
             yield Column(each)
 
 

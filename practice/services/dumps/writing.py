@@ -74,7 +74,12 @@ def dump_practice(
 def book_at_one_moment(
     event: str, *, organisation: Organisation, actor: Actor, now: datetime, detail: dict[str, Any]
 ) -> Iterator[None]:
-    """What a practice's whole book is taken out in: recorded first, then read as at one moment."""
+    """What a practice's whole book is taken out in: recorded first, then read as at one moment.
+
+    Raises DumpRefused for a sandbox.
+    """
+    if organisation.sandbox_of:
+        raise DumpRefused(f"{organisation} is a sandbox, and would be a real practice elsewhere.")
     record_done(event, organisation, actor=actor, now=now, detail=detail)
     with snapshot():
         yield

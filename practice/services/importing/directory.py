@@ -29,6 +29,9 @@ def import_practice(run: Import) -> bool:
                 "ODS code in the files to make it of",
             )
         return False
+    if here.sandbox_of:
+        run.report.problem(Place("the files"), "", f"{here} is a sandbox: nobody real goes there")
+        return False
     run.organisation = lock_practice(here)
     run.resolver = Resolver(run.stage, run.organisation)
     rest = records[1:] if run.is_new else records

@@ -327,6 +327,9 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "location_status_is_a_code": lambda: update(make_location(), status="haunted"),
     "imported_once": lambda: another(an_import(), kind="Patient"),
     "role_once_in_practice": lambda: another(make_practitioner().roles.get()),
+    "one_sandbox_of_a_supplier": lambda: another(
+        make_organisation(sandbox_of="Mocksoft"), ods_code="Y99902"
+    ),
     "one_calendar_feed_at_a_time": lambda: another(a_feed(), secret="y"),
     "patient_once_in_practice": lambda: another(make_patient()),
     "verified_patient_has_a_number": lambda: update(make_patient(), nhs_number=None),
