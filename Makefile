@@ -57,7 +57,7 @@ check: setup ## Format, lint, types, Django's checks, migrations, licences, weak
 	$(TRIAL) $(BIN)/python manage.py check --fail-level WARNING
 	$(TRIAL) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(BIN)/bandit --quiet --recursive config demo deploy fhirapi practice -ll -ii
+	$(BIN)/bandit --quiet --recursive config consumer demo deploy fhirapi practice -ll -ii
 	$(BIN)/python -m tests.licences
 	$(BIN)/python -m tests.advisories $(if $(RELEASE),--release)
 

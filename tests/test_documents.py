@@ -175,7 +175,7 @@ def test_named_paths_exist(name):
     assert missing == set()
 
 
-PACKAGES = ("benchmarks", "config", "demo", "fhirapi", "practice", "tests", "workbench")
+PACKAGES = ("benchmarks", "config", "consumer", "demo", "fhirapi", "practice", "tests", "workbench")
 
 
 def found(dotted: str) -> bool:

@@ -5,6 +5,7 @@ Which way the doors open, what no room may hold. tests/test_documents.py holds t
 
 import ast
 import re
+import sys
 from functools import cache
 from itertools import product
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from fhirapi.views import GPConnectView
 from practice import exceptions
 from workbench.paths import ROOT
 
-PRODUCT = ("config", "demo", "fhirapi", "practice")
+PRODUCT = ("config", "consumer", "demo", "fhirapi", "practice")
 AROUND = ("benchmarks", "tests", "workbench")  # what tries the product and measures it
 
 
@@ -129,6 +130,7 @@ ROWS = (
     ),
     ("practice.clock", "practice.exceptions", "practice.nhs_number", "practice.terminology"),
     ("practice.apps", "practice"),
+    ("consumer",),  # the other end: it stands alone, below
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 
@@ -191,6 +193,39 @@ def test_doors_open_one_way(who, closed):
     )
 
     assert found == set()
+
+
+# The client's rooms, each importing only those before it; `check` and `__main__` import them all.
+ROOMS_OF_CONSUMER = (
+    *("errors", "identity", "interactions", "tokens", "transport", "formats", "calls"),
+    *("times", "resources", "client", "proxy", "check", "__main__"),
+)
+
+
+def test_the_consumer_stands_alone():
+    """It is installed without Django: what it imports is Python's, urllib3, and its own."""
+    own = [name for name in SOURCES if within(name, "consumer")]
+    foreign = through(
+        own,
+        lambda _, imported: (
+            imported.partition(".")[0] not in {*sys.stdlib_module_names, "consumer", "urllib3"}
+        ),
+    )
+
+    assert own
+    assert foreign == set()
+
+
+def test_the_rooms_of_the_consumer_open_downwards():
+    places = {f"consumer.{room}": place for place, room in enumerate(ROOMS_OF_CONSUMER)}
+
+    def place(name):
+        return places.get(".".join(module_of(name).split(".")[:2]), -1)
+
+    own = [name for name in SOURCES if within(name, "consumer")]
+
+    assert {name for name in own if place(name) < 0} == {"consumer"}
+    assert through(own, lambda name, imported: place(imported) > place(name)) == set()
 
 
 def test_what_is_no_view_knows_no_view():
