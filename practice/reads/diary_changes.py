@@ -47,6 +47,14 @@ def version_of_practice(organisation_id: int) -> int:
     return sum(total for (total,) in OF_PRACTICE.rows("default", organisation=organisation_id))
 
 
+def versions_of_practices(organisation_ids: Iterable[int]) -> dict[int, int]:
+    """The same for several practices, by id; 0 where nothing has been noted. One query."""
+    wanted = list(organisation_ids)
+    found = DiaryChange.objects.filter(organisation__in=wanted).order_by().values("organisation")
+    totals = dict(found.annotate(total=Sum("times")).values_list("organisation", "total"))
+    return {pk: totals.get(pk, 0) for pk in wanted}
+
+
 def changes_of_days(organisation_id: int, first: date, last: date) -> Changes:
     """Return what has changed on these days, session by session."""
     rows = BY_SESSION.rows("default", organisation=organisation_id, first=first, last=last)

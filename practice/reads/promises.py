@@ -29,6 +29,7 @@ from practice.models import (
     Slot,
 )
 from practice.reads.bookability import Reason, is_open
+from practice.reads.diary_changes import versions_of_practices
 from practice.reads.how_booked import organisation_types
 from practice.reads.offered_slots import OfferedRows
 from practice.reads.profile_limits import BookingParty, KnownProfiles, admits
@@ -65,6 +66,16 @@ def promising(organisations: Collection[Organisation]) -> list[Organisation]:
     """Those of these practices that have promised something."""
     ids = set(Promise.objects.order_by().values_list("organisation", flat=True))
     return [each for each in organisations if each.pk in ids]
+
+
+def versions_of_promising() -> dict[int, int]:
+    """A number for each practice that has promised something, by its id, which changes with what
+    it offers: another one after any change of its diary, its profiles and groups, its promises.
+
+    What the clock alone changes, and how many patients there are, changes no number.
+    """
+    ids = Promise.objects.order_by().values_list("organisation", flat=True).distinct()
+    return versions_of_practices(ids)
 
 
 def promise_of(*, organisation: Organisation, pk: int) -> Promise | None:

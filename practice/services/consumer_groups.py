@@ -14,6 +14,7 @@ from practice.models import ConsumerGroup, Member
 from practice.models.common import validate_ods_code
 from practice.reads.consumer_groups import fingerprint, practices_naming
 from practice.services.audit.recording import Actor, Facts, record, record_all, resource_of
+from practice.services.diary_changes import note_practices
 
 MOST_MEMBERS = 200
 
@@ -132,6 +133,7 @@ def _record(
         detail=detail,
     )
     touched = practices_naming(group)
+    note_practices(touched, now=now)
     if touched:
         record_all((practice.pk, facts) for practice in touched)
     else:

@@ -1,11 +1,13 @@
 """What the database notes for pages that stay open: forgotten after a day, when nobody asks.
 
-Its triggers note what changes in the diary itself; what stands beside an appointment is noted here.
+Its triggers note what changes in the diary itself; what stands beside an appointment, and what is
+promised to whom, is noted here.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from practice.models import Appointment, DiaryChange
+from practice.models import Appointment, DiaryChange, Organisation
 
 KEPT = timedelta(days=2)
 
@@ -19,6 +21,16 @@ def note_change(appointment: Appointment, *, now: datetime) -> None:
         schedule_id=schedule.pk,
         times=1,
         at=now,
+    )
+
+
+def note_practices(practices: Iterable[Organisation], *, now: datetime) -> None:
+    """Note that something beside their diaries has changed, so that their promises are looked at.
+
+    In the transaction that changes it, by whoever has these practices in reach.
+    """
+    DiaryChange.objects.bulk_create(
+        DiaryChange(organisation=each, times=1, at=now) for each in practices
     )
 
 

@@ -21,6 +21,7 @@ from practice.reads.promises import (
 )
 from practice.services.audit.changes import changes_between, stored_values
 from practice.services.audit.recording import Actor, record_done
+from practice.services.diary_changes import note_practices
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def make_promise(promise: Promise, *, actor: Actor, now: datetime) -> None:
     """Store a new promise, or a changed one; it has been checked by ``full_clean``."""
     before = None if promise.pk is None else Promise.objects.get(pk=promise.pk)
     promise.save()
+    note_practices([promise.organisation], now=now)
     changes = changes_between(before, promise, SETTINGS)
     event = "promise.changed" if before else "promise.made"
     record_done(event, promise, actor=actor, now=now, detail={"changes": changes})

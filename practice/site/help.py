@@ -279,8 +279,8 @@ TOPICS = (
         ("promises", "add_promise", "promise"),
         (
             "How many slots a day you promised, and to whom, such as one for every 3,000 patients "
-            "to 111. Every five minutes it is asked what they find; a day that is short is said on "
-            "the front page, on the worklist and by mail, with the cause.",
+            "to 111. After each change, and every five minutes, it is asked what they find; a day "
+            "that is short is said on the front page, on the worklist and by mail, with the cause.",
         ),
     ),
     Topic(

@@ -2,11 +2,15 @@
 
 import json
 import logging
+import signal
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from threading import Event
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from practice.db.rows import batches
@@ -19,11 +23,14 @@ from practice.management.operator import (
     practices_with,
 )
 from practice.models import Organisation
-from practice.reads.promises import promising
+from practice.reads.directory import practices_by_id
+from practice.reads.promises import promising, versions_of_promising
 from practice.services import asking, promises
 from practice.services.rehearsals import end_what_is_over
 
 logger = logging.getLogger(__name__)
+
+WHOLE_PASS_SECONDS = 300  # while looping: what the clock alone changes waits no longer
 
 
 class Command(OperatorCommand):
@@ -39,24 +46,86 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--practice", metavar="ODS", help="only this practice; default: all")
+        once = parser.add_mutually_exclusive_group()
+        once.add_argument("--practice", metavar="ODS", help="only this practice; default: all")
+        once.add_argument(
+            "--loop",
+            type=float,
+            nargs="?",
+            const=10.0,
+            metavar="SECONDS",
+            help="go on until stopped: look every so many seconds (10) at the practices in which "
+            f"something has changed, and every {WHOLE_PASS_SECONDS} seconds at all of them",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
-    def handle(self, *, practice: str | None = None, **options: Any) -> None:
+    def handle(
+        self, *, practice: str | None = None, loop: float | None = None, **options: Any
+    ) -> None:
+        if loop is not None:
+            self.go_on(loop)
+            return
         practices = practices_with(None if practice is None else [practice])
-        now = timezone.now()
-        reports: list[dict[str, Any]] = []
-        failed = self._watch_who_asks(practices, now) | self._end_rehearsals(practices, now)
-        for at_once in batches(promising(practices), promises.AT_ONCE):
-            reports += self._watch(at_once, now)
+        reports, failed = self.look_at_all(practices, timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps({"practices": reports}))
         elif options["verbosity"]:
             for report in reports:
                 self.stdout.write(in_words(report))
-        failed |= {each["practice"] for each in reports if each["failed"]}
         if failed:
             raise CommandError(f"Failed: {', '.join(sorted(failed))}.", returncode=SOME_FAILED)
+
+    def go_on(self, seconds: float) -> None:
+        """Watch until a signal says to stop; a database that is away is waited for."""
+        stop = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        seen: dict[int, int] = {}
+        due = time.monotonic()
+        while not stop.is_set():
+            begun = time.monotonic()
+            try:
+                failed: set[str] = set()
+                if begun >= due:
+                    seen = versions_of_promising()
+                    _, failed = self.look_at_all(practices_with(None), timezone.now())
+                    due = begun + WHOLE_PASS_SECONDS
+                else:
+                    seen, failed = self.look_at_changed(seen, timezone.now())
+                if failed:
+                    self.stderr.write(f"Failed: {', '.join(sorted(failed))}.")
+            except DatabaseError as error:
+                self.stderr.write(f"watching failed, trying again: {error}")
+            close_old_connections()
+            stop.wait(seconds)
+
+    def look_at_all(
+        self, practices: Sequence[Organisation], now: datetime
+    ) -> tuple[list[dict[str, Any]], set[str]]:
+        """Everything that is watched, at these practices: what was seen, and where that failed."""
+        failed = self._watch_who_asks(practices, now) | self._end_rehearsals(practices, now)
+        reports = self._watch_each(promising(practices), now)
+        return reports, failed | {each["practice"] for each in reports if each["failed"]}
+
+    def look_at_changed(
+        self, seen: dict[int, int], now: datetime
+    ) -> tuple[dict[int, int], set[str]]:
+        """The promises of practices whose numbers are others than those ``seen``.
+
+        Returns the numbers as they were before anything was looked at: what changes meanwhile
+        is looked at the next time.
+        """
+        versions = versions_of_promising()
+        changed = [pk for pk, version in versions.items() if seen.get(pk) != version]
+        practices = sorted(practices_by_id(changed).values(), key=lambda each: each.ods_code)
+        reports = self._watch_each(practices, now)
+        return versions, {each["practice"] for each in reports if each["failed"]}
+
+    def _watch_each(self, practices: Sequence[Organisation], now: datetime) -> list[dict[str, Any]]:
+        reports: list[dict[str, Any]] = []
+        for at_once in batches(practices, promises.AT_ONCE):
+            reports += self._watch(at_once, now)
+        return reports
 
     def _watch_who_asks(self, practices: Sequence[Organisation], now: datetime) -> set[str]:
         """From the trail; the practices where that failed, or mail about it."""
