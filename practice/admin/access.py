@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
 
-from practice import terminology
+from practice import clock, terminology
 from practice.admin.base import PracticeAdmin, PracticeForm
 from practice.models import AccessProfile
+from practice.reads.consumer_groups import coming_of
 from practice.services.access_profiles import PERIODS, contradictions
 from practice.site.fields import CodesField, ODSCodesField
 
@@ -39,6 +42,7 @@ class AccessProfileAdmin(PracticeAdmin):
     form = AccessProfileForm
     actions = None
     empty_choices = {"consumer_group": "No group"}
+    readonly_fields = ["about_to_change"]
     search_fields = ["name", "ods_codes"]
     search_help_text = "Name or ODS code"
     fieldsets = [
@@ -58,3 +62,21 @@ class AccessProfileAdmin(PracticeAdmin):
             },
         ),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not self.about_to_change(obj):
+            return fieldsets
+        name, (who, options), *others = fieldsets
+        fields = [*options["fields"], "about_to_change"]
+        return [name, (who, {**options, "fields": fields}), *others]
+
+    @admin.display(description="About to change in the group")
+    def about_to_change(self, profile: AccessProfile) -> str:
+        """Who joins and leaves it in the next days, in sentences."""
+        if profile.consumer_group is None:
+            return ""
+        soon = coming_of(profile.consumer_group, today=clock.today(timezone.now()))
+        return " ".join(
+            f"{each.change.day:%a %-d %b}, from midnight: {each.sentence}" for each in soon
+        )

@@ -1,6 +1,7 @@
 """Groups of organisations that are kept once for all practices: who names them, what changes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
@@ -49,6 +50,18 @@ class Coming:
         return f"{', '.join(said)}."
 
 
+def coming_of(
+    group: ConsumerGroup,
+    *,
+    today: date,
+    within: timedelta = SOON,
+    profiles: Sequence[AccessProfile] = (),
+) -> list[Coming]:
+    """What changes in one group, soonest first."""
+    changes = group.changes(today, today + within)
+    return [Coming(group, change, list(profiles)) for change in changes]
+
+
 def coming_changes(
     *, organisation: Organisation, today: date, within: timedelta = SOON
 ) -> list[Coming]:
@@ -58,9 +71,9 @@ def coming_changes(
         if profile.consumer_group:
             named.setdefault(profile.consumer_group, []).append(profile)
     found = [
-        Coming(group, change, profiles)
+        each
         for group, profiles in named.items()
-        for change in group.changes(today, today + within)
+        for each in coming_of(group, today=today, within=within, profiles=profiles)
     ]
     return sorted(found, key=lambda each: (each.change.day, each.group.name))
 

@@ -263,6 +263,30 @@ def test_a_change_of_provider_is_one_edit_for_all_practices(practice, area_manag
     assert "Somebody else has changed this group" in text(again)
 
 
+def test_the_profile_that_names_a_group_says_what_changes_in_it(practice):
+    """And one without a change says nothing of it."""
+    last = clock.today(timezone.now()) + timedelta(days=3)
+    first = last + timedelta(days=1)
+    group = make_consumer_group("NHS 111", X9X01=("", str(last)), X9X07=(str(first), ""))
+    quiet = make_consumer_group("Hubs", X9X01=("", ""))
+    browser = StaffClient(make_staff(practice.organisation, role=ADMINISTRATOR))
+
+    said, says_nothing, without = (
+        text(browser.get(reverse("admin:practice_accessprofile_change", args=[profile.pk])))
+        for profile in (
+            make_access_profile(consumer_group=group),
+            make_access_profile(consumer_group=quiet),
+            make_access_profile(),
+        )
+    )
+
+    assert (
+        f"{first:%a %-d %b}, from midnight: X9X07 (Organisation X9X07) joins, "
+        "X9X01 (Organisation X9X01) leaves."
+    ) in said
+    assert "About to change" not in says_nothing + without
+
+
 def test_a_group_is_added_and_removed_while_nobody_names_it(area_manager):
     area_manager.post(ADD, form(("X9X01", "", "", "")))
     group = ConsumerGroup.objects.get()

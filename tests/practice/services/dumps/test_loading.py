@@ -30,7 +30,14 @@ from tests.practice.services.dumps.world import (
     parsed,
     refusal,
 )
-from workbench.factories import make_appointment, make_organisation, make_patient, make_slot
+from workbench.factories import (
+    make_access_profile,
+    make_appointment,
+    make_consumer_group,
+    make_organisation,
+    make_patient,
+    make_slot,
+)
 from workbench.staff import make_roles
 
 # The columns of version 12. Whoever changes them counts kinds.VERSION up, and these.
@@ -106,6 +113,27 @@ def test_a_neighbour_and_whom_both_share_stay_as_they_are(tmp_path):
     assert Membership.objects.filter(organisation=there).count() == 1
     assert dumped(there, tmp_path / "again") == laid_out(moved)
     assert faults(there) == []
+
+
+@pytest.mark.django_db
+def test_a_profile_names_its_group_by_name_and_the_group_must_be_there(practice, tmp_path):
+    """With whatever id; who is in it is no matter of the practice, and not in the file."""
+    group = make_consumer_group("NHS 111 in Mockshire", X9X01=("", ""))
+    make_access_profile(name="111", consumer_group=group)
+    moved = elsewhere(parsed(dumped(practice.organisation, tmp_path / "dump")))
+    (tmp_path / "moved").write_text(laid_out(moved))
+    group.name = "NHS 111 elsewhere"
+    group.save()
+
+    said = refusal(tmp_path / "moved")
+    theirs = make_consumer_group("NHS 111 in Mockshire", X9X07=("", ""))
+    loaded(tmp_path / "moved")
+
+    assert "consumer_group: make the group “NHS 111 in Mockshire” here first." in said
+    assert "X9X01" not in (tmp_path / "moved").read_text()
+    there = Organisation.objects.get(ods_code="Z99999")
+    assert there.access_profiles.get(name="111").consumer_group == theirs
+    assert dumped(there, tmp_path / "again") == laid_out(moved)
 
 
 @pytest.mark.django_db
