@@ -9,13 +9,13 @@ claims (None is JSON's null); ``token`` replaces the whole token; ``verb``, ``pa
 ``body`` (raw bytes) may be anything. ``dataclasses.replace(request, url=...)`` does the rest.
 """
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from consumer import tokens
+from consumer import formats, tokens
+from consumer.formats import TYPES
 from consumer.identity import Identity, Provider
 from consumer.interactions import Interaction
 from consumer.tokens import ABSENT, Absent
@@ -25,8 +25,6 @@ TRACE_ID = "Ssp-TraceID"
 SENT_FROM = "Ssp-From"
 SENT_TO = "Ssp-To"
 INTERACTION_ID = "Ssp-InteractionID"
-
-TYPES = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 
 Query = str | Mapping[str, str | Sequence[str]] | Sequence[tuple[str, str]]
 
@@ -73,7 +71,7 @@ def prepare(
         token = tokens.make(
             identity, scope=interaction.scope, audience=provider.audience, replaced=claims
         )
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = body if isinstance(body, bytes) else formats.write(body, format)
     sent: dict[str, str | Absent] = {
         **ssp_headers(identity, provider, interaction, token=token),
         "Accept": TYPES[format],

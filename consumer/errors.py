@@ -7,6 +7,15 @@ no. ``BadAnswer``: it answered with something that is not GP Connect.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
+
+
+class About(TypedDict):
+    """Which call an error is about."""
+
+    who: str
+    what: str
+    trace_id: str
 
 
 class ConsumerError(Exception):

@@ -10,6 +10,7 @@ makes its fate unknown.
 """
 
 import contextlib
+import http.client
 import random
 import socket
 import ssl
@@ -23,7 +24,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from consumer.errors import FateUnknown, NoAnswer, NotSent
+from consumer.errors import About, FateUnknown, NoAnswer, NotSent
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Answers to a GET after which it is worth asking once more. A 500 says that it will not help.
@@ -68,7 +69,7 @@ class Request:
         return self.verb not in SAFE
 
     @property
-    def about(self) -> dict[str, str]:
+    def about(self) -> About:
         """What errors say of it."""
         return {"who": self.who, "what": self.what, "trace_id": self.header("Ssp-TraceID")}
 
@@ -179,6 +180,22 @@ class _NotingSecurely(_Noting, HTTPSConnection):
     """The same over TLS."""
 
 
+class _Last(http.client.HTTPResponse):
+    """The last answer on its connection, whether or not the other side says that it closes."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.will_close = True
+
+
+class _Once(_Noting):
+    response_class = _Last
+
+
+class _OnceSecurely(_NotingSecurely):
+    response_class = _Last
+
+
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Noting
 
@@ -187,9 +204,23 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _NotingSecurely
 
 
-def _manager(context: ssl.SSLContext, connections: int) -> urllib3.PoolManager:
+class _FreshPool(HTTPConnectionPool):
+    ConnectionCls = _Once
+
+
+class _FreshSecurePool(HTTPSConnectionPool):
+    ConnectionCls = _OnceSecurely
+
+
+KEEPING: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
+FRESH: dict[str, type[HTTPConnectionPool]] = {"http": _FreshPool, "https": _FreshSecurePool}
+
+
+def _manager(
+    pools: dict[str, type[HTTPConnectionPool]], context: ssl.SSLContext, connections: int
+) -> urllib3.PoolManager:
     manager = urllib3.PoolManager(num_pools=64, maxsize=connections, ssl_context=context)
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    manager.pool_classes_by_scheme = pools
     return manager
 
 
@@ -211,8 +242,8 @@ class Transport:
     ) -> None:
         self.limits = limits or Limits()
         context = tls or ssl.create_default_context()
-        self._kept = _manager(context, connections)
-        self._fresh = _manager(context, connections)
+        self._kept = _manager(KEEPING, context, connections)
+        self._fresh = _manager(FRESH, context, connections)
 
     def close(self) -> None:
         """Close all connections that nobody uses."""

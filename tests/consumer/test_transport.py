@@ -129,6 +129,15 @@ def test_connections_are_kept_for_questions_and_changes_have_their_own(transport
     assert b"Connection: close" in seen[2]
 
 
+def test_two_changes_never_share_a_connection_though_the_provider_keeps_it(transport):
+    """It may close it at any moment without having said so."""
+    keeping = answers(reply("201 Created", b"[1]"), reply("201 Created", b"[2]"))
+    with served(keeping, answers(reply("201 Created", b"[3]"))) as (address, _):
+        bodies = [transport.send(post(address)).body for _ in "12"]
+
+    assert bodies == [b"[1]", b"[3]"]
+
+
 def test_an_answer_without_end_is_not_read_to_it(transport):
     with (
         served(answers(reply(body=b"1" * 200_000))) as (address, _),
