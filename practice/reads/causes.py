@@ -26,6 +26,7 @@ SETTLED: dict[Reason, str] = {
     Reason.EMBARGOED: "embargo_minutes",
     Reason.TOO_LATE: "minimum_notice_minutes",
 }
+LIMITS = tuple(filter(None, SETTLED.values()))
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,23 @@ class Cause:
 
 def causes(not_offered: list[SlotReasons], *, organisation: Organisation) -> list[Cause]:
     """Sum up what speaks against these slots, by reason and block: two queries."""
+    alike = Counter(
+        (each.reasons, each.slot.schedule.template_id, each.slot.slot_type, each.slot.start)
+        + tuple(is_set(limit, each.slot) for limit in LIMITS)
+        for each in not_offered
+        if not SETTLED.keys().isdisjoint(each.reasons)
+    )
     counted: Counter[tuple[Reason, int, tuple[str, time]]] = Counter()
     alone: Counter[tuple[Reason, int, tuple[str, time]]] = Counter()
-    for each in not_offered:
-        template = each.slot.schedule.template_id
+    for (reasons, template, slot_type, start, *limits), number in alike.items():
         if template is None:
             continue
-        kind = (each.slot.slot_type, clock.local(each.slot.start).time())
-        for reason in each.reasons:
-            if reason in SETTLED and is_set(SETTLED[reason], each.slot):
-                counted[reason, template, kind] += 1
-                alone[reason, template, kind] += len(each.reasons) == 1
+        kind = (slot_type, clock.local(start).time())
+        for reason in reasons:
+            limit = SETTLED.get(reason)
+            if limit == "" or (limit and limits[LIMITS.index(limit)]):
+                counted[reason, template, kind] += number
+                alone[reason, template, kind] += number if len(reasons) == 1 else 0
     wanted = {template for _, template, _ in counted}
     found = with_blocks(templates(organisation=organisation).filter(pk__in=wanted))
     known: dict[int, SessionTemplate] = {each.pk: each for each in found}
