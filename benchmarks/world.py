@@ -22,6 +22,7 @@ from practice.models import (
     PractitionerRole,
     Schedule,
     Slot,
+    SlotType,
 )
 from workbench.factories import new_nhs_number
 
@@ -175,6 +176,9 @@ def unchecked(cursor: Any) -> Iterator[None]:
 
 def fill_slots(organisation_ids: list[int], now: datetime) -> None:
     """Free slots for every session: three quarters of them GP Connect bookable."""
+    SlotType.objects.bulk_create(
+        SlotType(organisation_id=pk, name=name) for pk in organisation_ids for name in SLOT_TYPES
+    )
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor, unchecked(cursor):
             cursor.execute(

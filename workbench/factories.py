@@ -35,7 +35,7 @@ from practice.models import (
 from practice.reads import national_data
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.audit.recording import Actor
-from practice.services.slot_types import CountsAs, map_one
+from practice.services.slot_types import CountsAs, keep_known, map_one
 
 _numbers = count(1)
 
@@ -223,7 +223,9 @@ def make_slot_type(
 ) -> SlotType:
     """Make a type of slots that counts as a national category; ``category=None``: not mapped."""
     organisation = organisation or the_organisation()
-    slot_type = SlotType.objects.create(organisation=organisation, name=name, **overrides)
+    slot_type, _ = SlotType.objects.update_or_create(
+        organisation=organisation, name=name, defaults=overrides
+    )
     if category is not None:
         map_one(
             slot_type,
@@ -373,6 +375,7 @@ def make_slots(
         "delivery_channel": "In-person",
         "gp_connect_bookable": True,
     }
+    keep_known(schedule.organisation, [overrides.get("slot_type", "Routine")])
     return Slot.objects.bulk_create(
         Slot(
             **{**fields, "start": start + n * length, "end": start + (n + 1) * length, **overrides}

@@ -3,11 +3,11 @@
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from practice import clock
 from practice.db.prepared import QueryParameter
-from practice.models import Location, Organisation, Practitioner, Slot, SlotQuerySet
+from practice.models import Location, Organisation, Practitioner, Slot, SlotQuerySet, SlotType
 from practice.reads.kept_slots import kept
 
 # What a question is asked with: a value, or the parameter that stands for it in a statement.
@@ -51,10 +51,23 @@ def coming_slots(*, organisation: Whose, now: When) -> SlotQuerySet:
     return Slot.objects.filter(organisation=organisation).in_diary().free().not_over(now)
 
 
-def coming_slot_types(*, organisation: Organisation, now: datetime) -> list[str]:
-    """The types of the free slots to come, by name."""
-    coming = coming_slots(organisation=organisation, now=now).order_by("slot_type")
-    return list(coming.values_list("slot_type", flat=True).distinct())
+def types_to_choose(*, organisation: Organisation, now: datetime) -> list[str]:
+    """The slot types of a practice by name; of those archived the ones with free slots to come.
+
+    Its records and not its slots: a year of diary has hundreds of thousands.
+    """
+    still_there = coming_slots(organisation=organisation, now=now).filter(
+        slot_type=OuterRef("name")
+    )
+    types = SlotType.objects.filter(Q(archived=False) | Exists(still_there))
+    found = types.filter(organisation=organisation).order_by("name")
+    return list(found.values_list("name", flat=True))
+
+
+def has_coming(slot_type: str, *, organisation: Organisation, now: datetime) -> bool:
+    """Whether any slot of a type is still to be had."""
+    coming = coming_slots(organisation=organisation, now=now)
+    return coming.filter(slot_type=slot_type).exists()
 
 
 def with_session(slots: QuerySet[Slot]) -> QuerySet[Slot]:

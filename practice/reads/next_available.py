@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import (
+    BigIntegerField,
     Case,
     CharField,
     DateField,
@@ -24,10 +25,9 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import TruncDate
 
 from practice import clock
-from practice.db.expressions import Epoch, HowMany, Least
+from practice.db.expressions import HowMany, Least
 from practice.db.journeys import one_journey
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
 from practice.models import AccessProfile, Closure, Organisation, Schedule, Slot
@@ -43,6 +43,8 @@ Answer: TypeAlias = tuple[Any, ...]  # a row of one of these
 WEEKS = 4
 NOON = 12  # by the clock on the wall
 HALVES = ("am", "pm")
+HALF_DAY = 43_200  # seconds, by the clock on the wall
+FIRST_OF_ALL = date(1970, 1, 1)  # the day on which seconds and half-days are counted from
 NOBODY = 0  # the row of the sessions that name no holder
 
 
@@ -150,17 +152,18 @@ def _ask(
     }
     counted = statements.counts.rows(
         **values,
-        start=clock.day_start(first),
-        end=clock.day_end(last),
+        **_offsets(first, last),
         now=now,
         floor=clock.seconds(now),
         profiles=list(restricting),
         **{name: getattr(organisation, name) for name in OFFER_LIMITS},
     )
-    for holder, day, afternoon, start, free, kept, whom in counted:
+    for holder, half_days, start, free, kept, whom in counted:
         if row := rows.get(holder or NOBODY):
+            days, half = divmod(half_days, len(HALVES))
+            place = FIRST_OF_ALL + timedelta(days=days), HALVES[half]
             whose = restricting.get(whom, "")
-            row.cells[day, HALVES[afternoon]] = Cell(start, free, kept, whose, works=True)
+            row.cells[place] = Cell(start, free, kept, whose, works=True)
     return rows, closed.rows()
 
 
@@ -218,8 +221,9 @@ PARAMETERS: dict[str, Any] = {
     "organisation": Number("organisation"),
     "floor": Number("floor"),
     **{name: QueryParameter(name, DateField()) for name in ("first", "last")},
-    **{name: QueryParameter(name, DateTimeField()) for name in ("now", "start", "end")},
-    **{name: Number(name) for name in OFFER_LIMITS},
+    "now": QueryParameter("now", DateTimeField()),
+    **{name: QueryParameter(name, DateTimeField()) for name in ("start", "change", "end")},
+    **{name: Number(name) for name in ("before", "after", *OFFER_LIMITS)},
 }
 NAMES = [f"session_holder__{name}" for name in ("prefix", "given_names", "family_name")]
 
@@ -257,22 +261,37 @@ def _counts(wanted: Wanted) -> SlotRows:
     return (
         with_limits(in_time, PARAMETERS)
         .alias(is_kept=is_kept)
+        .annotate(half_days=(F("epoch") + _offset()) / HALF_DAY)
+        .values("schedule__session_holder", "half_days")
         .annotate(
-            day=TruncDate("start", tzinfo=clock.LONDON),
-            afternoon=_truth(Q(start__hour__gte=NOON)),
-        )
-        .values("schedule__session_holder", "day", "afternoon")
-        .annotate(
-            first=Least(Epoch("start"), filter=Q(is_kept=0)),
+            first=Least(F("epoch"), filter=Q(is_kept=0)),
             free=HowMany("pk", filter=Q(is_kept=0)),
             kept=HowMany("pk", filter=Q(is_kept=1)),
             whom=Least("profile", filter=reserved),
         )
         .order_by()
-        .values_list(
-            "schedule__session_holder", "day", "afternoon", "first", "free", "kept", "whom"
-        )
+        .values_list("schedule__session_holder", "half_days", "first", "free", "kept", "whom")
     )
+
+
+def _offset() -> Case:
+    """The offset from UTC in seconds at a slot's start; four weeks have one change at most."""
+    before = When(start__lt=PARAMETERS["change"], then=PARAMETERS["before"])
+    return Case(before, default=PARAMETERS["after"], output_field=BigIntegerField())
+
+
+def _offsets(first: date, last: date) -> Conditions:
+    """Where these days begin and end, and the offsets before and after what changes in them."""
+    start, end = clock.day_start(first), clock.day_end(last)
+    change, after = next(iter(clock.offset_changes(start, end)), (end, None))
+    before = clock.local(start).utcoffset() or timedelta()
+    return {
+        "start": start,
+        "change": change,
+        "end": end,
+        "before": int(before.total_seconds()),
+        "after": int((before if after is None else after).total_seconds()),
+    }
 
 
 def _truth(condition: Q) -> Case:

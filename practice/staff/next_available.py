@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from practice import clock, terminology
 from practice.models import Appointment, Patient, Slot
+from practice.reads.free_times import has_coming
 from practice.reads.next_available import HALVES, Cell, Grid, Place, Row, next_available
 from practice.reads.slot_types import hints
 from practice.reads.slots import chosen_slots
@@ -96,7 +97,7 @@ class ChosenSlotsPage(StaffPage):
         asked = self.request.GET.copy()
         asked.setdefault("first", str(first or self.today))
         search = searches.SlotSearch(asked, organisation=self.practice, now=self.now)
-        if slot_type in search.slot_types:
+        if slot_type and has_coming(slot_type, organisation=self.practice, now=self.now):
             asked.setdefault("slot_type", slot_type)
         place = Place.read(asked.get("cell", ""))
         return {

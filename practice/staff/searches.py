@@ -10,7 +10,7 @@ from django import forms
 from practice import clock, nhs_number, terminology
 from practice.models import Organisation, Patient, Slot
 from practice.reads.directory import possible_holders
-from practice.reads.free_times import Wanted, coming_slot_types, free_times
+from practice.reads.free_times import Wanted, free_times, types_to_choose
 from practice.reads.next_available import Place, times_at
 from practice.reads.patient_search import find_patients, is_telephone
 from practice.site.fields import BirthDateField, DayField, record_choice
@@ -112,8 +112,8 @@ class SlotSearch(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["holder"].queryset = possible_holders(organisation=organisation)
         fields["location"].queryset = organisation.locations.all()
-        self.slot_types = coming_slot_types(organisation=organisation, now=now)
-        fields["slot_type"].choices = _any((text, text) for text in self.slot_types)
+        types = types_to_choose(organisation=organisation, now=now)
+        fields["slot_type"].choices = _any((text, text) for text in types)
         fields["role"].choices = _any(terminology.practitioner_roles())
         fields["channel"].choices = _any(terminology.delivery_channels())
         fields["gender"].choices = _any(

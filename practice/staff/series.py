@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from practice.exceptions import PracticeError, SlotNotFree, VersionConflict
 from practice.models import Appointment, Patient, Series, Slot
-from practice.reads.free_times import coming_slot_types
+from practice.reads.free_times import types_to_choose
 from practice.reads.patient_search import warnings
 from practice.reads.patients import patient_by_id, why_nobody_books_for
 from practice.reads.series import (
@@ -162,7 +162,7 @@ class BookTogether(StaffPage):
             every=self.every_weeks,
             times=number(self.sent.get("times")),
             parts=parts,
-            types=coming_slot_types(organisation=self.practice, now=self.now),
+            types=types_to_choose(organisation=self.practice, now=self.now),
             places=[(n, place, self.picked(n, place)) for n, place in enumerate(places)],
             texts=texts or TextsForm(initial={"description": first.slot_type}),
             how=how or HowBookedForm(),

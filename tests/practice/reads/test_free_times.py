@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from practice.models import Slot
-from practice.reads.free_times import Wanted, coming_slot_types, free_times
+from practice.reads.free_times import Wanted, free_times, types_to_choose
 from workbench.factories import (
     make_appointment,
     make_location,
@@ -14,6 +14,7 @@ from workbench.factories import (
     make_practitioner,
     make_schedule,
     make_slot,
+    make_slot_type,
     make_slots,
     tomorrow,
 )
@@ -70,9 +71,18 @@ def test_the_earliest_come_first_and_no_more_than_wanted(practice):
     assert found(practice, most=2) == slots[:2]
 
 
-def test_types_to_choose_from_are_those_there_are(practice):
+def test_types_to_choose_from_are_those_in_use(practice):
     make_slot(slot_type="Urgent")
+    make_slot_type(name="Not planned yet")
+    for name in ("Archived", "Archived and to come"):
+        make_slot_type(name=name, archived=True)
+    make_slot(slot_type="Archived", status="busy")
+    make_slot(slot_type="Archived and to come")
     make_slot(make_schedule(make_organisation()), slot_type="Theirs")
     here = {"organisation": practice.organisation}
 
-    assert coming_slot_types(now=timezone.now(), **here) == ["Urgent"]
+    assert types_to_choose(now=timezone.now(), **here) == [
+        "Archived and to come",
+        "Not planned yet",
+        "Urgent",
+    ]
