@@ -8,7 +8,9 @@ elsewhere. docs/consumer.md says how it is used. The rooms, each importing only 
 - ``interactions``: the table of GP Connect: verb and path, interaction id, scope
 - ``tokens``: the unsigned token of a request
 - ``transport``: one exchange over HTTP, with time limits and safe repeats; no FHIR in it
-- ``times``, ``formats``, ``resources``: what is on the wire, read and written
+- ``formats``, ``calls``: FHIR as JSON and XML; a request of GP Connect, well made or spoilt
+- ``times``, ``resources``, ``bodies``: what comes back and what is sent, typed
 - ``client``: the typed client
-- ``proxy``: a stand-in for the Spine proxy, for FHIR tools that know nothing of GP Connect
+- ``proxy``, ``searching``: a stand-in for the Spine proxy, for FHIR tools that know nothing of GP
+  Connect; a search from a command line
 """

@@ -198,7 +198,8 @@ def test_doors_open_one_way(who, closed):
 # The client's rooms, each importing only those before it; `check` and `__main__` import them all.
 ROOMS_OF_CONSUMER = (
     *("errors", "identity", "interactions", "tokens", "transport", "formats", "calls"),
-    *("times", "resources", "bodies", "client", "proxy", "check", "__main__"),
+    *("times", "resources", "bodies", "client", "command_line", "proxy", "searching", "check"),
+    "__main__",
 )
 
 
