@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
@@ -15,7 +16,7 @@ from django.test import TransactionTestCase
 from fhirapi import jwt, rendered_directory, validation
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
-from tests import append_only, row_security_world
+from tests import append_only, migrated, row_security_world
 from tests.national_record import NationalRecord
 from tests.outages import Away, InVain
 from tests.shared import GPCONNECT, MISSING
@@ -161,9 +162,19 @@ def national_record(settings, tmp_path) -> NationalRecord:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb, django_db_modify_db_settings) -> bool:
+    """On SQLite the database begins as a copy of one that is migrated already, if there is one."""
+    if connection.vendor != "sqlite":
+        return django_db_keepdb
+    return migrated.lay_out(Path(connection.settings_dict["TEST"]["NAME"]))
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """On PostgreSQL every request is served as in production: by a role that owns nothing."""
-    if connection.vendor == "postgresql":
-        with django_db_blocker.unblock():
-            row_security_world.make_role(row_security_world.SERVING_ROLE)
-        row_security_world.serve_as(row_security_world.SERVING_ROLE)
+    with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            migrated.keep()
+            return
+        row_security_world.make_role(row_security_world.SERVING_ROLE)
+    row_security_world.serve_as(row_security_world.SERVING_ROLE)
