@@ -305,6 +305,8 @@ DEMOGRAPHICS_BACKEND = os.environ.get(
     "DEMOGRAPHICS_BACKEND", "practice.demographics.LocalDirectory"
 )
 DEMOGRAPHICS_FILE = os.environ.get("DEMOGRAPHICS_FILE", "")
+# Who people are to the sandboxes of suppliers, which never ask the service: nobody there is real.
+SANDBOX_DEMOGRAPHICS_FILE = str(BASE_DIR / "demo" / "demographics.yaml")
 
 # Mail: about promises that are not kept, never about a patient. Without a server it is written out.
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "")

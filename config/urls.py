@@ -4,10 +4,11 @@ And calendar feeds, what pages that stay open ask, and a hatch for operators' ma
 """
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import path, re_path
 from django.views.generic import RedirectView
 
 from config import health
+from demo import sandbox_page
 from fhirapi import urls as fhir
 from practice.staff import calendar_feeds, live
 
@@ -16,6 +17,12 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *fhir.urlpatterns,
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("developer/sandbox/<str:ticket>/", sandbox_page.SandboxPage.as_view(), name="sandbox"),
+    re_path(
+        r"^developer/sandbox/(?P<ticket>[^/]+)/(?P<key>[0-9a-f]{32})/\Z",
+        sandbox_page.ExchangePage.as_view(),
+        name="sandbox_exchange",
+    ),
     path("calendar/<str:secret>.ics", calendar_feeds.feed, name="calendar_feed"),
     path("health/live", health.live),
     path("health/ready", health.ready),

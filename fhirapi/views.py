@@ -1,5 +1,6 @@
 """One way in: GPConnectView guards, answers, audits. Below it, a short class for each URL."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.views import APIView
 
-from fhirapi import conformance, guards, jwt, parsers, renderers, ssp
+from fhirapi import conformance, guards, jwt, parsers, renderers, ssp, transcript
 from fhirapi.errors import (
     ACCESS_DENIED,
     BAD_REQUEST,
@@ -79,14 +80,18 @@ class GPConnectView(APIView):
         """Guard, answer, audit; whatever goes wrong becomes an OperationOutcome, audited too."""
         self.request = cast(GPConnectRequest, request)
         self.concerns: dict[str, Any] = {}
+        self.exchange = ""  # in a sandbox: what the trail calls this request and its answer
         ods_code = kwargs.pop("ods_code")
         self.version_asked_for: str | None = kwargs.pop("version", None)
         with ExitStack() as self.binding:
             try:
                 self.initial(self.request, ods_code, **kwargs)
-                return self.answer(**kwargs)
+                response = self.answer(**kwargs)
             except Exception as exc:
-                return self.refuse(exc)
+                response = self.refuse(exc)
+            if self.exchange:
+                transcript.keep(self.request, response, self.request.practice, key=self.exchange)
+            return response
 
     # ------------------------------------------------------------ the guards
 
@@ -101,6 +106,9 @@ class GPConnectView(APIView):
             ods_code, foreseen=ids if isinstance(told, Requester) else None
         )
         self.binding.enter_context(bound_to(request.practice.pk))
+        if request.practice.sandbox_of:
+            self.exchange = uuid.uuid4().hex
+            self.about(exchange=self.exchange)
         offered = self.offered(request.method or "")
         request.interaction = ssp.check(
             request.headers, offered=offered, asid=request.practice.asid

@@ -98,8 +98,10 @@ class DemographicsService(Protocol):
         """The record of an NHS number, or None. Raises DemographicsUnavailable."""
 
 
-def service() -> DemographicsService:
-    """The service that the settings name."""
+def service(*, for_sandbox: bool = False) -> DemographicsService:
+    """The service that the settings name; for a sandbox, where nobody is real, its own file."""
+    if for_sandbox:
+        return LocalDirectory(settings.SANDBOX_DEMOGRAPHICS_FILE)
     made: DemographicsService = import_string(settings.DEMOGRAPHICS_BACKEND)()
     return made
 
@@ -108,13 +110,19 @@ def service() -> DemographicsService:
 
 
 class LocalDirectory:
-    """People from a file, for trials, tests and practices without a national connection."""
+    """People from a file, for trials, tests and practices without a national connection.
+
+    ``file``: another one than the settings name.
+    """
+
+    def __init__(self, file: str = "") -> None:
+        self.file = file or settings.DEMOGRAPHICS_FILE
 
     def retrieve(self, nhs_number: str) -> Demographics | None:
         """The record of an NHS number, or None; a missing or broken file is unavailability."""
-        path = Path(settings.DEMOGRAPHICS_FILE)
+        path = Path(self.file)
         try:
-            if not settings.DEMOGRAPHICS_FILE:
+            if not self.file:
                 raise FileNotFoundError("DEMOGRAPHICS_FILE is not set.")
             state = path.stat()
             return _people(path, state.st_mtime_ns, state.st_size).get(nhs_number)
@@ -130,7 +138,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _people(path: Path, changed_at: int, size: int) -> dict[str, Demographics]:
     """The people of a file in one of its states. Raises ValueError saying which entry is wrong."""
     with path.open(encoding="utf-8") as file:

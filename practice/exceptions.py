@@ -146,6 +146,10 @@ class RehearsalRefused(PracticeError):
     """The rehearsal cannot be held in this way."""
 
 
+class SandboxRefused(PracticeError):
+    """This can be done to the sandbox of a supplier only."""
+
+
 class CodeNotAccepted(PracticeError):
     """The code is wrong, used or too old. After several wrong ones, wait a little."""
 

@@ -49,6 +49,7 @@ from practice.models.patients import (
 )
 from practice.models.promises import Promise, PromisedDay, Shortfall
 from practice.models.rehearsals import Rehearsal
+from practice.models.sandboxes import SandboxExchange
 from practice.models.sheets import SheetImport
 from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
@@ -104,6 +105,7 @@ __all__ = [
     "PractitionerRole",
     "Promise",
     "Rehearsal",
+    "SandboxExchange",
     "Schedule",
     "Series",
     "ScheduleQuerySet",

@@ -400,8 +400,8 @@ def _contradictions(
 
 
 def audited_but_gone(scope: Scope) -> Iterator[Found]:
-    """An appointment whose booking is in the trail exists."""
-    booked = scope.of(AuditEvent.objects.all()).filter(
+    """An appointment whose booking is in the trail exists; sandboxes are reset, and lose theirs."""
+    booked = scope.of(AuditEvent.objects.filter(organisation__sandbox_of="")).filter(
         Q(event="appointment.booked", outcome="ok")
         | Q(event__contains=":create:appointment-", outcome__startswith="2")
     )

@@ -72,9 +72,11 @@ def versions_of_promising() -> dict[int, int]:
     """A number for each practice that has promised something, by its id, which changes with what
     it offers: another one after any change of its diary, its profiles and groups, its promises.
 
-    What the clock alone changes, and how many patients there are, changes no number.
+    What the clock alone changes, and how many patients there are, changes no number. Sandboxes of
+    suppliers have none.
     """
-    ids = Promise.objects.order_by().values_list("organisation", flat=True).distinct()
+    real = Promise.objects.filter(organisation__sandbox_of="").order_by()
+    ids = real.values_list("organisation", flat=True).distinct()
     return versions_of_practices(ids)
 
 

@@ -40,7 +40,7 @@ def verify_patient(
     )
     if not unverified.exists():
         return False
-    person = demographics.service().retrieve(nhs_number)  # outside the transaction: it may wait
+    person = _record_of(nhs_number, organisation)  # outside the transaction: it may wait
     with transaction.atomic():
         patient = unverified.select_for_update(of=("self",), no_key=True).first()
         if patient is None or person is None:
@@ -66,6 +66,12 @@ def verify_patient(
             },
         )
     return verified
+
+
+def _record_of(nhs_number: str, organisation: Organisation) -> Demographics | None:
+    """What the national record says of a number; to a sandbox the one where nobody is real."""
+    asked = demographics.service(for_sandbox=bool(organisation.sandbox_of))
+    return asked.retrieve(nhs_number)
 
 
 def _confirms(person: Demographics, patient: Patient) -> bool:
@@ -132,7 +138,7 @@ def register_patient(
     DemographicsNotConfirmed (no such number), NHSNumberRefused, DemographicsNotConfirmed (other
     details, deceased, sensitive), AlreadyRegistered. Source: REG-030 to REG-058, DEC-069.
     """
-    person = demographics.service().retrieve(nhs_number)
+    person = _record_of(nhs_number, organisation)
     person = check_person(
         person, family_name=family_name, given_names=given_names, birth_date=birth_date
     )

@@ -14,18 +14,20 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from demo import above, bookings, consumer
+from demo import above, bookings, consumer, sandboxes
 from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
 from practice.management.operator import OperatorCommand, operator
 from practice.models import Appointment, AuditEvent, Organisation, Promise, Slot
+from practice.reads import sandboxes as reads
 from practice.reads.promises import is_promised
 from practice.services.asking import watch_who_asks
 from practice.services.audit.recording import Actor, record
 from practice.services.audit.sealing import seal_everything
 from practice.services.promises import make_promise, watch
 
+SUPPLIER = "Mocksoft"  # who has a sandbox in the demo
 FOLDER = settings.BASE_DIR / "demo"
 NOT_A_PRACTICE = "demographics.yaml"  # the people of the demo's own national record
 SHOWN_DAYS = 7  # of the search that is printed: a week from tomorrow, so there is a weekday in it
@@ -59,11 +61,16 @@ class Command(OperatorCommand):
             bookings.ask_for_earlier_times(organisation=practice, now=now)
             promise_to_others(practice, now=now)
         above.area_and_group(practices, actor=operator("demo"), now=now)
+        sandbox = reads.sandbox_of(SUPPLIER) or sandboxes.make(
+            SUPPLIER, actor=operator("demo"), now=now
+        )
         address = f"http://127.0.0.1:{port}"
         for line in (
             *counted(practices),
             "",
             *addresses(practices, address),
+            f"  FHIR   {service_root(sandbox, address)}  {sandbox.name}",
+            f"         {address}{sandboxes.page_of(sandbox)}",
             "",
             *logins(described),
             "",

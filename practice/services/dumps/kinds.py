@@ -94,6 +94,7 @@ LEFT_OUT = {
     "DiaryChange": "for pages that stay open, for a day",
     "ImportedRecord": "what files called records: import all of them before the practice moves",
     "WeeklyReturn": "what a database did; the files that were made stay where they are",
+    "SandboxExchange": "of sandboxes alone, which no dump holds",
     "AuditEvent": "the trail goes along as its sealed export",
     "AuditSeal": "as the trail",
     "AuditHead": "as the trail",

@@ -32,6 +32,7 @@ from practice.models import (
     Promise,
     PromisedDay,
     Rehearsal,
+    SandboxExchange,
     Schedule,
     Series,
     SheetImport,
@@ -327,6 +328,9 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "location_status_is_a_code": lambda: update(make_location(), status="haunted"),
     "imported_once": lambda: another(an_import(), kind="Patient"),
     "role_once_in_practice": lambda: another(make_practitioner().roles.get()),
+    "sandbox_exchange_once": lambda: another(
+        SandboxExchange.objects.create(organisation=make_organisation(sandbox_of="A"), key="x")
+    ),
     "one_sandbox_of_a_supplier": lambda: another(
         make_organisation(sandbox_of="Mocksoft"), ods_code="Y99902"
     ),

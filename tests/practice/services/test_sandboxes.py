@@ -1,4 +1,7 @@
-"""A supplier's sandbox and real practices are never mixed, whoever writes, loads or counts."""
+"""A supplier's sandbox and real practices are never mixed, whoever writes, loads or counts.
+
+How one is made and reset: tests/demo/test_sandboxes.py.
+"""
 
 from datetime import date, timedelta
 
@@ -9,8 +12,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from practice.exceptions import DumpRefused, FilesRefused, GroupRefused, ReturnRefused
-from practice.models import AskingWatch, Organisation, Promise
+from practice.models import AskingWatch, Organisation, Promise, SandboxExchange
 from practice.reads import asking, monitoring, promises
+from practice.services import sandboxes as service
 from practice.services.areas import set_area
 from practice.services.audit.recording import Actor
 from practice.services.dumps.writing import dump_practice
@@ -118,7 +122,25 @@ def test_what_watches_and_counts_practices_leaves_sandboxes_out(sandbox):
     assert monitoring.diary_ends(now=now) == []
     assert set(monitoring.free_slots_by_day(now=now).values()) == {0}
     assert promises.short_days_by_practice() == {}
+    assert promises.versions_of_promising() == {}
     assert asking.findings_by_practice() == {}
     call_command("generate_slots", verbosity=0)
     assert monitoring.generation_ages(now=now) == {}
     assert not sandbox.generation_runs.exists()
+
+
+@pytest.mark.postgresql
+def test_the_database_keeps_nothing_of_a_real_practice_either(practice):
+    with pytest.raises(IntegrityError, match="real practice"), transaction.atomic():
+        SandboxExchange.objects.create(organisation=practice.organisation, key="x")
+
+
+def test_the_latest_are_kept_and_long_bodies_cut(sandbox, monkeypatch):
+    monkeypatch.setattr(service, "KEPT", 3)
+    long = "x" * (service.LONGEST + 5)
+    for number in range(5):
+        service.keep_exchange(sandbox, f"{number}", service.Passed({}, long, {}, ""))
+
+    kept = SandboxExchange.objects.filter(organisation=sandbox).order_by("pk")
+    assert [each.key for each in kept] == ["2", "3", "4"]
+    assert kept[0].request_body.endswith("… and 5 characters more")
