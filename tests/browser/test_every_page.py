@@ -7,6 +7,7 @@ each page is also drawn there, to be looked at.
 
 import os
 import re
+from datetime import date
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from demo import bookings
 from practice.models import Organisation
@@ -34,7 +36,9 @@ pytestmark = [pytest.mark.pages, pytest.mark.django_db(transaction=True)]
 SIZES = ((1400, 900), (1366, 650), (390, 844))
 ROLES = (ADMINISTRATOR, MANAGER, RECEPTIONIST, AUDITOR, CLINICIAN)
 PICTURES = os.environ.get("PICTURES", "")
-DIARY = "/admin/diary/"
+
+# As the menu of the user does it: a page looks at what the machine prefers only when it is loaded.
+SWITCH_THEME = "theme => Alpine.$data(document.documentElement).switchTheme(theme)"
 
 # Two pieces of text, of different elements, that are drawn on each other by more than a hair; what
 # stays in place while the rest scrolls is meant to cover it.
@@ -95,8 +99,11 @@ def pretending(practice) -> Organisation:
     return here
 
 
-def addresses() -> dict[str, list[str]]:
-    """Every kind of page, once, by the role that reaches it: who may do most comes first."""
+def addresses(day: date) -> dict[str, list[str]]:
+    """Every kind of page, once, by the role that reaches it: who may do most comes first.
+
+    And for each role the diary of a day.
+    """
     known: set[object] = set()
     found = {}
     for role in ROLES:
@@ -106,7 +113,7 @@ def addresses() -> dict[str, list[str]]:
         assert closed == {}
         new = {kind_of(address): address for address in walked if kind_of(address) not in known}
         known |= set(new)
-        found[role] = [DIARY, *new.values()]
+        found[role] = [f"/admin/diary/?date={day}", *new.values()]
     return found
 
 
@@ -116,7 +123,10 @@ def looked_at(page, axe, address: str) -> list[str]:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
+            page.evaluate(
+                "theme => Alpine.$data(document.documentElement).switchTheme(theme)", theme
+            )
+            expect(page.locator("html")).to_have_class(theme)
             found = axe(page) if height != 650 else []  # what is there is the same at 1400
             if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
                 found.append("scrolls sideways")
@@ -131,18 +141,20 @@ def looked_at(page, axe, address: str) -> list[str]:
 
 
 def test_every_page_is_for_everybody_at_every_size(page_for, axe, pretending):
-    holder = pretending.schedules.exclude(session_holder=None).first().session_holder
+    session = pretending.schedules.exclude(session_holder=None).earliest("start")
     people = {}
     for number, role in enumerate(ROLES):
         user = make_staff(pretending, role=role, username=f"walks-{number}")
         user.set_password(PASSWORD)
         user.save()
-        user.memberships.update(session_holder=holder if role == CLINICIAN else None)
+        user.memberships.update(
+            session_holder=session.session_holder if role == CLINICIAN else None
+        )
         people[role] = user
 
     wrong = []
     number = 0
-    for role, found in addresses().items():
+    for role, found in addresses(session.date).items():
         page = page_for(people[role], SIZES[0][0])
         for address in found:
             if page.goto(address).status == 200:
