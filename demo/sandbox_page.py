@@ -84,7 +84,6 @@ class SandboxView(View):
             if hasattr(response, "render"):
                 response.render()
         response["Cache-Control"] = "no-store"
-        response["Referrer-Policy"] = "no-referrer"  # the address is a secret
         return response
 
     @property

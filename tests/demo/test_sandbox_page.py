@@ -138,7 +138,7 @@ def test_each_reading_is_in_the_trail_and_the_address_goes_nowhere(sandbox):
 
     event = AuditEvent.objects.get(organisation=sandbox)
     assert (event.event, event.user_name) == ("sandbox.viewed", "Supplier Mocksoft")
-    assert shown["Referrer-Policy"] == "no-referrer"
+    assert shown["Referrer-Policy"] == "same-origin"
     assert shown["Cache-Control"] == "no-store"
 
 
