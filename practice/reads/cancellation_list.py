@@ -374,17 +374,22 @@ def with_telephones(people: Iterable[CancellationListEntry]) -> list[Cancellatio
     return found
 
 
-def coming_appointments(
+def booked_besides(
     people: Iterable[CancellationListEntry], *, now: datetime
 ) -> dict[int, list[Appointment]]:
-    """Return what is booked already for these patients, by patient: one query.
+    """Return what is booked for these patients besides what their entries would move: one query.
 
-    So that whoever rings them knows what was booked since, from outside too.
+    By entry, soonest first. So that whoever rings them knows what was booked since, and whoever
+    reads the list sees what another organisation booked, which ends no entry by itself.
     """
-    found: dict[int, list[Appointment]] = defaultdict(list)
+    entries = list(people)
+    of_patient: dict[int, list[Appointment]] = defaultdict(list)
     coming = Appointment.objects.booked().filter(
-        patient__in={each.patient_id for each in people}, end__gt=now
+        patient__in={each.patient_id for each in entries}, end__gt=now
     )
-    for appointment in coming.select_related("schedule__session_holder").order_by("start", "pk"):
-        found[appointment.patient_id].append(appointment)
-    return found
+    for appointment in coming.order_by("start", "pk"):
+        of_patient[appointment.patient_id].append(appointment)
+    return {
+        entry.pk: [each for each in of_patient[entry.patient_id] if each.pk != entry.appointment_id]
+        for entry in entries
+    }

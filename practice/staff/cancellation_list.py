@@ -122,18 +122,14 @@ class CancellationList(ListPage):
         people = asked.with_telephones(asked.waiting(**here))
         ended = asked.ended_lately(**here)
         self.record(each.patient_id for each in [*people, *(one.entry for one in ended)])
-        booked = asked.coming_appointments(people, now=self.now)
+        booked = asked.booked_besides(people, now=self.now)
         return self.render(
             freed=asked.freed_times(**here),
             lines=[
                 {
                     "entry": entry,
                     "wish": wish_in_words(entry),
-                    "booked": [
-                        each
-                        for each in booked.get(entry.patient_id, [])
-                        if each.pk != entry.appointment_id
-                    ],
+                    "booked": booked[entry.pk],
                     "find": find_a_time(entry, back=request.path),
                 }
                 for entry in people
@@ -176,7 +172,7 @@ class WhoWouldCome(ListPage, RecordPage):
         found = asked.who_would_take(slot, organisation=self.practice, now=self.now)
         people = asked.with_telephones(each.entry for each in found.people)
         self.record((each.patient_id for each in people), slot=slot.pk)
-        booked = asked.coming_appointments(people, now=self.now)
+        booked = asked.booked_besides(people, now=self.now)
         back = self.back(reverse("admin:cancellation_list"))
         return self.render(
             status=status,
@@ -190,11 +186,7 @@ class WhoWouldCome(ListPage, RecordPage):
                     "candidate": each,
                     "entry": each.entry,
                     "wish": wish_in_words(each.entry),
-                    "booked": [
-                        one
-                        for one in booked.get(each.entry.patient_id, [])
-                        if one.pk != each.entry.appointment_id
-                    ],
+                    "booked": booked[each.entry.pk],
                     "take": take(each, back=back),
                 }
                 for each in found.people

@@ -17,6 +17,7 @@ from tests.practice.staff.diary_world import (
     words_of,
 )
 from workbench.factories import (
+    make_appointment,
     make_cancellation_list_entry,
     make_closure,
     make_organisation,
@@ -84,6 +85,21 @@ def test_a_freed_time_says_who_would_take_it_in_order_with_telephone(practice, c
     oldest.refresh_from_db()
     assert (oldest.ended_as, oldest.met_by.start) == ("met", freed.start)
     assert "This time is not free any more" in text(client.get(who_page(freed)))
+
+
+def test_what_another_organisation_booked_is_told_beside_and_left_to_a_person(client, freed):
+    """Whoever waits for an earlier time and got one through 111 may still want it, or not."""
+    later = booked(make_slots(1, make_schedule(date=THURSDAY + timedelta(days=8)))[0])
+    entry = waits("Waits", 3, patient=later.patient, appointment=later)
+    (slot,) = make_slots(1, make_schedule(date=THURSDAY + timedelta(days=1)), embargo_minutes=0)
+    make_appointment([slot], later.patient, now=DURING)
+
+    for address in (LIST, who_page(freed)):
+        said = text(client.get(address))
+        assert "Also Fri 20 Nov 09:00" in said
+        assert "Booked by Out of Hours Service on Thu 19 Nov" in said
+    entry.refresh_from_db()
+    assert entry.ended_at is None
 
 
 def test_who_has_none_is_booked_from_there_and_off_the_list(client, freed):
