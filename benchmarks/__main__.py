@@ -50,6 +50,7 @@ PARTS = (
     Part("generation"),
     Part("pages"),
     Part("watch", (POSTGRESQL,)),
+    Part("returns", (POSTGRESQL,)),
     Part("memory", (POSTGRESQL,), brings_server=True),
     Part("workers", (POSTGRESQL,), brings_server=True),
 )

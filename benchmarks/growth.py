@@ -28,7 +28,7 @@ from benchmarks.measuring import figures, table, take_turns  # noqa: E402
 from benchmarks.search import query_for  # noqa: E402
 from config.settings import database  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
-from fhirapi.slot_search import free_slots  # noqa: E402
+from fhirapi.slot_search import find_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation, Patient, Slot  # noqa: E402
 from practice.services.appointments.booking import book_appointment  # noqa: E402
@@ -119,7 +119,8 @@ def searches(practices: int, query: str, now: datetime) -> Callable[[], object]:
 
     def search(organisation: Organisation) -> bytes:
         use(practices)
-        return free_slots(SlotFilter(QueryDict(query)), organisation=organisation, now=now)
+        found = find_slots(SlotFilter(QueryDict(query)), organisation=organisation, now=now)
+        return found.body
 
     for organisation in organisations:
         search(organisation)

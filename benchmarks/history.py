@@ -33,7 +33,7 @@ from benchmarks import dates, world  # noqa: E402
 from benchmarks.search import INCLUDES  # noqa: E402
 from benchmarks.stack import processor_seconds  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
-from fhirapi.slot_search import free_slots  # noqa: E402
+from fhirapi.slot_search import find_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Appointment, Organisation, Patient, Schedule, Slot  # noqa: E402
 from practice.reads import diary_check  # noqa: E402
@@ -137,7 +137,7 @@ def milliseconds(works: Iterable[Callable[[], object]]) -> Figures:
 
 def search(organisation: Organisation, first: date, days: int, now: datetime) -> None:
     query = f"status=free&start=ge{first}&end=le{first + timedelta(days=days - 1)}&{INCLUDES}"
-    free_slots(SlotFilter(QueryDict(query)), organisation=organisation, now=now)
+    find_slots(SlotFilter(QueryDict(query)), organisation=organisation, now=now)
 
 
 def bookings(organisations: list[Organisation], first: date) -> list[Callable[[], object]]:

@@ -28,13 +28,17 @@ from benchmarks.measuring import take_turns  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.db.row_security import bound_to  # noqa: E402
 from practice.models import (  # noqa: E402
+    Appointment,
     CancellationListEntry,
+    InSeries,
     Organisation,
     Patient,
     Schedule,
+    Series,
+    Slot,
 )
 from practice.staff.live import live  # noqa: E402
-from workbench.staff import CLINICIAN, StaffClient, signed_in  # noqa: E402
+from workbench.staff import ADMINISTRATOR, CLINICIAN, StaffClient, signed_in  # noqa: E402
 
 HOLDERS, YEAR, PATIENTS, BOOKED_EVERY = 20, 364, 500, 3
 POLL = "poll of an open diary"
@@ -47,6 +51,8 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
     week = {"first": day, "last": day + timedelta(days=6)}
     session = Schedule.objects.filter(organisation=practice, date=day).earliest("pk")
     patient = Patient.objects.filter(organisation=practice).earliest("pk")
+    free = Slot.objects.free().filter(organisation=practice, start__gt=clock.day_start(day))
+    series = {"patient": patient.pk, "slot": free.earliest("start", "pk").pk, "every": 4}
     return {
         "front page": ("index", {}),
         "diary, a day": ("diary", {"date": day}),
@@ -60,6 +66,7 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
             "practice_appointment_add",
             {"patient": patient.pk},
         ),
+        "book together, six times": ("book_together", {**series, "times": 6}),
         "next available, four weeks": ("next_available", {"first": day}),
         "visibility, a day": ("visibility", {"first": day, "last": day}),
         "visibility, a week": ("visibility", week),
@@ -68,6 +75,8 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
             {"first": day - timedelta(days=28), "last": day},
         ),
         "worklist": ("worklist", {}),
+        "measures, this month": ("measures", {}),
+        "promises": ("promises", {}),
         "who really asks": ("who_asks", {}),
         "cancellation list": ("cancellation_list", {}),
         "access": ("practice_accessprofile_changelist", {}),
@@ -76,6 +85,20 @@ def addresses(practice: Organisation, now: datetime) -> dict[str, tuple[str, dic
         "list of sessions": ("practice_schedule_changelist", {}),
         "list of patients": ("practice_patient_changelist", {}),
     }
+
+
+def one_series(practice: Organisation, now: datetime) -> str:
+    """Let somebody's next appointments be a series; the address of its page."""
+    coming = Appointment.objects.filter(organisation=practice, start__gt=now)
+    patient = coming.earliest("start", "pk").patient
+    series = Series.objects.create(
+        organisation=practice, patient=patient, made_at=now, made_by_name="Rita Reception"
+    )
+    InSeries.objects.bulk_create(
+        InSeries(series=series, appointment=each)
+        for each in coming.filter(patient=patient).order_by("start", "pk")[:6]
+    )
+    return reverse("admin:series", args=[series.pk])
 
 
 def first_holder(client: StaffClient, practice: Organisation, now: datetime) -> None:
@@ -103,13 +126,12 @@ def wait_for_earlier_times(practice: Organisation, now: datetime) -> None:
     )
 
 
-def asking(client: Client, name: str, query: dict[str, Any]) -> Callable[[], int]:
+def asking(client: Client, address: str, query: dict[str, Any] | None = None) -> Callable[[], int]:
     """What asks for a page and returns its number of bytes."""
-    address = reverse(f"admin:{name}")
 
     def run() -> int:
         response = client.get(address, query, secure=True)
-        assert response.status_code == 200, (name, response.status_code)
+        assert response.status_code == 200, (address, response.status_code)
         return len(response.content)
 
     return run
@@ -154,9 +176,12 @@ def main() -> dict[str, Any]:
     client = signed_in(practice, role="Practice manager")
     first_holder(client, practice, now)
     asks = {
-        page: asking(client, name, query)
+        page: asking(client, reverse(f"admin:{name}"), query)
         for page, (name, query) in addresses(practice, now).items()
     }
+    asks["a series"] = asking(client, one_series(practice, now))
+    who_sets_up = signed_in(practice, role=ADMINISTRATOR)
+    asks["setting up"] = asking(who_sets_up, reverse("admin:set_up"))
     with bound_to(practice.pk):
         asks[POLL] = polling(practice, now)
     counted = {}

@@ -27,7 +27,7 @@ from benchmarks.alternatives import (  # noqa: E402
 from benchmarks.measuring import figures, table, take_turns  # noqa: E402
 from fhirapi.filters import SlotFilter  # noqa: E402
 from fhirapi.formats import Format, to_xml  # noqa: E402
-from fhirapi.slot_search import free_slots  # noqa: E402
+from fhirapi.slot_search import find_slots  # noqa: E402
 from practice import clock  # noqa: E402
 from practice.models import Organisation  # noqa: E402
 
@@ -55,7 +55,7 @@ def ours(
 ) -> bytes:
     """What the search does."""
     search = SlotFilter(QueryDict(query))
-    return free_slots(search, organisation=organisation, now=now, as_format=as_format)
+    return find_slots(search, organisation=organisation, now=now, as_format=as_format).body
 
 
 # ---------------------------------------------------------------- the run

@@ -5,7 +5,7 @@ them the practitioners, places and the practice that the search asked to be incl
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fhirapi import rendered_directory
 from fhirapi.filters import SCHEDULE_LOCATION, SCHEDULE_PRACTITIONER, SlotFilter
@@ -24,11 +24,6 @@ class FoundSlots(NamedTuple):
     body: bytes
     requester: BookingParty
     number: int
-
-
-def free_slots(search: SlotFilter, **asked: Any) -> bytes:
-    """The Bundle of a search alone."""
-    return find_slots(search, **asked).body
 
 
 def find_slots(
