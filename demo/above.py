@@ -12,6 +12,7 @@ from practice.services.audit.recording import Actor
 from practice.services.consumer_groups import save_group
 
 AREA, GROUP = "Mockshire", "NHS 111 in Mockshire"
+NEXT_CODE, NEXT_NAME = "X9X07", "Mockshire Integrated Urgent Care"  # of 111, from next week on
 MANAGER, PASSWORD = "area", "demo-password-only"  # noqa: S105 - of the demo, and printed
 
 
@@ -28,8 +29,8 @@ def area_and_group(practices: Sequence[Organisation], *, actor: Actor, now: date
         members = [
             Member(ods_code="X9X01", name="Example Valley NHS 111", since="", until=str(last)),
             Member(
-                ods_code="X9X07",
-                name="Mockshire Integrated Urgent Care",
+                ods_code=NEXT_CODE,
+                name=NEXT_NAME,
                 since=str(last + timedelta(days=1)),
                 until="",
             ),

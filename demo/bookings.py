@@ -69,12 +69,15 @@ def call_handler() -> Actor:
 def book_a_share(*, organisation: Organisation, now: datetime) -> int:
     """Book some of the slots of the next three weeks; returns how many bookings were made.
 
-    A practice that has appointments is left as it is.
+    A practice that has appointments from today on is left as it is.
     """
-    if Appointment.objects.filter(organisation=organisation).exists():
+    today = clock.today(now)
+    from_today = Appointment.objects.filter(
+        organisation=organisation, start__gte=clock.day_start(today)
+    )
+    if from_today.exists():
         return 0
     chance = Random(organisation.ods_code)
-    today = clock.today(now)
     free = free_slots(organisation, today)
     next_slot = {(slot.schedule_id, slot.start): slot for slot in free}
     patients = Patient.objects.filter(
@@ -245,9 +248,9 @@ def ask_for_earlier_times(*, organisation: Organisation, now: datetime) -> int:
             wish = wish._replace(minutes=None, note="Can be here within ten minutes")
         asked_at = now - timedelta(days=6 - made, minutes=50 * made)
         made += put_on_list(appointment.patient_id, wish, organisation, appointment, now=asked_at)
-    without = Patient.objects.filter(
-        organisation=organisation, active=True, deceased_at__isnull=True, appointments__isnull=True
-    ).order_by("pk")
+    here = Patient.objects.filter(organisation=organisation, active=True, deceased_at__isnull=True)
+    busy = Appointment.objects.live().filter(organisation=organisation, start__gt=now)
+    without = here.exclude(pk__in=busy.values("patient")).order_by("pk")
     wish = Wish(today, today + timedelta(weeks=2), note="Lives next door")
     for patient in without[:1]:
         made += put_on_list(patient.pk, wish, organisation, None, now=now)

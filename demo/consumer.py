@@ -24,8 +24,18 @@ CONSUMER_NAME = "Trial call centre"
 CONSUMER_TYPE = "urgent-care"
 
 
-def claims(*, scope: str, audience: str, now: datetime) -> dict[str, Any]:
-    """The claims of a token for a call handler of the invented consumer, valid from ``now``."""
+def claims(
+    *,
+    scope: str,
+    audience: str,
+    now: datetime,
+    ods_code: str = CONSUMER_ODS_CODE,
+    name: str = CONSUMER_NAME,
+) -> dict[str, Any]:
+    """The claims of a token for a call handler of the invented consumer, valid from ``now``.
+
+    Or, as it may serve several, of another organisation.
+    """
     issued_at = int(now.timestamp())
     return {
         "iss": "https://consumer.example/",
@@ -43,8 +53,8 @@ def claims(*, scope: str, audience: str, now: datetime) -> dict[str, Any]:
         },
         "requesting_organization": {
             "resourceType": "Organization",
-            "identifier": [{"system": ODS_CODE, "value": CONSUMER_ODS_CODE}],
-            "name": CONSUMER_NAME,
+            "identifier": [{"system": ODS_CODE, "value": ods_code}],
+            "name": name,
         },
         "requesting_practitioner": {
             "resourceType": "Practitioner",
@@ -59,9 +69,9 @@ def claims(*, scope: str, audience: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def token(*, scope: str, audience: str, now: datetime) -> str:
-    """An unsigned token: header, claims, and an empty signature after the last dot."""
-    parts = ({"alg": "none", "typ": "JWT"}, claims(scope=scope, audience=audience, now=now))
+def token(**said: Any) -> str:
+    """An unsigned token: header, ``claims``, and an empty signature after the last dot."""
+    parts = ({"alg": "none", "typ": "JWT"}, claims(**said))
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
     return ".".join(part.rstrip(b"=").decode() for part in encoded) + "."
 
@@ -80,6 +90,19 @@ def booking_organisation() -> dict[str, Any]:
     }
 
 
+def headers(
+    interaction: Interaction, *, organisation: Organisation, trace_id: str
+) -> dict[str, str]:
+    """What goes along with ``interaction``, but for the token."""
+    return {
+        TRACE_ID: trace_id,
+        SENT_FROM: CONSUMER_ASID,
+        SENT_TO: organisation.asid,
+        INTERACTION_ID: interaction.id,
+        "Accept": "application/fhir+json",
+    }
+
+
 def curl(
     interaction: Interaction,
     *,
@@ -92,15 +115,9 @@ def curl(
 
     ``service_root`` is the address of the practice's root, without a slash at its end.
     """
-    headers = {
-        TRACE_ID: "a-trial-by-hand",
-        SENT_FROM: CONSUMER_ASID,
-        SENT_TO: organisation.asid,
-        INTERACTION_ID: interaction.id,
-        "Accept": "application/fhir+json",
-    }
+    sent = headers(interaction, organisation=organisation, trace_id="a-trial-by-hand")
     lines = [f"curl --silent --show-error --get {shlex.quote(service_root + interaction.path)}"]
     lines += [f"--data-urlencode {shlex.quote(f'{name}={value}')}" for name, value in query]
-    lines += [f"--header {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
+    lines += [f"--header {shlex.quote(f'{name}: {value}')}" for name, value in sent.items()]
     lines += [f'--header "Authorization: Bearer $({token_command})"']
     return " \\\n  ".join(lines)

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from demo import above, bookings, consumer, sandboxes
+from demo import above, bookings, consumer, past, rehearsal, sandboxes
 from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
@@ -56,11 +56,13 @@ class Command(OperatorCommand):
         codes = [each["practice"]["ods_code"] for each in described]
         practices = list(Organisation.objects.filter(ods_code__in=codes).order_by("ods_code"))
         for practice in practices:
+            past.give_a_past(organisation=practice, actor=operator("demo"), now=now)
             bookings.book_a_share(organisation=practice, now=now)
             bookings.book_together(organisation=practice, now=now)
             bookings.ask_for_earlier_times(organisation=practice, now=now)
             promise_to_others(practice, now=now)
         above.area_and_group(practices, actor=operator("demo"), now=now)
+        rehearsal.half_way(organisation=practices[0], actor=operator("demo"))
         sandbox = reads.sandbox_of(SUPPLIER) or sandboxes.make(
             SUPPLIER, actor=operator("demo"), now=now
         )
@@ -101,7 +103,7 @@ def who_asked(practice: Organisation, *, now: datetime) -> None:
     """The provider of 111 was shown slots; another, whom nobody has named yet, was shown none."""
     for code, name, kinds, shown in (
         (consumer.CONSUMER_ODS_CODE, consumer.CONSUMER_NAME, [consumer.CONSUMER_TYPE], 41),
-        ("X9X07", "Mockshire Integrated Urgent Care", [], 0),
+        (above.NEXT_CODE, above.NEXT_NAME, [], 0),
     ):
         record(
             organisation=practice,

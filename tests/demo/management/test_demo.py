@@ -11,8 +11,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from practice import clock
-from practice.models import Appointment, AskingOrganisation, Organisation, Slot
+from practice.models import Appointment, AskingOrganisation, Organisation, Rehearsal, Slot
 from practice.reads.asking import findings
+from practice.reads.rehearsal_report import Report
 from workbench.consumer import as_dict
 
 ANY_PORT = 0
@@ -71,6 +72,13 @@ def test_the_demo_is_there_twice_the_same_and_its_curl_finds_free_slots():
         asked = AskingOrganisation.objects.filter(organisation=practice)
         assert sorted(asked.values_list("ods_code", "last_shown")) == [("A1001", 41), ("X9X07", 0)]
         assert [each.who for each in findings(organisation=practice)] == ["X9X07"]
+    report = Report.of(Rehearsal.objects.get())
+    assert [step.title for step in report.steps if step.done_at] == [
+        "It searches for free slots",
+        "It is offered the test slots",
+        "It finds the test patient",
+    ]
+    assert len(report.latest_wrong) == 1
 
 
 def test_a_taken_port_is_said_before_anything_else():
