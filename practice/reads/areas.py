@@ -29,11 +29,24 @@ class Row:
 
     practice: Organisation
     promise: str
+    days: list[date]
     cells: list[Cell | None]
+
+    @property
+    def by_day(self) -> list[tuple[date, Cell | None]]:
+        return list(zip(self.days, self.cells, strict=True))
 
     @property
     def short(self) -> list[Cell]:
         return [each for each in self.cells if each and each.found.missing]
+
+    @property
+    def short_by_cause(self) -> list[tuple[list[date], list[str]]]:
+        """The short days that have the same causes, and these; in the order of the first ones."""
+        found: dict[tuple[str, ...], list[date]] = {}
+        for each in self.short:
+            found.setdefault(tuple(each.causes), []).append(each.found.day)
+        return [(days, list(causes)) for causes, days in found.items()]
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ def area_books(areas: list[Area], today: date) -> list[AreaBook]:
             area,
             days,
             [
-                Row(practice, promise, [cells.get(day) for day in days])
+                Row(practice, promise, days, [cells.get(day) for day in days])
                 for practice in sorted(area.practices.all(), key=lambda one: one.name)
                 for promise, cells in sorted((promised.get(practice.pk) or {"": {}}).items())
             ],
