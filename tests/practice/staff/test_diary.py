@@ -69,7 +69,7 @@ def test_every_state_is_told_in_words_and_by_its_class(practice, client, recepti
         assert words in words_of(block)
     assert f"s{slots[11].pk}" not in content
     assert "<b>3</b> free, <b>1</b> waiting" in content
-    assert "withdrawn (<span data-hidden-total>1</span>)" in content
+    assert "withdrawn</span> (<span data-hidden-total>1</span>)" in content
     everything = client.get("/admin/diary/", {"date": THURSDAY, "hidden": 1}).content.decode()
     assert "Withdrawn" in words_of(block_of(everything, f"s{slots[11].pk}"))
 
