@@ -70,6 +70,13 @@ def may_open(name: str) -> Callable[[HttpRequest], bool]:
     return condition
 
 
+def services_are_open(request: HttpRequest) -> bool:
+    """Whether the services of the practice are there for its reader, as the supplier has it."""
+    from practice.site import services  # models are not loaded with the settings
+
+    return services.services_are_open(request)
+
+
 def page(title: str, icon: str, name: str, hint: str) -> dict[str, Any]:
     """Return a menu entry that leads to a day-to-day page."""
     return {
@@ -164,6 +171,15 @@ NAVIGATION = [
                 "promises",
                 "What was promised, such as to 111, and the days that fall short",
             ),
+            {
+                **page(
+                    "Services",
+                    "account_tree",
+                    "services",
+                    "Which they are, what belongs to each, service filtering",
+                ),
+                "permission": services_are_open,
+            },
             page(
                 "Who really asks",
                 "travel_explore",
@@ -248,6 +264,12 @@ NAVIGATION = [
                 "groups",
                 "groups",
                 "Such as who answers 111, kept once for all practices",
+            ),
+            page(
+                "Service filtering",
+                "filter_alt",
+                "service_filtering",
+                "The supplier’s switch: where practices can use it",
             ),
         ],
     },

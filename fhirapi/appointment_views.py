@@ -9,7 +9,7 @@ from fhirapi import slot_search, ssp
 from fhirapi.errors import BAD_REQUEST, FHIRError
 from fhirapi.filters import AppointmentFilter, SlotFilter
 from fhirapi.resources import appointment, appointment_changes, bundle
-from fhirapi.resources.common import logical_id
+from fhirapi.resources.common import Element, logical_id
 from fhirapi.views import GPConnectRequest, GPConnectView
 from practice.exceptions import PatientNotFound
 from practice.models import Appointment
@@ -55,8 +55,14 @@ class AppointmentResponder(GPConnectView):
         """``slots`` are its slots' ids where they are known already: no change alters them."""
         self.about(patient_id=found.patient_id, resource=f"Appointment/{found.pk}")
         slots = slots or appointments.slot_ids_of([found.pk])[found.pk]
-        rendered = appointment.render(appointments.appointment_row(found), slots)
+        rendered = self.rendered(found, slots)
         return self.resource_response(rendered, last_modified=found.updated_at)
+
+    def rendered(self, found: Appointment, slots: list[int]) -> Element:
+        """The appointment as it is shown; with its service while the practice filters."""
+        by_service = self.request.practice.filters_by_service
+        row = appointments.appointment_row(found)
+        return appointment.render(row, slots, with_service=by_service)
 
 
 class AppointmentsView(AppointmentResponder):
@@ -108,7 +114,7 @@ class AppointmentView(AppointmentResponder):
             actor=request.actor,
             now=request.now,
         )
-        stored = appointment.render(appointments.appointment_row(found), slots)
+        stored = self.rendered(found, slots)
         if request.interaction is ssp.CANCEL_APPOINTMENT:
             reason = appointment_changes.parse_cancellation(body, stored)
             found = changing.cancel_appointment(
@@ -192,4 +198,7 @@ class PatientAppointmentsView(GPConnectView):
                 asked_by=request.requester.ods_code,
                 now=request.now,
             )
-        return self.bundle_response(bundle.searchset(appointment.render(*each) for each in found))
+        by_service = request.practice.filters_by_service
+        return self.bundle_response(
+            bundle.searchset(appointment.render(*each, with_service=by_service) for each in found)
+        )

@@ -10,11 +10,12 @@ from functools import cache
 from django.conf import settings
 
 from fhirapi import errors, ssp
-from fhirapi.filters import SEARCHES, Search
+from fhirapi.filters import SEARCHES, SEARCHES_1_2_8, Search
 from fhirapi.formats import Format
 from fhirapi.resources import (
     appointment,
     common,
+    healthcare_service,
     location,
     organization,
     patient,
@@ -27,6 +28,7 @@ from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
 
 SPECIFICATION_VERSION = "1.2.7"
+VERSION_WITH_SERVICES = "1.2.8"
 RELEASED = "2026-11-25"  # the day of the version that pyproject.toml names
 PUBLISHER = "GP Connect appointment book, an open-source project"
 
@@ -50,18 +52,26 @@ FHIR_CODES = {"search": "search-type", "cancel": "update"}
 
 
 @cache
-def statement() -> Element:
-    """The statement, the same for every practice of this installation."""
+def statement(filtering: str | None = None) -> Element:
+    """The statement: of 1.2.7, the same for every practice of this installation.
+
+    ``filtering`` is how service filtering stands at a practice, where 1.2.8 is spoken (SF-031).
+    """
+    version = SPECIFICATION_VERSION if filtering is None else VERSION_WITH_SERVICES
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
+    status = {"url": common.SERVICE_FILTERING_STATUS, "valueCode": filtering}
+    told = {} if filtering is None else {"extension": [status]}
+    profiles = PROFILES if filtering is None else (*PROFILES, healthcare_service.PROFILE)
     return {
         "resourceType": "CapabilityStatement",
-        "version": SPECIFICATION_VERSION,
+        **told,
+        "version": version,
         "name": "GP Connect",
         "status": "active",
         "date": RELEASED,
         "publisher": PUBLISHER,
         "contact": [{"name": "The maintainers of the project"}],
-        "description": f"This server implements the GP Connect API version {SPECIFICATION_VERSION}",
+        "description": f"This server implements the GP Connect API version {version}",
         "copyright": "The specification: Crown copyright, NHS England",
         "kind": "capability",
         "software": {
@@ -72,28 +82,29 @@ def statement() -> Element:
         "fhirVersion": "3.0.1",
         "acceptUnknown": "both",  # as published; see DEC-060
         "format": [each.value for each in Format],
-        "profile": [{"reference": profile} for profile in PROFILES],
+        "profile": [{"reference": profile} for profile in profiles],
         "rest": [
             {
                 "mode": "server",
                 "security": {"cors": False},
-                "resource": list(resources()),
+                "resource": list(resources(with_services=filtering is not None)),
                 "operation": list(operations()),
             }
         ],
     }
 
 
-def resources() -> Iterator[Element]:
+def resources(*, with_services: bool = False) -> Iterator[Element]:
     """What is offered of each type of resource, in the order of the interaction table."""
     codes: dict[str, list[str]] = {}
-    for interaction in ssp.INTERACTIONS:
+    searches = SEARCHES_1_2_8 if with_services else SEARCHES
+    for interaction in (*ssp.INTERACTIONS, *(ssp.OF_SERVICE_FILTERING if with_services else ())):
         if interaction is not ssp.READ_METADATA and not is_operation(interaction):
             known = codes.setdefault(resource_type(interaction), [])
             if (code := fhir_code(interaction)) not in known:
                 known.append(code)
     for kind, known in codes.items():
-        search = SEARCHES.get(kind, Search(()))
+        search = searches.get(kind, Search(()))
         yield common.prune(
             {
                 "type": kind,
@@ -104,6 +115,7 @@ def resources() -> Iterator[Element]:
                 "searchParam": [
                     {
                         "name": parameter.name,
+                        "definition": parameter.definition,
                         "type": parameter.type,
                         "documentation": parameter.documentation,
                     }

@@ -39,6 +39,7 @@ class SearchParameter:
     name: str
     type: str
     documentation: str = ""
+    definition: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,14 @@ ORGANISATION_IDENTIFIER = IdentifierParameter(
     f"ODS code: {common.ODS_CODE}|Y12345",
     system=common.ODS_CODE,
     is_valid=is_alphanumeric,
+)
+
+
+SERVICE_IDENTIFIER = IdentifierParameter(
+    "identifier",
+    "token",
+    f"DoS service id: {common.DOS_SERVICE_ID}|1000123",
+    system=common.DOS_SERVICE_ID,
 )
 
 
@@ -361,6 +370,38 @@ def wanted_includes(parameters: QueryDict) -> set[str]:
     return wanted
 
 
+# Of GP Connect 1.2.8 (SF-020): looked at only where the practice filters by service.
+SCHEDULE_SERVICE = "Schedule:actor:HealthcareService"
+SERVICE = SearchParameter(
+    "service.identifier",
+    "token",
+    f"DoS service id of the slots' schedule: {common.DOS_SERVICE_ID}|1000123",
+    "https://fhir.nhs.uk/STU3/SearchParameter/GPConnect-Slot-ServiceIdentifier-1",
+)
+
+
+def names_service(parameters: QueryDict) -> bool:
+    """Whether a service is asked for, well or badly."""
+    return SERVICE.name in parameters
+
+
+def wanted_service(parameters: QueryDict) -> str | None:
+    """The DoS id of the service asked for; "" for what can be none; None: none is asked for.
+
+    Refused is what is no token ``system|value``, and more than one.
+    """
+    given = parameters.getlist(SERVICE.name)
+    if not given:
+        return None
+    system, _, value = given[0].partition("|")
+    if len(given) > 1 or not system or not value:
+        raise FHIRError(
+            INVALID_PARAMETER,
+            f"The parameter {SERVICE.name} must be sent once, in the form system|value.",
+        )
+    return value if system == common.DOS_SERVICE_ID else ""
+
+
 # ---------------------------------------------------------------- a patient's appointments
 
 
@@ -437,4 +478,12 @@ SEARCHES = {
     "Slot": Search(declared(SlotFilter), includes=tuple(value for _, value in INCLUDES)),
     # Only within the compartment of a patient: Patient/[id]/Appointment.
     "Appointment": Search(declared(AppointmentFilter)),
+}
+SEARCHES_1_2_8 = {
+    **SEARCHES,
+    "Slot": Search(
+        (*SEARCHES["Slot"].parameters, SERVICE),
+        includes=(*SEARCHES["Slot"].includes, SCHEDULE_SERVICE),
+    ),
+    "HealthcareService": Search((SERVICE_IDENTIFIER,)),
 }

@@ -14,9 +14,11 @@ from fhirapi.filters import (
     ORGANISATION_IDENTIFIER,
     PATIENT_IDENTIFIER,
     PRACTITIONER_IDENTIFIER,
+    SERVICE_IDENTIFIER,
 )
 from fhirapi.resources import (
     bundle,
+    healthcare_service,
     location,
     organization,
     patient,
@@ -24,10 +26,11 @@ from fhirapi.resources import (
     registration,
 )
 from fhirapi.resources.common import logical_id
-from fhirapi.views import GPConnectRequest, GPConnectView
+from fhirapi.ssp import Interaction
+from fhirapi.views import GPConnectRequest, GPConnectView, not_implemented
 from practice import clock
 from practice.exceptions import PatientNotFound
-from practice.reads import directory, patients
+from practice.reads import directory, patients, service_filtering
 from practice.services.registration import register_patient, verify_patient
 
 
@@ -37,7 +40,10 @@ class MetadataView(GPConnectView):
     interactions = {"GET": ssp.READ_METADATA}
 
     def get(self, request: GPConnectRequest) -> HttpResponse:
-        return self.resource_response(capability.statement())
+        practice, status = request.practice, None
+        if service_filtering.is_spoken_of(practice):
+            status = service_filtering.status(practice)
+        return self.resource_response(capability.statement(status))
 
 
 # ---------------------------------------------------------------- patients
@@ -178,3 +184,45 @@ class LocationView(GPConnectView):
         if not found:
             raise FHIRError(NO_RECORD_FOUND, "There is no such location here.")
         return self.resource_response(location.render(found[0]))
+
+
+# ---------------------------------------------------------------- services (GP Connect 1.2.8)
+
+
+class ServiceView(GPConnectView):
+    """What is there once the supplier's switch of service filtering is not off (SF-027)."""
+
+    def offered(self, verb: str) -> tuple[Interaction, ...]:
+        """Nothing, as of an address that is none, while GP Connect 1.2.7 is spoken."""
+        if not service_filtering.is_spoken_of(self.request.practice):
+            raise not_implemented()
+        return super().offered(verb)
+
+
+class HealthcareServicesView(ServiceView):
+    """Find a healthcare service, or all; there is none while the practice does not filter."""
+
+    interactions = {"GET": ssp.FIND_SERVICE}
+
+    def get(self, request: GPConnectRequest) -> HttpResponse:
+        if SERVICE_IDENTIFIER.name in request.GET:
+            found = service_filtering.service_rows_by_service_id(
+                organisation=request.practice, service_id=SERVICE_IDENTIFIER.value_in(request.GET)
+            )
+        else:
+            found = service_filtering.service_rows(organisation=request.practice)
+        return self.bundle_response(bundle.searchset(map(healthcare_service.render, found)))
+
+
+class HealthcareServiceView(ServiceView):
+    """Read a healthcare service."""
+
+    interactions = {"GET": ssp.READ_SERVICE}
+
+    def get(self, request: GPConnectRequest, service_id: str) -> HttpResponse:
+        found = service_filtering.service_rows_by_id(
+            organisation=request.practice, ids=[logical_id(service_id)]
+        )
+        if not found:
+            raise FHIRError(NO_RECORD_FOUND, "There is no such healthcare service here.")
+        return self.resource_response(healthcare_service.render(found[0]))

@@ -1,4 +1,4 @@
-"""The practitioners, places and practices that go with free slots, as entries of a Bundle.
+"""The people, places, services and practices that go with free slots, as entries of a Bundle.
 
 They are the same in thousands of answers, so each process keeps them as they are written in a
 format, under what their content depends on: the practice asked, and the resource's id, its version
@@ -10,10 +10,10 @@ something changes.
 from collections.abc import Callable, Collection, Iterable
 
 from fhirapi.formats import Format
-from fhirapi.resources import location, organization, practitioner
+from fhirapi.resources import healthcare_service, location, organization, practitioner
 from fhirapi.resources.common import Element
 from practice.models import Organisation
-from practice.reads import directory
+from practice.reads import directory, service_filtering
 from practice.reads.slot_search import Version
 
 
@@ -54,6 +54,12 @@ PRACTITIONERS = RenderedResources(
 LOCATIONS = RenderedResources(
     lambda practice, ids: map(
         location.render, directory.location_rows(organisation=practice, ids=ids)
+    )
+)
+SERVICES = RenderedResources(
+    lambda practice, ids: map(
+        healthcare_service.render,
+        service_filtering.service_rows_by_id(organisation=practice, ids=ids),
     )
 )
 PRACTICES = RenderedResources(

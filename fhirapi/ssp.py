@@ -183,6 +183,25 @@ INTERACTIONS = (
     CANCEL_APPOINTMENT,
 )
 
+# Of GP Connect 1.2.8: spoken once the supplier's switch of service filtering is not off (SF-027).
+FIND_SERVICE = Interaction(
+    "Find a healthcare service",
+    f"{PREFIX}rest:search:healthcareservice-1",
+    "GET",
+    "/HealthcareService",
+    ORGANISATION_READ,
+    FOUNDATIONS,
+)
+READ_SERVICE = Interaction(
+    "Read a healthcare service",
+    f"{PREFIX}rest:read:healthcareservice-1",
+    "GET",
+    "/HealthcareService/[id]",
+    ORGANISATION_READ,
+    FOUNDATIONS,
+)
+OF_SERVICE_FILTERING = (FIND_SERVICE, READ_SERVICE)
+
 TRACE_ID = "Ssp-TraceID"
 SENT_FROM = "Ssp-From"
 SENT_TO = "Ssp-To"

@@ -14,6 +14,7 @@ PATIENT_ID = r"(?P<patient_id>(?![$_])[^/]*)"
 PRACTITIONER_ID = r"(?P<practitioner_id>(?![$_])[^/]*)"
 ORGANISATION_ID = r"(?P<organisation_id>(?![$_])[^/]*)"
 LOCATION_ID = r"(?P<location_id>(?![$_])[^/]*)"
+SERVICE_ID = r"(?P<service_id>(?![$_])[^/]*)"
 APPOINTMENT_ID = r"(?P<appointment_id>(?![$_])[^/]*)"
 
 
@@ -50,6 +51,12 @@ interactions: list[URLPattern] = [
         rf"Organization/{ORGANISATION_ID}", foundation_views.OrganizationView, ssp.READ_ORGANISATION
     ),
     *readable(rf"Location/{LOCATION_ID}", foundation_views.LocationView, ssp.READ_LOCATION),
+    re_path(r"^HealthcareService\Z", foundation_views.HealthcareServicesView.as_view()),
+    *readable(
+        rf"HealthcareService/{SERVICE_ID}",
+        foundation_views.HealthcareServiceView,
+        ssp.READ_SERVICE,
+    ),
 ]
 
 SERVICE_ROOT = r"(?P<ods_code>[^/]+)/STU3/1/gpconnect(?:/|\Z)"

@@ -320,7 +320,12 @@ class NotImplementedView(GPConnectView):
 
     def offered(self, verb: str) -> tuple[Interaction, ...]:
         """Nothing, with any verb."""
-        raise FHIRError(NOT_IMPLEMENTED, "No interaction with this address is implemented.")
+        raise not_implemented()
+
+
+def not_implemented() -> FHIRError:
+    """What an address is answered with that is no interaction's."""
+    return FHIRError(NOT_IMPLEMENTED, "No interaction with this address is implemented.")
 
 
 def check_enabled(practice: Organisation, interaction: Interaction) -> None:

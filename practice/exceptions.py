@@ -86,6 +86,10 @@ class WrongPractitioner(BookingRefused):
     """The practitioner is not the session's."""
 
 
+class WrongService(BookingRefused):
+    """The service is not the session's."""
+
+
 class NotOffered(BookingRefused):
     """The slot is not offered to the booking organisation."""
 
@@ -140,6 +144,14 @@ class PlanChanged(PracticeError):
 
 class DiaryRefused(PracticeError):
     """The diary cannot be changed in this way."""
+
+
+class SwitchRefused(PracticeError):
+    """The switch cannot be turned in this way."""
+
+
+class ServiceRefused(PracticeError):
+    """The practice's list of services cannot be changed in this way."""
 
 
 class RehearsalRefused(PracticeError):

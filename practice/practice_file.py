@@ -11,6 +11,7 @@ from datetime import date, time, timedelta
 from typing import Any, NamedTuple
 
 import yaml
+from django.core.exceptions import ValidationError
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
@@ -122,6 +123,7 @@ PRACTICE: Fields = {
     "email": text,
     "gp_connect_enabled": truth,
     "appointment_management_enabled": truth,
+    "service_filtering_enabled": truth,
     "temporary_registration_days": whole_number,
     **LIMITS,
 }
@@ -162,6 +164,8 @@ SLOT_TYPE: Fields = {
     "default_minutes": whole_number,
     "archived": truth,
 }
+NO_SERVICE = "none"  # in place of a service's ID: somebody has said that none applies
+SERVICE: Fields = {"service_id": Required(text), "name": Required(text)}
 BLOCK: Fields = {
     "start": Required(clock_time),
     "end": Required(clock_time),
@@ -185,6 +189,7 @@ TEMPLATE: Fields = {
     "effective_to": day,
     "runs_on_bank_holidays": truth,
     "access_profile": text,
+    "service": text,
     "blocks": Required(ListOf(BLOCK)),
     **LIMITS,
 }
@@ -267,6 +272,7 @@ FILE: Fields = {
     "practitioners": ListOf(PRACTITIONER),
     "access_profiles": ListOf(ACCESS_PROFILE),
     "slot_types": ListOf(SLOT_TYPE),
+    "services": ListOf(SERVICE),
     "templates": ListOf(TEMPLATE),
     "closures": ListOf(CLOSURE),
     "patients": ListOf(PATIENT),
@@ -407,6 +413,9 @@ def _is_empty(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
 
+# ---------------------------------------------------------------- what an entry says of a record
+
+
 def columns_of(entry: Entry, *, without: Collection[str] = ()) -> dict[str, Any]:
     """The values of an entry by the names of the model's fields: an address in its columns."""
     values = {name: value for name, value in entry.items() if name not in without}
@@ -416,3 +425,28 @@ def columns_of(entry: Entry, *, without: Collection[str] = ()) -> dict[str, Any]
     if lines:
         values |= {f"address_line_{n}": line for n, line in enumerate([*lines, "", ""][:3], 1)}
     return values
+
+
+def without_none(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file leaves empty is the column's own default where the column cannot be empty."""
+    fields = {field.name: field for field in record._meta.concrete_fields}
+    return {
+        name: fields[name].get_default() if value is None and not fields[name].null else value
+        for name, value in values.items()
+    }
+
+
+def faults_of(record: Any) -> list[tuple[str | None, str]]:
+    """What the model itself says against a record: of which field, if of one, and in words."""
+    try:
+        record.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        return [(field, words) for field, all_ in error.message_dict.items() for words in all_]
+    faults: list[tuple[str | None, str]] = []
+    for constraint in record._meta.constraints:
+        try:
+            constraint.validate(type(record), record)
+        except ValidationError:
+            rule = constraint.name.replace("_", " ")
+            faults.append((None, f"it breaks the rule “{rule}”."))
+    return faults

@@ -98,7 +98,8 @@ def test_interactions_lists_the_table_that_requests_are_checked_against():
         if line.startswith("| `")
     }
 
-    assert listed == {(each.verb, each.path, each.id) for each in ssp.INTERACTIONS}
+    served = (*ssp.INTERACTIONS, *ssp.OF_SERVICE_FILTERING)
+    assert listed == {(each.verb, each.path, each.id) for each in served}
 
 
 def commands() -> set[str]:

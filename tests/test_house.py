@@ -399,6 +399,8 @@ TESTED_ELSEWHERE = {
         ],
         "tests/practice/services/importing/test_importing.py",  # all of it, beside what is here
     ),
+    "fhirapi.resources.healthcare_service": "tests/fhirapi/test_service_filtering.py",
+    "practice.reads.service_filtering": "tests/practice/services/test_service_filtering.py",
     # What only joins others is tested through them.
     "practice.db.rows": "tests/practice/services/dumps/test_loading.py",  # ids kept, none twice
     **dict.fromkeys(
@@ -592,7 +594,7 @@ def test_every_route_is_guarded_audited_and_in_the_table():
         for interactions in view.interactions.values():
             served |= set(interactions if isinstance(interactions, tuple) else (interactions,))
 
-    assert served == set(ssp.INTERACTIONS)
+    assert served == {*ssp.INTERACTIONS, *ssp.OF_SERVICE_FILTERING}
 
 
 def refusals(kind=exceptions.PracticeError):

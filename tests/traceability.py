@@ -22,7 +22,7 @@ from workbench.paths import ROOT
 # The groups whose every SHALL has a test, as far as a test can hold it.
 ALL_SHALL = {
     *("GEN", "ERR", "JWT", "SSP", "ENA", "SLOT", "AVAIL", "BOOK", "RETR", "READ", "AMEND", "CANC"),
-    *("PAT", "PRAC", "ORG", "LOC", "META", "REG"),
+    *("PAT", "PRAC", "ORG", "LOC", "META", "REG", "SF"),
 }
 
 

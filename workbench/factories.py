@@ -22,6 +22,7 @@ from practice.models import (
     Closure,
     ConsumerGroup,
     GenerationRun,
+    HealthcareService,
     Location,
     Organisation,
     Patient,
@@ -35,6 +36,7 @@ from practice.models import (
 from practice.reads import national_data
 from practice.services.appointments.booking import BookingOrganisation, book_appointment
 from practice.services.audit.recording import Actor
+from practice.services.service_filtering import turn_supplier_switch
 from practice.services.slot_types import CountsAs, keep_known, map_one
 
 _numbers = count(1)
@@ -236,6 +238,28 @@ def make_slot_type(
             now=timezone.now(),
         )
     return slot_type
+
+
+def make_healthcare_service(
+    organisation: Organisation | None = None, **overrides: Any
+) -> HealthcareService:
+    """Make a service of the Directory of Services, with a number of its own."""
+    n = number()
+    fields = {
+        "organisation": organisation or the_organisation(),
+        "service_id": f"100{n:07}",
+        "name": f"Access hub {n}",
+    }
+    return HealthcareService.objects.create(**{**fields, **overrides})
+
+
+def filter_by_service(organisation: Organisation, *, on: bool = True) -> Organisation:
+    """Let the supplier open service filtering everywhere, and this practice switch it on or off."""
+    actor, now = Actor(door="staff", name="Sam Supplier"), timezone.now()
+    turn_supplier_switch(state="on", ods_codes=[], actor=actor, now=now)
+    Organisation.objects.filter(pk=organisation.pk).update(service_filtering_enabled=on)
+    organisation.refresh_from_db()
+    return organisation
 
 
 def make_template(

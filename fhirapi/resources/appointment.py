@@ -45,11 +45,11 @@ CANCELLATION_REASON = f"{STRUCTURES}/Extension-GPConnect-AppointmentCancellation
 # ---------------------------------------------------------------- what is sent
 
 
-def render(row: AppointmentRow, slots: Sequence[int]) -> Element:
+def render(row: AppointmentRow, slots: Sequence[int], *, with_service: bool = False) -> Element:
     """A row and the ids of its slots as GPConnect-Appointment-1.
 
     Place, words, role and channel are those of the booking; the practitioner is the session's
-    current one (READ-028).
+    current one (READ-028), and so is the service, where that is shown (SF-026).
     """
     contained = _contained(row)
     rendered = prune(
@@ -78,6 +78,7 @@ def render(row: AppointmentRow, slots: Sequence[int]) -> Element:
                     ("Patient", row.patient_id),
                     ("Location", row.location_id),
                     ("Practitioner", row.session_holder_id),
+                    ("HealthcareService", row.healthcare_service_id if with_service else None),
                 )
                 if actor is not None
             ],
@@ -147,7 +148,8 @@ FORBIDDEN_ELEMENTS = (
     "requestedPeriod",
     "modifierExtension",
 )
-# The profile admits these too, but the practice holds none, so none can be found (BOOK-056).
+# The profile admits these too. The practice holds none, so none can be found (BOOK-056), but its
+# services while it filters by them (GP Connect 1.2.8).
 ACTORS_HELD = ("Patient", "Location", "Practitioner")
 ACTORS_NOT_HELD = ("RelatedPerson", "HealthcareService", "Device")
 # Before it, London's offset from UTC was not one that can be written as GEN-130 wants.

@@ -4,6 +4,7 @@ Both send the whole resource: it is compared with the one that is stored. Source
 an appointment", "Cancel an appointment".
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from fhirapi.errors import check_resource, refuse_resource
@@ -104,13 +105,15 @@ def pairs(identifiers: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
 
 
 def same_participants(body: Element, stored: Element) -> bool:
-    """Whether they are the stored ones; the derived practitioner may be left out."""
+    """Whether they are the stored ones; the derived practitioner and service may be left out."""
     sent, kept = (
-        sorted((p.get("actor", {}).get("reference") or "", p["status"]) for p in participants)
+        Counter((p.get("actor", {}).get("reference") or "", p["status"]) for p in participants)
         for participants in (body["participant"], stored["participant"])
     )
-    without_practitioner = [pair for pair in kept if not pair[0].startswith("Practitioner/")]
-    return sent in (kept, without_practitioner)
+    return sent <= kept and all(pair[0].startswith(DERIVED) for pair in kept - sent)
+
+
+DERIVED = ("Practitioner/", "HealthcareService/")
 
 
 def role_codes(roles: Iterable[Element]) -> set[tuple[str | None, str | None]]:

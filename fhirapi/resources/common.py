@@ -23,6 +23,9 @@ NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 ODS_CODE = "https://fhir.nhs.uk/Id/ods-organization-code"
 SDS_USER_ID = "https://fhir.nhs.uk/Id/sds-user-id"
 SDS_ROLE_PROFILE_ID = "https://fhir.nhs.uk/Id/sds-role-profile-id"
+DOS_SERVICE_ID = "https://fhir.nhs.uk/Id/uec-dos-service-id"
+# How service filtering stands, on a Bundle and on the capability statement (SF-025, SF-031).
+SERVICE_FILTERING_STATUS = f"{STRUCTURES}/Extension-GPConnect-ServiceFilteringStatus-1"
 
 
 # ---------------------------------------------------------------- values

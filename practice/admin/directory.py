@@ -8,7 +8,9 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
@@ -39,8 +41,10 @@ from practice.reads.directory import (
     practitioners_with_sds_user_id,
     roles_with_practices,
 )
+from practice.reads.service_filtering import is_open
 from practice.services import enablement
 from practice.services.appointments.changing import CHOSEN_LENGTH
+from practice.services.service_filtering import note_at_new_practice
 from practice.site.fields import ManyCodesField
 from practice.site.people import actor_of, only_own, person, sole_practice
 
@@ -121,7 +125,17 @@ class OrganisationAdmin(PracticeAdmin):
         fixed = list(super().get_readonly_fields(request, obj))
         if not request.user.has_perm("practice.switch_gp_connect"):
             fixed += SWITCHES
-        return fixed
+        return [*fixed, "service_filtering"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With the switch of service filtering beside the others, where the supplier has it on."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not is_open(obj):
+            return fieldsets
+        own = {"fields": [*SWITCHES, "service_filtering", "temporary_registration_days"]}
+        return [
+            (name, {**said, **own} if name == "GP Connect" else said) for name, said in fieldsets
+        ]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save the practice, and leave the switches to the service that turns them."""
@@ -130,6 +144,8 @@ class OrganisationAdmin(PracticeAdmin):
             setattr(obj, name, False if not change else form.initial[name])
         form.changed_data = [name for name in form.changed_data if name not in wanted]
         super().save_model(request, obj, form, change)
+        if not change:
+            note_at_new_practice(obj)
         if wanted:
             enablement.switch(
                 organisation=obj, actor=actor_of(request, obj), now=timezone.now(), **wanted
@@ -138,6 +154,16 @@ class OrganisationAdmin(PracticeAdmin):
     @display(description="Sandbox of")
     def sandbox(self, practice: Organisation) -> str:
         return practice.sandbox_of or "nobody: a real practice"
+
+    @display(description="Service filtering")
+    def service_filtering(self, practice: Organisation) -> str:
+        """How it stands, with the way to its switch: there it is asked whether all is set up."""
+        state = "On" if practice.filters_by_service else "Off"
+        return format_html(
+            '{}. <a class="staff-link" href="{}">Services, and its switch</a>',
+            state,
+            reverse("admin:services"),
+        )
 
     @display(description="GP Connect", label={"On": "success", "Off": "danger"})
     def gp_connect(self, practice: Organisation) -> str:

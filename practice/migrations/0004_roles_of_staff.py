@@ -21,6 +21,7 @@ EVERYTHING_BUT_THE_TRAIL = [
     "cancellationlistentry",  # there from "cancellation_list" on
     "closure",
     "generationrun",
+    "healthcareservice",  # there from "service_filtering" on
     "location",
     "organisation",
     "patient",
@@ -51,7 +52,10 @@ PRACTICE_MANAGER = [
     *RECEPTIONIST,
     *permissions(
         "add change delete",
-        ["accessprofile", "closure", "promise", "sessiontemplate", "templateblock"],
+        [
+            *("accessprofile", "closure", "healthcareservice", "promise", "sessiontemplate"),
+            "templateblock",
+        ],
     ),
     *permissions(
         "add change",

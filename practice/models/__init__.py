@@ -50,6 +50,7 @@ from practice.models.patients import (
 from practice.models.promises import Promise, PromisedDay, Shortfall
 from practice.models.rehearsals import Rehearsal
 from practice.models.sandboxes import SandboxExchange
+from practice.models.service_filtering import HealthcareService, ServiceFilteringSwitch
 from practice.models.sheets import SheetImport
 from practice.models.slot_types import NationalDataVersion, SlotType, SlotTypeMapping
 from practice.models.templates import Closure, GenerationRun, SessionTemplate, TemplateBlock
@@ -87,6 +88,7 @@ __all__ = [
     "DiaryViewLocation",
     "ExceptionReason",
     "GenerationRun",
+    "HealthcareService",
     "HowBooked",
     "InSeries",
     "ImportedRecord",
@@ -109,6 +111,7 @@ __all__ = [
     "Schedule",
     "Series",
     "ScheduleQuerySet",
+    "ServiceFilteringSwitch",
     "SessionTemplate",
     "SheetImport",
     "Shortfall",

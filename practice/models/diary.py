@@ -11,6 +11,7 @@ from practice.models.access import AccessProfile
 from practice.models.common import OfferLimits, Versioned
 from practice.models.directory import Location, Organisation, Practitioner
 from practice.models.rehearsals import RealOnly, in_rehearsal
+from practice.models.service_filtering import OfService
 from practice.models.templates import SessionTemplate
 
 # A slot with limits of its own, or with a type that may be nothing but blanks.
@@ -30,7 +31,7 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return self.filter(withdrawn=False)
 
 
-class Schedule(Versioned, OfferLimits):
+class Schedule(Versioned, OfferLimits, OfService):
     """One session on one date, in one place. FHIR calls it a Schedule.
 
     ``start`` and ``end`` are the planning horizon. No two sessions of one holder overlap: on
@@ -108,6 +109,10 @@ class Schedule(Versioned, OfferLimits):
                 condition=Q(end__gt=F("start")), name="schedule_ends_after_it_starts"
             ),
             models.UniqueConstraint(fields=["template", "date"], name="template_once_on_a_date"),
+            models.CheckConstraint(
+                condition=Q(healthcare_service__isnull=True) | Q(no_healthcare_service=False),
+                name="schedule_has_a_service_or_none",
+            ),
         ]
         indexes = [
             models.Index(fields=["organisation", "date"], name="schedule_by_date"),

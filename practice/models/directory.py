@@ -43,9 +43,9 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
 class Organisation(Versioned, PostalAddress, OfferLimits):
     """A practice: one legal organisation, one FHIR service root, one appointment book.
 
-    ``asid`` is what ``Ssp-To`` must hold; the offer limits are the practice's defaults. The two
-    switches are off until a person turns them on (ENA-002, ENA-004). ``sandbox_of`` names the
-    supplier whose sandbox it is, from the first moment on: a real practice never becomes one.
+    ``asid`` is what ``Ssp-To`` must hold; the offer limits are the practice's defaults. The
+    switches are off until a person turns them on (ENA-002, ENA-004, SF-004). ``sandbox_of`` names
+    the supplier whose sandbox it is, from the first moment on: a real practice never becomes one.
     """
 
     ods_code = models.CharField(
@@ -78,6 +78,22 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
         "GP Connect appointment management",
         default=False,
         help_text="Off: no other organisation can search, book, read, amend or cancel.",
+    )
+    service_filtering_enabled = models.BooleanField(
+        "service filtering",
+        default=False,
+        help_text="On: whoever asks for one of the practice’s services is offered its slots only.",
+    )
+    service_filtering_open = models.CharField(
+        max_length=10,
+        choices=[
+            ("off", "Off at all practices"),
+            ("elsewhere", "On, but not here"),
+            ("here", "On here"),
+        ],
+        default="off",
+        editable=False,
+        help_text="What the supplier’s switch of service filtering says of the practice.",
     )
     temporary_registration_days = models.PositiveSmallIntegerField(
         "temporary registration (days)",
@@ -137,11 +153,20 @@ class Organisation(Versioned, PostalAddress, OfferLimits):
                 condition=~Q(sandbox_of=""),
                 name="one_sandbox_of_a_supplier",
             ),
+            models.CheckConstraint(
+                condition=Q(service_filtering_open__in=["off", "elsewhere", "here"]),
+                name="service_filtering_open_is_a_code",
+            ),
         ]
         permissions = [("switch_gp_connect", "Can turn GP Connect on and off")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.ods_code})"
+
+    @property
+    def filters_by_service(self) -> bool:
+        """Whether both switches of service filtering are on: the supplier's and its own."""
+        return self.service_filtering_enabled and self.service_filtering_open == "here"
 
 
 class Membership(models.Model):

@@ -15,9 +15,10 @@ from practice import clock, terminology
 from practice.models.access import AccessProfile
 from practice.models.common import OfferLimits
 from practice.models.directory import Location, Organisation, Practitioner
+from practice.models.service_filtering import OfService
 
 
-class SessionTemplate(OfferLimits):
+class SessionTemplate(OfferLimits, OfService):
     """A session that repeats: on which days, whose, where. Its blocks say what fills it.
 
     It runs on ``weekdays`` (0 is Monday) of every ``every_n_weeks``-th week counted from the week
@@ -93,6 +94,10 @@ class SessionTemplate(OfferLimits):
             models.CheckConstraint(
                 condition=Q(nth_of_month__isnull=True) | Q(nth_of_month__range=(1, 5)),
                 name="template_nth_of_month_is_a_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(healthcare_service__isnull=True) | Q(no_healthcare_service=False),
+                name="template_has_a_service_or_none",
             ),
         ]
 

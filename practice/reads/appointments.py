@@ -127,7 +127,7 @@ def check_patient_may_be_known(patient: Patient, *, asked_by: str, now: datetime
 
 
 class AppointmentRow(NamedTuple):
-    """An appointment as it is shown outside, with the holder that its session has today."""
+    """An appointment as it is shown outside, with the holder and service of its session today."""
 
     pk: int
     version: int
@@ -148,10 +148,14 @@ class AppointmentRow(NamedTuple):
     patient_id: int
     location_id: int
     session_holder_id: int | None
+    healthcare_service_id: int | None
 
 
-# From an Appointment: all but the holder are its own.
-APPOINTMENT_COLUMNS = (*AppointmentRow._fields[:-1], "schedule__session_holder_id")
+# From an Appointment: all but the last two are its own.
+APPOINTMENT_COLUMNS = (
+    *AppointmentRow._fields[:-2],
+    *("schedule__session_holder_id", "schedule__healthcare_service_id"),
+)
 _values_of = attrgetter(*(column.replace("__", ".") for column in APPOINTMENT_COLUMNS))
 
 

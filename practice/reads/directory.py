@@ -10,6 +10,7 @@ from practice.db.prepared import Later, Number, Numbers, Prepared, QueryParamete
 from practice.db.row_security import across_practices
 from practice.models import (
     Closure,
+    HealthcareService,
     Location,
     Membership,
     Organisation,
@@ -125,11 +126,15 @@ def is_held(*, organisation: Organisation, kind: str, pk: int) -> bool:
     """Whether the practice itself, a place or a person of it has this id (GEN-026).
 
     Other organisations know of more kinds than are held here; of those, nothing is.
+    Its services are while it filters by them.
     """
     if kind == "Organization":  # as they spell it
         return pk == organisation.pk
     if kind == "Location":
         return locations(organisation=organisation).filter(pk=pk).exists()
+    if kind == "HealthcareService":
+        services = HealthcareService.objects.filter(organisation=organisation)
+        return organisation.filters_by_service and services.filter(pk=pk).exists()
     return (
         kind == "Practitioner" and practitioners(organisation=organisation).filter(pk=pk).exists()
     )

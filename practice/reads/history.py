@@ -48,7 +48,7 @@ def slot_history(slot: Slot, *, organisation: Organisation) -> list[Happening]:
         *_newest(named, MOST),
         *(event for event in _newest(many, MOST_OF_MANY) if _about(event, slot.pk)),
     ]
-    found = [_happening(event, _changes_of(event, slot.pk)) for event in events]
+    found = [happening(event, _changes_of(event, slot.pk)) for event in events]
     return sorted([*found, *_bookings(slot)], key=lambda each: each.at, reverse=True)
 
 
@@ -73,7 +73,7 @@ def session_history(session: Schedule, *, organisation: Organisation) -> list[Ha
     named = AuditEvent.objects.filter(
         organisation=organisation, resource=f"Schedule/{session.pk}"
     ).exclude(event__endswith=".viewed")
-    return [_happening(event, _changes_of(event, session.pk)) for event in _newest(named, MOST)]
+    return [happening(event, _changes_of(event, session.pk)) for event in _newest(named, MOST)]
 
 
 def plan_history(record: Model, *, organisation: Organisation) -> list[Happening]:
@@ -81,7 +81,7 @@ def plan_history(record: Model, *, organisation: Organisation) -> list[Happening
     named = AuditEvent.objects.filter(
         organisation=organisation, resource=f"{record._meta.object_name}/{record.pk}"
     ).exclude(event__endswith=".viewed")
-    return [_happening(event, dict(_changes_of_plan(event))) for event in _newest(named, MOST)]
+    return [happening(event, dict(_changes_of_plan(event))) for event in _newest(named, MOST)]
 
 
 def _changes_of_plan(event: AuditEvent) -> Iterator[tuple[str, dict[str, object]]]:
@@ -103,7 +103,10 @@ def _about(event: AuditEvent, slot_id: int) -> bool:
     return any(each.get("slot") == slot_id for each in event.detail.get("changes", []))
 
 
-def _happening(event: AuditEvent, changes: dict[str, dict[str, Any]]) -> Happening:
+def happening(event: AuditEvent, changes: dict[str, dict[str, Any]] | None = None) -> Happening:
+    """An event as one change; what was changed is what it says itself, if it is not given."""
+    if changes is None:
+        changes = dict(_changes_of_plan(event))
     who = [event.user_name or event.user_id or "Unknown", event.user_role]
     return Happening(
         at=event.recorded_at,

@@ -23,7 +23,8 @@ def sessions(*, organisation: Organisation) -> QuerySet[Schedule]:
 def session_in_detail(*, organisation: Organisation, schedule_id: int) -> Schedule | None:
     """Return a session with everything that its page names."""
     found = sessions(organisation=organisation).select_related(
-        "organisation", "session_holder", "location", "access_profile", "template"
+        *("organisation", "session_holder", "location"),
+        *("access_profile", "template", "healthcare_service"),
     )
     return found.filter(pk=schedule_id).first()
 

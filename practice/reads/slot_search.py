@@ -4,11 +4,12 @@ Two statements, made once: one for the slots (``bookability`` says which are on 
 sessions that they belong to. fhirapi.slot_search turns their rows into an answer.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from django.db.models import CharField, DateTimeField, FilteredRelation, Q, QuerySet
+from django.db.models import CharField, DateTimeField, F, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Cast
 
 from practice.db.expressions import Epoch
@@ -78,11 +79,13 @@ def _rows(found: Any, **span: Any) -> Any:
     return found.order_by("start", "pk").values_list(*SLOT_COLUMNS)
 
 
-OFFERED = OfferedRows(
-    _rows,
-    start=QueryParameter("start", DateTimeField()),
-    end=QueryParameter("end", DateTimeField()),
-)
+def _rows_of_service(found: Any, *, service: Any, **span: Any) -> Any:
+    return _rows(found.filter(schedule__healthcare_service=service), **span)
+
+
+SPAN = {name: QueryParameter(name, DateTimeField()) for name in ("start", "end")}
+OFFERED = OfferedRows(_rows, **SPAN)
+OFFERED_OF_SERVICE = OfferedRows(_rows_of_service, service=Number("service"), **SPAN)
 
 PLACE_AND_PERSON = (
     *("location__version", "location_changed"),
@@ -119,25 +122,27 @@ def free_slots(
     now: datetime,
     profiles: AskedProfiles | None = None,
     asked_by: str = "",
+    service: int | None = None,
 ) -> list[SlotRow]:
     """Return the slots between two instants that are on offer to a requester, by their start.
 
     ``profiles``: those of the practice, if they have been asked for. ``asked_by``: the ODS code of
-    whoever asks, as only those are shown the test slots of their rehearsal.
+    whoever asks, as only those are shown the test slots of their rehearsal. ``service``: the id of
+    the only one whose sessions count (SF-021).
     """
-    found = OFFERED.rows(
-        organisation=organisation,
-        requester=requester,
-        now=now,
-        profiles=profiles,
-        start=start,
-        end=end,
+    span: dict[str, Any] = {"start": start, "end": end}
+    offered, shape = OFFERED, cast(Callable[..., Any], _rows)
+    if service is not None:
+        span["service"] = service
+        offered, shape = OFFERED_OF_SERVICE, _rows_of_service
+    found = offered.rows(
+        organisation=organisation, requester=requester, now=now, profiles=profiles, **span
     )
     if asked_by and rehearsals.may_stand(organisation, now=now):
         tests = offered_in_rehearsal(
             organisation=organisation, requester=requester, asked_by=asked_by, now=now
         )
-        found = sorted([*found, *_rows(tests, start=start, end=end)], key=_by_start)
+        found = sorted([*found, *shape(tests, **span)], key=_by_start)
     return found
 
 
@@ -166,3 +171,33 @@ def sessions_of(slots: list[SlotRow], *, organisation: Organisation) -> list[Fou
             )
         found.append(FoundSession(row, holder, Version(row.location_id, version, changed)))
     return found
+
+
+# Of which service each session is, with what the service's content depends on.
+SERVICES_OF_SESSIONS = Prepared(
+    lambda: (
+        Schedule.with_tests.filter(
+            organisation=Number("organisation"),
+            pk__among=Numbers("ids"),
+            healthcare_service__isnull=False,
+        )
+        .annotate(
+            service_version=F("healthcare_service__version"),
+            service_changed=Cast("healthcare_service__updated_at", CharField()),
+        )
+        .order_by("pk")
+        .values_list("pk", "healthcare_service_id", "service_version", "service_changed")
+    )
+)
+
+
+def services_of(sessions: list[FoundSession], *, organisation: Organisation) -> dict[int, Version]:
+    """Return the service of each session that belongs to one, by the session's id (SF-024).
+
+    While the practice does not filter by service there is none, and nothing is asked.
+    """
+    if not sessions or not organisation.filters_by_service:
+        return {}
+    ids = [session.row.pk for session in sessions]
+    rows = SERVICES_OF_SESSIONS.rows(organisation=organisation.pk, ids=ids)
+    return {pk: Version(*service) for pk, *service in rows}

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from practice import clock, terminology
@@ -23,6 +22,7 @@ from practice.models import (
     AccessProfile,
     Closure,
     ConsumerGroup,
+    HealthcareService,
     Location,
     Membership,
     Organisation,
@@ -34,14 +34,15 @@ from practice.models import (
 )
 from practice.models.common import Versioned
 from practice.national_data import NationalData
-from practice.practice_file import Entry, columns_of, read
+from practice.practice_file import NO_SERVICE, Entry, columns_of, faults_of, read, without_none
 from practice.reads import national_data
 from practice.reads.accounts import practices_of_user
 from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
 from practice.services.dumps.accounts import ASK_THE_SITE, roles_named
-from practice.services.dumps.loading import SWITCHES, Progress, load_dump
-from practice.services.enablement import switch
+from practice.services.dumps.loading import FILTERING, SWITCHES, Progress, load_dump
+from practice.services.enablement import filter_if_possible, switch
+from practice.services.service_filtering import note_at_new_practice
 from practice.services.slot_types import keep_known, map_as_described
 
 
@@ -106,6 +107,7 @@ class _Loader:
         self.locations: dict[str, Location | None] = {}
         self.practitioners: dict[str, Practitioner | None] = {}
         self.profiles: dict[str, AccessProfile | None] = {}
+        self.services: dict[str, HealthcareService | None] = {}
 
     def load(self) -> Loaded | None:
         described = self.described
@@ -121,6 +123,7 @@ class _Loader:
             ("practitioners", self._practitioner),
             ("access_profiles", self._profile),
             ("slot_types", self._slot_type),
+            ("services", self._service),
             ("templates", self._template),
             ("closures", self._closure),
             ("patients", self._patient),
@@ -130,6 +133,9 @@ class _Loader:
             for entry in described.get(section) or ():
                 if isinstance(entry, Entry):
                     load(entry, seen)
+        filters = self.is_new and practice.get(FILTERING) and not self.problems
+        if filters and (why := filter_if_possible(organisation, actor=self.actor, now=self.now)):
+            self._problem(practice, FILTERING, why)
         record_done(
             "practice.load",
             organisation,
@@ -146,7 +152,7 @@ class _Loader:
     # ------------------------------------------------------------ the sections
 
     def _organisation(self, entry: Entry) -> Organisation | None:
-        values = columns_of(entry, without=(*SWITCHES, "ods_code"))
+        values = columns_of(entry, without=(*SWITCHES, FILTERING, "ods_code"))
         found = Organisation.objects.filter(ods_code=entry["ods_code"]).first()
         if found and found.sandbox_of != self.sandbox_of:
             what = "the sandbox of a supplier" if found.sandbox_of else "a real practice"
@@ -157,7 +163,9 @@ class _Loader:
         switches = {} if found else {name: bool(entry.get(name)) for name in SWITCHES}
         record = found or Organisation(ods_code=entry["ods_code"], sandbox_of=self.sandbox_of)
         organisation: Organisation | None = self._save(record, values, entry)
-        if organisation and any(switches.values()):
+        self.is_new = not found
+        if organisation and self.is_new:
+            note_at_new_practice(organisation)
             switch(organisation=organisation, actor=self.actor, now=self.now, **switches)
         return organisation
 
@@ -250,11 +258,22 @@ class _Loader:
         """The national lists in force."""
         return national_data.in_force()
 
+    def _service(self, entry: Entry, seen: set[object]) -> None:
+        service_id: Any = entry.get("service_id")
+        if self._is_unusable(entry, service_id, seen, self.services):
+            return
+        mine = {"organisation": self.organisation, "service_id": service_id}
+        service = HealthcareService.objects.filter(**mine).first() or HealthcareService(**mine)
+        self.services[service_id] = self._save(service, columns_of(entry), entry)
+
     def _template(self, entry: Entry, seen: set[object]) -> None:
         key = tuple(entry.get(n) for n in ("session_name", "session_holder", "effective_from"))
         if self._is_unusable(entry, key, seen):
             return
         values = columns_of(entry, without=["session_name", "effective_from", "blocks"])
+        if service := values.pop("service", None):
+            values["no_healthcare_service"] = service == NO_SERVICE
+            values["healthcare_service"] = None if service == NO_SERVICE else service
         if not self._refer(entry, values):
             return
         mine = {
@@ -379,7 +398,7 @@ class _Loader:
 
     def _refuse_changes(self, record: Any, values: Mapping[str, Any], entry: Entry) -> None:
         """Note where a file would change somebody whom other practices share."""
-        for name, value in _without_none(record, values).items():
+        for name, value in without_none(record, values).items():
             if getattr(record, name) != value:
                 words = f"{record} works at another practice too, and would change there."
                 self._problem(entry, name, f"{words} {ASK_THE_SITE}")
@@ -394,6 +413,7 @@ class _Loader:
             "practitioner": (self.practitioners, Practitioner, "sds_user_id"),
             "general_practitioner": (self.practitioners, Practitioner, "sds_user_id"),
             "access_profile": (self.profiles, AccessProfile, "name"),
+            "healthcare_service": (self.services, HealthcareService, "service_id"),
         }
         for field, (named, model, key) in references.items():
             name = values.get(field)
@@ -416,7 +436,7 @@ class _Loader:
 
     def _save(self, record: Any, values: Mapping[str, Any], entry: Entry) -> Any:
         """Give a record its values and store it if they differ; None when it is not valid."""
-        values = _without_none(record, values)
+        values = without_none(record, values)
         different = {n: v for n, v in values.items() if getattr(record, n, None) != v}
         for name, value in different.items():
             setattr(record, name, value)
@@ -442,20 +462,7 @@ class _Loader:
 
     def _find_faults(self, record: models.Model, entry: Entry) -> bool:
         """Note what the model itself says against a record, each with the line of its field."""
-        faults: list[tuple[str | None, str]] = []
-        try:
-            record.full_clean(validate_unique=False, validate_constraints=False)
-        except ValidationError as error:
-            faults = [
-                (field, words) for field, all_ in error.message_dict.items() for words in all_
-            ]
-        if not faults:
-            for constraint in record._meta.constraints:
-                try:
-                    constraint.validate(type(record), record)
-                except ValidationError:
-                    rule = constraint.name.replace("_", " ")
-                    faults.append((None, f"it breaks the rule “{rule}”."))
+        faults = faults_of(record)
         for field, words in faults:
             name = "address" if field and field.startswith("address_line") else field
             self._problem(entry, name, words)
@@ -483,16 +490,7 @@ class _Loader:
                 for field in manager.model._meta.concrete_fields
                 if field.is_relation and field.name not in owner
             }
-            self._save(record, {**defaults, **relations, **_without_none(fresh, values)}, entry)
+            self._save(record, {**defaults, **relations, **without_none(fresh, values)}, entry)
         for record in there[len(wanted) :]:
             self.changed[str(record._meta.verbose_name)] += 1
             record.delete()
-
-
-def _without_none(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file leaves empty is the column's own default where the column cannot be empty."""
-    fields = {field.name: field for field in record._meta.concrete_fields}
-    return {
-        name: fields[name].get_default() if value is None and not fields[name].null else value
-        for name, value in values.items()
-    }

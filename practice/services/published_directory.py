@@ -26,6 +26,7 @@ from practice.published_files import (
 )
 from practice.reads.directory import practices_of_practitioner
 from practice.services.audit.recording import Actor, record_done
+from practice.services.service_filtering import note_at_new_practice
 
 EVENT = "practice.directory_filled"
 GP = "R0260"  # General Medical Practitioner
@@ -135,6 +136,8 @@ class _Filler:
         organisation = found or Organisation(ods_code=row.code)
         self._store(organisation, values, row, self.of_practice)
         self.organisation, self.done.name = organisation, str(organisation)
+        if organisation.pk and not found:
+            note_at_new_practice(organisation)
         if self.problems:
             raise FilesRefused(self.problems)
         main = organisation.locations.select_for_update(no_key=True).filter(is_main=True).first()

@@ -21,10 +21,12 @@ from practice.exceptions import (
 )
 from practice.models import Appointment, Location, Organisation, Practitioner, Schedule, Slot
 from practice.reads import directory
+from practice.reads.service_filtering import must_choose
 from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
     check_new_slots,
     check_times,
+    named,
     own_profile,
     own_session,
     place_slots,
@@ -34,6 +36,13 @@ from practice.services.by_hand import (
 from practice.services.generation import bulk
 from practice.services.generation.planned_sessions import PlannedSlot, SlotKind
 from practice.services.locks import check_version, lock_practice
+from practice.services.service_filtering import (
+    NOTHING_CHOSEN,
+    ServiceChoice,
+    check_choice,
+    choose_for_sessions,
+    tell_appointments,
+)
 from practice.services.slot_types import keep_known
 
 
@@ -103,6 +112,11 @@ class SessionWords(NamedTuple):
     booking_window_days: int | None
     embargo_minutes: int | None
     minimum_notice_minutes: int | None
+    healthcare_service_id: int | None = None
+    no_healthcare_service: bool = False
+
+
+SERVICE = {"healthcare_service", "no_healthcare_service"}
 
 
 @transaction.atomic
@@ -136,8 +150,13 @@ def change_session(
                 f"{offered} slots of this session are GP Connect bookable and need the role. "
                 "Make them not bookable first, in the list of slots."
             )
+    if SERVICE & changes.keys():
+        offered = schedule.slots.filter(gp_connect_bookable=True, withdrawn=False).exists()
+        check_choice(organisation, schedule, is_offered=offered)
     schedule.changed_by_hand = True
     save_changed(schedule, [*changes, "changed_by_hand"])
+    if SERVICE & changes.keys():
+        tell_appointments(schedule, now=now)
     record_done("schedule.change", schedule, actor=actor, now=now, detail={"changes": changes})
     return schedule
 
@@ -159,6 +178,7 @@ def create_session(
     delivery_channel: str = "",
     gp_connect_bookable: bool = False,
     access_profile_id: int | None = None,
+    service: ServiceChoice = NOTHING_CHOSEN,
 ) -> Schedule:
     """Make one session by hand, filled with slots of one kind from start to end (AVAIL-084).
 
@@ -182,8 +202,10 @@ def create_session(
         practitioner_role=_role(practitioner_role),
         access_profile=own_profile(organisation, access_profile_id),
         changed_by_hand=True,
+        **service._asdict(),
     )
     check_new_slots(schedule, slot_minutes, kind)
+    check_choice(organisation, schedule, is_offered=gp_connect_bookable)
     check_holder_is_free(schedule.session_holder, start, end, organisation=organisation)
     _save_unless_elsewhere(schedule)
     keep_known(organisation, [kind.slot_type])
@@ -206,10 +228,21 @@ def create_session(
                 "location": location_id,
                 "slots": len(starts),
                 **kind._asdict(),
+                **_in_trail(schedule, service),
             }
         },
     )
     return schedule
+
+
+def _in_trail(schedule: Schedule, service: ServiceChoice) -> dict[str, object]:
+    """What was said of the service of a new session, if anything was."""
+    if not any(service):
+        return {}
+    return {
+        "healthcare_service": named(schedule.healthcare_service),
+        "no_healthcare_service": schedule.no_healthcare_service,
+    }
 
 
 @transaction.atomic
@@ -224,13 +257,15 @@ def extend_session(
     actor: Actor,
     now: datetime,
     expected_version: str | None = None,
+    service: ServiceChoice = NOTHING_CHOSEN,
 ) -> int:
     """Let a session begin earlier or end later, and fill the time that it gains with free slots.
 
     ``start`` and ``end`` are when it begins and ends from then on. What a person has added stays
     when the diary is generated again. Nothing is made in a time that is over, nor in the place of
-    a slot that stands there already. Returns how many slots it has gained. Raises NotFound,
-    VersionConflict, DiaryRefused (in words), ReferenceNotFound, HolderElsewhere.
+    a slot that stands there already. ``service``: what it is of, where that is due (SF-010).
+    Returns how many slots it has gained. Raises NotFound, VersionConflict, DiaryRefused (in words),
+    ReferenceNotFound, HolderElsewhere.
     """
     lock_practice(organisation)
     schedule = own_session(organisation, schedule_id)
@@ -238,19 +273,15 @@ def extend_session(
     _check_longer(schedule, start, end, now=now)
     own_profile(organisation, kind.access_profile_id)
     check_new_slots(schedule, slot_minutes, kind)
+    if kind.gp_connect_bookable and must_choose(schedule, organisation=organisation):
+        choose_for_sessions([schedule], service, organisation=organisation, actor=actor, now=now)
     keep_known(organisation, [kind.slot_type])
     gained = _slots_gained(schedule, start, end, slot_minutes, kind, now=now)
     check_holder_is_free(
         schedule.session_holder, start, end, organisation=organisation, schedule_id=schedule.pk
     )
     before = {"start": schedule.start.isoformat(), "end": schedule.end.isoformat()}
-    if start < schedule.start:
-        schedule.start = schedule.extended_from = start
-    if end > schedule.end:
-        schedule.end = schedule.extended_to = end
-    schedule.changed_by_hand = True
-    schedule.version += 1
-    _save_unless_elsewhere(schedule)
+    _make_longer(schedule, start, end)
     place_slots(schedule, gained, now=now)
     after = {"start": start.isoformat(), "end": end.isoformat()}
     record_done(
@@ -261,6 +292,16 @@ def extend_session(
         detail={"from": before, "to": {**after, "slots": len(gained), **kind._asdict()}},
     )
     return len(gained)
+
+
+def _make_longer(schedule: Schedule, start: datetime, end: datetime) -> None:
+    if start < schedule.start:
+        schedule.start = schedule.extended_from = start
+    if end > schedule.end:
+        schedule.end = schedule.extended_to = end
+    schedule.changed_by_hand = True
+    schedule.version += 1
+    _save_unless_elsewhere(schedule)
 
 
 def _slots_gained(

@@ -18,6 +18,7 @@ from practice.clock import seconds
 from practice.exceptions import DiaryRefused, SlotNotFound
 from practice.models import Organisation, Schedule, Slot
 from practice.reads import bookability
+from practice.reads.service_filtering import must_choose
 from practice.services.audit.recording import Actor, record_done
 from practice.services.by_hand import (
     LONGEST_SLOT_MINUTES,
@@ -30,6 +31,11 @@ from practice.services.by_hand import (
     set_checked,
 )
 from practice.services.locks import check_version, lock_practice, lock_slots
+from practice.services.service_filtering import (
+    NOTHING_CHOSEN,
+    ServiceChoice,
+    choose_for_sessions,
+)
 from practice.services.slot_types import keep_known
 
 
@@ -112,23 +118,43 @@ def make_bookable(
     actor: Actor,
     now: datetime,
     expected_version: str | None = None,
+    service: ServiceChoice = NOTHING_CHOSEN,
 ) -> Outcome:
-    """Mark slots GP Connect bookable, except those that could never be offered."""
+    """Mark slots GP Connect bookable, except those that could never be offered.
 
+    ``service`` is what those of their sessions are of that have no choice yet, where one is due
+    (SF-010): without it such slots are refused. Raises NotFound.
+    """
+    wanted = list(slot_ids)
+    if any(service) and organisation.filters_by_service:
+        lock_practice(organisation)
     places = organisation.locations.in_bulk()
+    undecided: dict[int, Schedule] = {}
 
     def why_not(slot: Slot) -> str:
         if slot.gp_connect_bookable:
             return "It is GP Connect bookable already."
         slot.schedule.location = places[slot.schedule.location_id]
-        return bookability.never_offered_in_words(slot, organisation=organisation) or why_over(
-            slot, now
-        )
+        why = bookability.never_offered_in_words(slot, organisation=organisation)
+        if why or (why := why_over(slot, now)):
+            return why
+        if must_choose(slot.schedule, organisation=organisation):
+            if not any(service):
+                return SERVICE_FIRST
+            undecided[slot.schedule_id] = slot.schedule
+        return ""
 
     values = {"gp_connect_bookable": True}
-    return _change_slots(
-        "make-bookable", values, why_not, organisation, slot_ids, actor, now, expected_version
+    outcome = _change_slots(
+        "make-bookable", values, why_not, organisation, wanted, actor, now, expected_version
     )
+    choose_for_sessions(
+        undecided.values(), service, organisation=organisation, actor=actor, now=now
+    )
+    return outcome
+
+
+SERVICE_FIRST = "Its session has no service yet: choose one, or “Not applicable”."
 
 
 @transaction.atomic

@@ -20,6 +20,7 @@ from practice.models import Organisation, Schedule, SessionTemplate, TemplateBlo
 from practice.reads import directory, slot_types
 from practice.services.audit.changes import changes_between, stored_values
 from practice.services.audit.recording import Actor, record_done
+from practice.services.service_filtering import check_choice
 from practice.services.slot_types import keep_known
 
 NOT_THERE = "There is no such template at this practice."
@@ -125,6 +126,8 @@ def _check(template: SessionTemplate, blocks: Sequence[TemplateBlock]) -> None:
     )
     if not_yet:
         raise DiaryRefused(" ".join(not_yet.values()))
+    is_offered = any(block.gp_connect_bookable for block in blocks)
+    check_choice(practice, template, is_offered=is_offered)
     _check_dates(template)
 
 

@@ -275,6 +275,27 @@ TOPICS = (
         ),
     ),
     Topic(
+        "Services",
+        ("services", "add_service", "service"),
+        (
+            "The services that the practice provides, each with its number in the Directory of "
+            "Services (DoS). Your DoS lead knows them. A template, or a session by itself, belongs "
+            "to one of them, or to none: choose “Not applicable”.",
+            "With service filtering switched on, whoever was led to one of your services, such as "
+            "by 111, is offered its slots only. Nothing can be made GP Connect bookable then "
+            "before somebody has chosen. Below stands how the switches stood before.",
+        ),
+    ),
+    Topic(
+        "Service filtering",
+        ("service_filtering",),
+        (
+            "The supplier’s switch, for all practices of the installation: off, on at selected "
+            "practices, or on. While it is off, no practice sees its services, and other "
+            "organisations meet GP Connect 1.2.7.",
+        ),
+    ),
+    Topic(
         "Promised to others",
         ("promises", "add_promise", "promise"),
         (

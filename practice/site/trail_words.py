@@ -26,6 +26,8 @@ FROM_OUTSIDE = {
     "search:organization-1": "looked the practice up",
     "read:organization-1": "read the practice’s details",
     "read:location-1": "read the details of a place",
+    "search:healthcareservice-1": "looked the practice’s services up",
+    "read:healthcareservice-1": "read the details of a service",
 }
 
 UNKNOWN = "sent a request that is not one of GP Connect’s"
@@ -81,6 +83,7 @@ PHRASES = {
     "diary.generate": "applied templates to the diary",
     "diary.archived": "archived old days of the diary",
     "organisation.switch": "switched GP Connect",
+    "service_filtering.switch": "turned the supplier’s switch of service filtering",
     "practice.load": "loaded a practice from a file",
     "practice.imported": "imported records of another system",
     "practice.exported": "exported the practice’s records",
@@ -107,6 +110,7 @@ SUBJECTS = {
     "diaryview": "a view of the diary",
     "generationrun": "a generation run",
     "group": "a role",
+    "healthcareservice": "a service",
     "location": "a place",
     "membership": "who works here",
     "organisation": "the practice",

@@ -14,6 +14,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from practice.site.services import services_are_open
+
 MOST_MENUS = 100  # that are kept: one for each set of permissions that somebody has
 
 
@@ -56,13 +58,15 @@ class Menu:
         return render_to_string("staff/front_page/menu.html", {"groups": self.groups})
 
 
-menus: dict[frozenset[str] | None, Menu] = {}  # None: whoever may do everything
+# By what somebody may do (None: everything), and whether services are there where they work.
+menus: dict[tuple[frozenset[str] | None, bool], Menu] = {}
 
 
 def menu_of(request: HttpRequest) -> Menu:
     """Return the menu of the person who asks: what they may not open is not in it."""
     user: Any = request.user
-    may = None if user.is_superuser else frozenset(user.get_all_permissions())
+    all_of_it = None if user.is_superuser else frozenset(user.get_all_permissions())
+    may = all_of_it, services_are_open(request)
     if may not in menus:
         ours: Any = settings.UNFOLD
         if len(menus) >= MOST_MENUS:

@@ -154,6 +154,8 @@ NAMES = {
     "booking_window_days": "booking window",
     "embargo_minutes": "embargo",
     "minimum_notice_minutes": "minimum notice",
+    "healthcare_service_id": "service",
+    "no_healthcare_service": "whether a service applies",
 }
 
 

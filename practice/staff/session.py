@@ -16,6 +16,7 @@ from practice.reads import sessions
 from practice.reads.access_profiles import profiles
 from practice.reads.diary_columns import key_of
 from practice.reads.directory import possible_holders
+from practice.reads.service_filtering import is_open
 from practice.reads.slots import last_slot, slots_of_session
 from practice.services.audit.recording import record_done
 from practice.services.by_hand import LONGEST_SLOT_MINUTES
@@ -29,6 +30,14 @@ from practice.services.sessions import (
 )
 from practice.site.addresses import number, read_date
 from practice.site.fields import DayField, record_choice
+from practice.site.services import (
+    ServiceField,
+    as_chosen,
+    check_chosen,
+    chosen_in,
+    offer_services,
+    offer_where_due,
+)
 from practice.site.slot_types import suggested_types
 from practice.site.states import state_in_words, state_of
 from practice.site.widgets import SuggestingInput, time_input
@@ -53,6 +62,7 @@ class WhereAndWhoForm(forms.Form):
         required=False,
         help_text="Needed before any slot of the session can be GP Connect bookable.",
     )
+    service = ServiceField()
 
     def offer(self, practice: Organisation, *, now_at: int | None = None) -> None:
         """Offer what this practice has."""
@@ -63,6 +73,7 @@ class WhereAndWhoForm(forms.Form):
         fields["practitioner_role"].choices = [("", "None"), *roles]
         fields["access_profile"].queryset = profiles(organisation=practice)
         fields["access_profile"].empty_label = "Everybody"
+        offer_services(self, practice)
 
 
 # ---------------------------------------------------------------- a session there is
@@ -71,19 +82,24 @@ class WhereAndWhoForm(forms.Form):
 class SessionForm(WhereAndWhoForm, OfferForm):
     """What can be changed of a session, apart from who holds it."""
 
-    field_order = ["session_name", "location", "practitioner_role"]
+    field_order = ["session_name", "location", "practitioner_role", "service"]
 
     def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
+        self.session = session
         now = {name: getattr(session, name) for name in SessionWords._fields}
         now |= {"location": session.location_id, "access_profile": session.access_profile_id}
-        super().__init__(sent, initial=now)
+        super().__init__(sent, initial={**now, "service": as_chosen(session)})
         self.offer(session.organisation, now_at=session.location_id)
 
     def words(self) -> SessionWords:
         values = dict(self.cleaned_data)
         place, profile = values.pop("location"), values.pop("access_profile")
+        values.pop("service", None)
         return SessionWords(
-            location_id=place.pk, access_profile_id=profile and profile.pk, **values
+            location_id=place.pk,
+            access_profile_id=profile and profile.pk,
+            **chosen_in(self, self.session)._asdict(),
+            **values,
         )
 
 
@@ -132,6 +148,10 @@ class ExtendForm(SlotKindForm):
     access_profile = record_choice(
         required=False, empty_label="As for the session", help_text="Who outside may book."
     )
+    service = ServiceField(
+        label="Service of the session",
+        help_text="Needed before any slot of it can be GP Connect bookable.",
+    )
     field_order = ["start", "end"]
 
     def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
@@ -146,6 +166,13 @@ class ExtendForm(SlotKindForm):
         self.offer_kinds(session.organisation)
         fields: dict[str, Any] = self.fields
         fields["access_profile"].queryset = profiles(organisation=session.organisation)
+        offer_where_due(self, session)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        is_offered = bool(cleaned.get("gp_connect_bookable"))
+        check_chosen(self, is_offered=is_offered, organisation=self.session.organisation)
+        return cleaned
 
     def clean_start(self) -> datetime:
         """Return when it begins: as it does, or earlier on its day."""
@@ -223,6 +250,7 @@ class SessionPage(Detail):
             end=end,
             slot_minutes=form.cleaned_data["slot_minutes"],
             kind=form.kind(),
+            service=chosen_in(form),
             **self.change_arguments(session),
         )
         slots = "1 more slot" if gained == 1 else f"{gained} more slots"
@@ -263,6 +291,7 @@ class SessionPage(Detail):
             and not record.withdrawn
             and record.end > self.now,
             "may_extend": not record.withdrawn,
+            "with_services": is_open(self.practice),
             "limits": [
                 (OfferForm.base_fields[name].label, value)
                 for name in OFFER_LIMITS
@@ -304,6 +333,7 @@ class NewSessionForm(WhereAndWhoForm, SlotKindForm):
         "session_holder",
         "location",
         "practitioner_role",
+        "service",
         "date",
         "start",
         "end",
@@ -312,6 +342,7 @@ class NewSessionForm(WhereAndWhoForm, SlotKindForm):
 
     def __init__(self, *args: Any, practice: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.practice = practice
         self.offer(practice)
         fields: dict[str, Any] = self.fields
         fields["session_holder"].queryset = possible_holders(organisation=practice)
@@ -322,6 +353,8 @@ class NewSessionForm(WhereAndWhoForm, SlotKindForm):
         start, end = cleaned.get("start"), cleaned.get("end")
         if start and end and end <= start:
             self.add_error("end", "The session ends before it begins.")
+        is_offered = bool(cleaned.get("gp_connect_bookable"))
+        check_chosen(self, is_offered=is_offered, organisation=self.practice)
         return cleaned
 
 
@@ -345,7 +378,7 @@ class NewSession(StaffPage):
         form = NewSessionForm(request.POST, practice=self.practice)
         if form.is_valid():
             try:
-                session = self.create(form.cleaned_data)
+                session = self.create(form)
             except PracticeError as refusal:
                 form.add_error(None, str(refusal))
             else:
@@ -356,7 +389,8 @@ class NewSession(StaffPage):
                 return self.done(f"Session added with its slots: {when}.", address)
         return self.show(form, status=422)
 
-    def create(self, values: dict[str, Any]) -> Schedule:
+    def create(self, form: NewSessionForm) -> Schedule:
+        values = form.cleaned_data
         holder, profile = values["session_holder"], values["access_profile"]
         return create_session(
             organisation=self.practice,
@@ -373,6 +407,7 @@ class NewSession(StaffPage):
             delivery_channel=values["delivery_channel"],
             gp_connect_bookable=values["gp_connect_bookable"],
             access_profile_id=profile and profile.pk,
+            service=chosen_in(form),
         )
 
     def show(self, form: NewSessionForm, status: int = 200) -> HttpResponse:

@@ -8,23 +8,38 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from django import forms
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from practice.exceptions import DiaryRefused, PracticeError
-from practice.models import AccessProfile, Slot
+from practice.models import AccessProfile, Organisation, Slot
 from practice.reads.access_profiles import profiles
 from practice.reads.slots import chosen_slots
 from practice.site.addresses import number
+from practice.site.services import ServiceField, chosen_in, offer_services
 from practice.site.slot_changes import CHANGES, MOST, counted, in_words, report
 from practice.site.states import state_in_words
 from practice.site.words import day_in_words, times_in_words
 from practice.staff.base import StaffPage
 
 AS_SESSION = "session"  # instead of a profile: whoever the session of each slot is for
+
+
+class ServiceOfSessionsForm(forms.Form):
+    """The service of sessions that have none yet; asked for only while the practice filters."""
+
+    service = ServiceField(help_text="")
+
+    def __init__(self, sent: QueryDict | None, *, organisation: Organisation) -> None:
+        super().__init__(sent)
+        if organisation.filters_by_service:
+            offer_services(self, organisation)
+        else:
+            del self.fields["service"]
 
 
 class SeveralSlots(StaffPage):
@@ -48,6 +63,12 @@ class SeveralSlots(StaffPage):
     def profiles(self) -> dict[int, AccessProfile]:
         """Whom slots can be given to."""
         return {each.pk: each for each in profiles(organisation=self.practice)}
+
+    @cached_property
+    def service(self) -> ServiceOfSessionsForm:
+        """What the sessions are of that nobody has chosen a service for yet."""
+        sent = self.request.POST if self.request.method == "POST" else None
+        return ServiceOfSessionsForm(sent, organisation=self.practice)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show()
@@ -76,6 +97,8 @@ class SeveralSlots(StaffPage):
         words: dict[str, Any] = {}
         if do == "block":
             words["note"] = self.request.POST.get("note", "").strip()
+        if do == "offer" and self.service.is_valid():
+            words["service"] = chosen_in(self.service)
         if do == "give":
             profile = self.profile_asked_for()
             words["profile_id"] = profile and profile.pk
@@ -112,6 +135,7 @@ class SeveralSlots(StaffPage):
             slots=",".join(map(str, self.ids)),
             profiles=self.profiles.values(),
             as_session=AS_SESSION,
+            service=self.service,
             typed=self.request.POST,
             back_to=self.back(reverse("admin:diary")),
         )

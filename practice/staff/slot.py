@@ -11,11 +11,12 @@ from django.urls import reverse
 
 from practice import clock, terminology
 from practice.exceptions import DiaryRefused
-from practice.models import Slot
+from practice.models import Schedule, Slot
 from practice.models.common import MOST_WINDOW_DAYS, YEAR_MINUTES, OfferLimits
 from practice.reads.access_profiles import profiles
 from practice.reads.cancellation_list import numbers_who_would_take
 from practice.reads.diary_columns import entry_of_slot
+from practice.reads.service_filtering import must_choose
 from practice.reads.slot_types import hints
 from practice.reads.slots import appointment_in, slot_after, slot_in_detail
 from practice.services import cutting, slots
@@ -24,6 +25,7 @@ from practice.services.slots import SlotWords
 from practice.site.addresses import number
 from practice.site.fields import record_choice
 from practice.site.mending import never_offered_with_links
+from practice.site.services import ServiceField, chosen_in, offer_where_due
 from practice.site.slot_types import suggested_types
 from practice.site.widgets import SuggestingInput
 from practice.staff.base import found_or_404
@@ -80,6 +82,20 @@ class SlotForm(OfferForm):
         return SlotWords(access_profile_id=profile and profile.pk, **values)
 
 
+class ServiceOfSessionForm(forms.Form):
+    """The service of a slot's session, where it has to be said before others may book."""
+
+    service = ServiceField(
+        label="Service of the session",
+        required=True,
+        help_text="Choose the service that the session belongs to, or “Not applicable”.",
+    )
+
+    def __init__(self, sent: QueryDict | None, *, session: Schedule) -> None:
+        super().__init__(sent)
+        offer_where_due(self, session)
+
+
 class SplitForm(forms.Form):
     """Where a slot is split in two."""
 
@@ -104,13 +120,18 @@ class SlotPage(Detail):
 
     # ------------------------------------------------------------ what can be done
 
+    def offer(self, slot: Slot, form: Any) -> str:
+        """Offer it outside; where its session needs a service first, with what was chosen."""
+        words = {"service": chosen_in(form)} if form else {}
+        return self.apply(slot, slots.make_bookable, "GP Connect bookable", **words)
+
     @property
     def steps(self) -> dict[str, Callable[[Slot, Any], str]]:
         note = self.request.POST.get("note", "").strip()
         return {
             "block": lambda slot, _: self.apply(slot, slots.block_slots, "blocked", note=note),
             "unblock": lambda slot, _: self.apply(slot, slots.unblock_slots, "free again"),
-            "offer": lambda slot, _: self.apply(slot, slots.make_bookable, "GP Connect bookable"),
+            "offer": self.offer,
             "withhold": lambda slot, _: self.apply(
                 slot, slots.make_not_bookable, "no longer GP Connect bookable"
             ),
@@ -122,11 +143,17 @@ class SlotPage(Detail):
         }
 
     def form_of(self, step: str, record: Slot, sent: QueryDict | None) -> forms.Form | None:
+        if step == "offer":
+            return ServiceOfSessionForm(sent, session=record.schedule) if self.due(record) else None
         form = {"change": SlotForm, "split": SplitForm}.get(step)
         return form(sent, slot=record) if form else None
 
-    def apply(self, slot: Slot, service: Callable[..., Any], words: str, **kwargs: Any) -> str:
-        outcome = service(
+    def due(self, slot: Slot) -> bool:
+        """Whether the service of its session has to be chosen before others may book it."""
+        return must_choose(slot.schedule, organisation=self.practice)
+
+    def apply(self, slot: Slot, change: Callable[..., Any], words: str, **kwargs: Any) -> str:
+        outcome = change(
             organisation=self.practice,
             slot_ids=[slot.pk],
             actor=self.actor,
@@ -204,6 +231,7 @@ class SlotPage(Detail):
             "hints": hints([record.slot_type], organisation=self.practice),
             "profile": record.access_profile or record.schedule.access_profile,
             "why_not": why_not,
+            "service_due": self.due(record),
             "may": {
                 "book": is_free and not booked,
                 "block": is_free and not booked,

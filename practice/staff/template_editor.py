@@ -21,6 +21,7 @@ from practice.reads import directory, slot_types, templates
 from practice.services.templates import end_template, remove_template, save_template
 from practice.site.addresses import number
 from practice.site.fields import WEEKDAYS, DayField
+from practice.site.services import check_chosen
 from practice.site.slot_types import suggested_types
 from practice.site.widgets import datalist
 from practice.staff.base import RecordPage, StaffPage, found_or_404
@@ -51,6 +52,10 @@ class TemplateEditor(StaffPage):
             return self.show(*template_forms(record, sent=rearranged.sent), focus=focus)
         form, formset = template_forms(record, sent=sent)
         valid = form.is_valid() & formset.is_valid()
+        if valid:
+            is_offered = any(block.gp_connect_bookable for block in formset.blocks)
+            check_chosen(form, is_offered=is_offered, organisation=self.practice)
+            valid = form.is_valid()
         if what not in {"save", "apply"}:
             return self.show(form, formset)
         if not valid:

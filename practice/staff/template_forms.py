@@ -21,6 +21,7 @@ from practice.site.addresses import number
 from practice.site.fields import DayField, WeekdaysField
 from practice.site.mending import never_offered_with_links
 from practice.site.plan_words import block_minutes
+from practice.site.services import ServiceField, as_chosen, offer_services
 from practice.site.slot_types import why_not_with_links
 from practice.site.widgets import time_input
 
@@ -75,6 +76,7 @@ class TemplateEditForm(forms.ModelForm):
     """The session itself: whose, where, when, and who may book."""
 
     weekdays = WeekdaysField(label="On", widget=forms.CheckboxSelectMultiple)
+    service = ServiceField()
 
     class Meta:
         model = SessionTemplate
@@ -111,6 +113,8 @@ class TemplateEditForm(forms.ModelForm):
         name_empty(self, "practitioner_role", "None: never offered outside")
         for name in OFFER_LIMITS:
             fields[name].help_text = SHORT_HELP[name]
+        offer_services(self, organisation)
+        self.initial["service"] = as_chosen(self.instance)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -123,6 +127,10 @@ class TemplateEditForm(forms.ModelForm):
                 "nth_of_month",
                 "Choose one: every few weeks, or a certain week of the month (then every 1 week).",
             )
+        if "service" in self.cleaned_data:
+            chosen = self.cleaned_data["service"]
+            self.instance.healthcare_service_id = chosen.healthcare_service_id
+            self.instance.no_healthcare_service = chosen.no_healthcare_service
         return cleaned
 
 

@@ -37,6 +37,7 @@ from practice.staff import (
     reschedule,
     second_factor,
     series,
+    service_filtering,
     session,
     set_up,
     several_slots,
@@ -148,6 +149,12 @@ urlpatterns = [
     path("promises/", promises.Promises.as_view(), name="promises"),
     path("promises/add/", promises.EditPromise.as_view(), name="add_promise"),
     path("promises/<int:pk>/", promises.EditPromise.as_view(), name="promise"),
+    path("services/", service_filtering.Services.as_view(), name="services"),
+    path("services/add/", service_filtering.EditService.as_view(), name="add_service"),
+    path("services/<int:pk>/", service_filtering.EditService.as_view(), name="service"),
+    path(
+        "service-filtering/", service_filtering.SupplierSwitch.as_view(), name="service_filtering"
+    ),
     path("who-asks/", who_asks.WhoAsks.as_view(), name="who_asks"),
     path("calendars/", calendar_feeds.Calendars.as_view(), name="calendars"),
     path("measures/", measures.MeasuresPage.as_view(), name="measures"),

@@ -25,6 +25,7 @@ from practice.models import (
     DiaryViewHolder,
     DiaryViewLocation,
     ExceptionReason,
+    HealthcareService,
     HowBooked,
     InSeries,
     Membership,
@@ -78,6 +79,7 @@ RULES = (
         Organisation,
         (
             *("asid", "party_key", "gp_connect_enabled", "appointment_management_enabled"),
+            *("service_filtering_enabled", "service_filtering_open"),
             *("temporary_registration_days", "close_day_as", "calendar_shows_names"),
             "cancellation_reasons",
             *("bank_holidays_seeded_to", "diary_complete_from", *OFFER_LIMITS),
@@ -95,6 +97,7 @@ RULES = (
     Rule("access profiles", ASKED_WHY, AccessProfile),
     Rule("access profiles that name a group", ASKED_WHY, AccessProfile, ("consumer_group",)),
     Rule("promises to others", f"how many slots a day, and to whom; {DUMP_WHY}", Promise),
+    Rule("services of the Directory of Services", DUMP_WHY, HealthcareService),
     Rule("slot types", f"slots name theirs; their rules stay: {DUMP_WHY}", SlotType),
     Rule("national categories of slot types", DUMP_WHY, SlotTypeMapping, (ALL,), "slot_type"),
     Rule("saved views of the diary", DUMP_WHY, DiaryView),
@@ -112,6 +115,12 @@ RULES = (
     Rule("notes about patients", DUMP_WHY, PatientNote, owner="patient"),
     Rule("sessions with limits of their own", LIMITS_WHY, Schedule, OFFER_LIMITS),
     Rule("sessions under an access profile", ASKED_WHY, Schedule, ("access_profile",)),
+    Rule(
+        "sessions of a service, or of none",
+        DUMP_WHY,
+        Schedule,
+        ("healthcare_service", "no_healthcare_service"),
+    ),
     Rule(
         "sessions planned by a template, or changed by hand",
         "the sessions are there, and no longer belong to a plan",

@@ -33,6 +33,7 @@ from practice.exceptions import (
     TimesDiffer,
     WrongLocation,
     WrongPractitioner,
+    WrongService,
 )
 from practice.models import (
     AccessProfile,
@@ -151,6 +152,7 @@ def book_appointment(
         requester = booking_organisation.requester if booking_organisation else ANYBODY
         check_start(slots[0], now=now)
         check_session(slots[0].schedule, location=location_id, practitioner=practitioner_id)
+        check_service(slots[0].schedule, references)
         profile = check_offered(slots, organisation=organisation, requester=requester, now=now)
     else:
         check_free_for_staff(slots, now=now)
@@ -348,6 +350,13 @@ def check_session(schedule: Schedule, *, location: int | None, practitioner: int
         raise WrongLocation
     if practitioner is not None and practitioner != schedule.session_holder_id:
         raise WrongPractitioner
+
+
+def check_service(schedule: Schedule, references: Sequence[Referred]) -> None:
+    """Raise WrongService for a service that is not the session's."""
+    for _, kind, pk in references:
+        if kind == "HealthcareService" and pk != schedule.healthcare_service_id:
+            raise WrongService
 
 
 def check_offered(

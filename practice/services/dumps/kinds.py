@@ -34,6 +34,7 @@ from practice.models import (
     DiaryViewHolder,
     DiaryViewLocation,
     ExceptionReason,
+    HealthcareService,
     HowBooked,
     InSeries,
     Location,
@@ -57,7 +58,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 12
+VERSION = 13
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -89,6 +90,7 @@ LEFT_OUT = {
     "Shortfall": "found anew by whoever watches",
     "PromisedDay": "as these",
     "ConsumerGroup": "of the installation, for all practices: profiles name theirs",
+    "ServiceFilteringSwitch": "the supplier's, of the installation",
     "Area": "of the installation: which practices somebody above them looks after",
     "ChosenDiaryView": "what somebody looked at last: they choose again",
     "DiaryChange": "for pages that stay open, for a day",
@@ -239,6 +241,7 @@ OWN = (
     Kind("roles", PractitionerRole),
     Kind("access_profiles", AccessProfile),
     Kind("promises", Promise),
+    Kind("services", HealthcareService),
     Kind("slot_types", SlotType, (Part("mappings", SlotTypeMapping, "slot_type"),)),
     Kind("templates", SessionTemplate, (Part("blocks", TemplateBlock, "template"),)),
     Kind("closures", Closure),

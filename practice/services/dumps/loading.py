@@ -46,12 +46,14 @@ from practice.services.dumps.kinds import (
     Part,
 )
 from practice.services.dumps.reading import DumpFile, Read, values_of
-from practice.services.enablement import switch
+from practice.services.enablement import filter_if_possible, switch
+from practice.services.service_filtering import note_at_new_practice
 from practice.services.slot_types import keep_known_all
 
 BATCH = 1000
 MOST_PROBLEMS = 100
 SWITCHES = ("gp_connect_enabled", "appointment_management_enabled")
+FILTERING = "service_filtering_enabled"
 
 Progress = Callable[[int], object]
 
@@ -144,8 +146,12 @@ class _Loader:
 
     def record(self, organisation: Organisation, *, sha256: str) -> None:
         """Write down where the practice comes from; what switches were on are turned on now."""
+        note_at_new_practice(organisation)
         if any(self.switches.values()):
+            filters = self.switches.pop(FILTERING)
             switch(organisation=organisation, actor=self.actor, now=self.now, **self.switches)
+            if filters:  # unless the supplier has it off here
+                filter_if_possible(organisation, actor=self.actor, now=self.now)
             Organisation.objects.filter(pk=organisation.pk).update(updated_at=self.updated_at)
         keep_known_all(organisation)
         self._forget_changes()
@@ -174,9 +180,9 @@ class _Loader:
                 f"{values['ods_code']} is here already: a dump is of a practice that is not.",
             )
             return
-        self.switches = {name: values[name] for name in SWITCHES}
+        self.switches = {name: values[name] for name in (*SWITCHES, FILTERING)}
         self.updated_at = values["updated_at"]
-        values |= dict.fromkeys(SWITCHES, False)
+        values |= {**dict.fromkeys(self.switches, False), "service_filtering_open": "off"}
         if self._are_ids_free(PRACTICE.model, [entry]):
             self._store(PRACTICE, [entry])
         if not self.problems:

@@ -31,6 +31,8 @@ class SessionValues(NamedTuple):
     booking_window_days: int | None
     embargo_minutes: int | None
     minimum_notice_minutes: int | None
+    healthcare_service_id: int | None = None
+    no_healthcare_service: bool = False
 
 
 class SlotRow(NamedTuple):
@@ -143,6 +145,11 @@ class SessionPlan:
     @property
     def has_new_holder(self) -> bool:
         return self.was is not None and self.was.session_holder_id != self.values.session_holder_id
+
+    @property
+    def has_new_service(self) -> bool:
+        was = self.was
+        return was is not None and was.healthcare_service_id != self.values.healthcare_service_id
 
     @property
     def start(self) -> datetime:

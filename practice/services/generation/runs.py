@@ -241,8 +241,9 @@ def apply_week(week: WeekPlan, *, organisation: Organisation, actor: Actor, now:
     slot is no longer as the plan saw it.
     """
     _lock_slots(week)
-    _lock_appointments(week)
-    _change_sessions(week, now)
+    told = _shown_otherwise(week, organisation)
+    _lock_appointments(week, told)
+    _change_sessions(week, told, now)
     created = _create_sessions(week, organisation, now)
     _withdraw_slots([row for session in week.sessions for row in session.withdraw], now)
     _change_slots(
@@ -279,19 +280,28 @@ def _lock_slots(week: WeekPlan) -> None:
         raise DiaryConflict("a slot has gone")
 
 
-def _lock_appointments(week: WeekPlan) -> None:
+def _shown_otherwise(week: WeekPlan, organisation: Organisation) -> list[int]:
+    """Sessions whose appointments others see with another holder, or another service."""
+    by_service = organisation.filters_by_service
+    return [
+        s.schedule_id
+        for s in week.sessions
+        if s.schedule_id and (s.has_new_holder or (by_service and s.has_new_service))
+    ]
+
+
+def _lock_appointments(week: WeekPlan, told: list[int]) -> None:
     """Lock the appointments that will change; make sure that they are alive as planned on."""
     seen = {
         held.id: (held.orphaned, held.settled)
         for session in week.sessions
         for held in (*session.orphan, *session.unorphan)
     }
-    of_new_holders = [s.schedule_id for s in week.sessions if s.schedule_id and s.has_new_holder]
-    if not seen and not of_new_holders:
+    if not seen and not told:
         return
     wanted = Appointment.objects.filter(pk__in=seen)
-    if of_new_holders:
-        wanted |= Appointment.objects.filter(schedule__in=of_new_holders)
+    if told:
+        wanted |= Appointment.objects.filter(schedule__in=told)
     for pk, orphaned, status in (
         wanted.select_for_update(of=("self",), no_key=True)
         .order_by("pk")
@@ -302,8 +312,8 @@ def _lock_appointments(week: WeekPlan) -> None:
             raise DiaryConflict(f"appointment {pk} has changed")
 
 
-def _change_sessions(week: WeekPlan, now: datetime) -> None:
-    """Withdraw, change and restore sessions; new holders are news to their appointments too."""
+def _change_sessions(week: WeekPlan, told: list[int], now: datetime) -> None:
+    """Withdraw, change and restore sessions; it may be news to the appointments ``told`` of too."""
     withdrawn = [
         s.schedule_id for s in week.sessions if s.schedule_id and s.action == Action.WITHDRAW
     ]
@@ -328,9 +338,8 @@ def _change_sessions(week: WeekPlan, now: datetime) -> None:
         schedule.updated_at = now
         changed.append(schedule)
     Schedule.objects.bulk_update(changed, ["version", "updated_at", *SESSION_FIELDS])
-    holders = [pk for pk, session in changing.items() if session.has_new_holder]
-    if holders:
-        Appointment.objects.filter(schedule__in=holders).update(
+    if told := [pk for pk in told if pk in changing]:
+        Appointment.objects.filter(schedule__in=told).update(
             version=F("version") + 1, updated_at=now
         )
 
@@ -346,6 +355,8 @@ SESSION_FIELDS = [
     "booking_window_days",
     "embargo_minutes",
     "minimum_notice_minutes",
+    "healthcare_service",
+    "no_healthcare_service",
     "withdrawn",
     "withdrawn_by_plan",
 ]

@@ -35,6 +35,7 @@ from practice.models import (
     SandboxExchange,
     Schedule,
     Series,
+    ServiceFilteringSwitch,
     SheetImport,
     Shortfall,
     Slot,
@@ -47,6 +48,7 @@ from workbench.factories import (
     make_appointment,
     make_closure,
     make_consumer_group,
+    make_healthcare_service,
     make_location,
     make_organisation,
     make_patient,
@@ -280,6 +282,23 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
     "slot_status_is_a_code": lambda: update(make_slot(), status="taken"),
     "bookable_slot_has_channel_and_type": lambda: update(make_slot(), delivery_channel=""),
     "booked_slot_not_withdrawn": lambda: update(make_appointment().slots.get(), withdrawn=True),
+    # which service it is of
+    "one_service_filtering_switch": lambda: another(
+        ServiceFilteringSwitch.objects.create(pk=ServiceFilteringSwitch.ONLY), pk=2
+    ),
+    "service_filtering_state_is_a_code": lambda: update(
+        ServiceFilteringSwitch.objects.create(pk=ServiceFilteringSwitch.ONLY), state="perhaps"
+    ),
+    "service_filtering_open_is_a_code": lambda: update(
+        the_organisation(), service_filtering_open="perhaps"
+    ),
+    "service_id_once_in_practice": lambda: another(make_healthcare_service()),
+    "schedule_has_a_service_or_none": lambda: update(
+        make_schedule(healthcare_service=make_healthcare_service()), no_healthcare_service=True
+    ),
+    "template_has_a_service_or_none": lambda: update(
+        make_template(healthcare_service=make_healthcare_service()), no_healthcare_service=True
+    ),
     # what repeats
     "template_ends_after_it_starts": lambda: update(make_template(), effective_to=date(2000, 1, 1)),
     "template_repeats_every_week_or_more": lambda: update(make_template(), every_n_weeks=0),

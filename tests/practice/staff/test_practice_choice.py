@@ -12,8 +12,10 @@ from practice.services.rehearsals import begin as begin_rehearsal
 from practice.staff.urls import urlpatterns as staff_pages
 from tests.practice.admin_world import LISTS, form_data, make_one_of_each, words
 from workbench.factories import (
+    filter_by_service,
     make_actor,
     make_cancellation_list_entry,
+    make_healthcare_service,
     make_location,
     make_organisation,
     make_patient,
@@ -148,6 +150,7 @@ def rest_of(organisation):
         "practice_sheetimport": SheetImport.objects.create(
             organisation=organisation, uploaded_at=now, seen_at=now
         ),
+        "practice_healthcareservice": make_healthcare_service(filter_by_service(organisation)),
         "practice_series": Series.objects.create(
             organisation=organisation, patient=make_patient(organisation), made_at=now
         ),
@@ -188,6 +191,7 @@ def test_no_day_to_day_page_knows_the_ids_of_the_other_one(manager, first, secon
                 "slot": "practice_slot",
                 "feed": "practice_practitioner",
                 "promise": "practice_promise",
+                "service": "practice_healthcareservice",
                 "diary_view": "practice_diaryview",
             }
             found = (k for word, k in by_name.items() if word in page.name)
