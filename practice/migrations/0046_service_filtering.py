@@ -48,7 +48,7 @@ def grant(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("practice", "0044_sandboxes_of_suppliers"),
+        ("practice", "0045_what_sandboxes_were_sent"),
     ]
 
     operations = [
