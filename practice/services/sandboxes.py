@@ -20,6 +20,7 @@ from practice.models import (
     Closure,
     DiaryView,
     GenerationRun,
+    HealthcareService,
     Organisation,
     Patient,
     PatientNote,
@@ -52,6 +53,7 @@ IN_DIARY: tuple[type[models.Model], ...] = (
 )
 PLANNED: tuple[type[models.Model], ...] = (
     SessionTemplate,
+    HealthcareService,
     Closure,
     Promise,
     DiaryView,
@@ -140,7 +142,10 @@ def _empty(organisation: Organisation, *, but: frozenset[str]) -> None:
     came_back = patients.filter(registered_via=Patient.Source.GP_CONNECT)
     came_back.update(registered_via=Patient.Source.PRACTICE, registration_provenance={})
     Rehearsal.objects.filter(**of_it).delete()
-    begun = {"bank_holidays_seeded_to": None, "rehearsing_until": None, "diary_complete_from": None}
+    begun = {
+        **dict.fromkeys(("bank_holidays_seeded_to", "rehearsing_until", "diary_complete_from")),
+        "service_filtering_enabled": False,
+    }
     Organisation.objects.filter(pk=organisation.pk).update(**begun)
 
 
