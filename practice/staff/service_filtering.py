@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from practice.db.row_security import across_practices
@@ -78,7 +78,7 @@ class OfServices(StaffPage):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         practice = self.practice_asked_for(request) if self.is_allowed(request) else None
         if practice is not None and not service_filtering.is_open(practice):
-            raise Http404("There are no services here.")
+            raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
     def may(self, verb: str) -> bool:

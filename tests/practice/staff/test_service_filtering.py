@@ -87,8 +87,8 @@ def test_where_the_supplier_has_it_off_no_page_says_anything_of_it(practice, adm
 
     assert not any(said_of_it())
     for page in (SERVICES, f"{SERVICES}add/", f"{SERVICES}{service.pk}/"):
-        assert administrator.get(page).status_code == 404
-    assert administrator.post(SERVICES, {"do": "on", "confirmed": "1"}).status_code == 404
+        assert administrator.get(page).status_code == 403
+    assert administrator.post(SERVICES, {"do": "on", "confirmed": "1"}).status_code == 403
     filter_by_service(organisation, on=False)
     assert said_of_it() == [True, True, True, True, True, True]
     assert administrator.get(SERVICES).status_code == 200
