@@ -25,7 +25,10 @@ class Organisation:
 
 @dataclass(frozen=True)
 class User:
-    """The person at the screen: never a system (JWT-048). ``id`` is your own system's for them."""
+    """The person at the screen: never a system (JWT-048). ``id`` is your own system's for them.
+
+    ``local_id``, if they have another with you, and ``local_system`` say who they are there.
+    """
 
     id: str
     family: str
@@ -34,6 +37,7 @@ class User:
     sds_user_id: str = UNKNOWN
     sds_role_profile_id: str = UNKNOWN
     local_system: str = "https://consumer.example/Id/user"
+    local_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def _practitioner(user: User) -> dict[str, Any]:
         "identifier": [
             {"system": SDS_USER_ID, "value": user.sds_user_id},
             {"system": SDS_ROLE_PROFILE_ID, "value": user.sds_role_profile_id},
-            {"system": user.local_system, "value": user.id},
+            {"system": user.local_system, "value": user.local_id or user.id},
         ],
         "name": [name],
     }

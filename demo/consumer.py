@@ -4,24 +4,33 @@ Nothing here serves a request. The consumer that it speaks for is invented; the 
 as those of GP Connect are, and get past no proxy that asks for a client's certificate.
 """
 
-import base64
-import json
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fhirapi.jwt import LIFE_SECONDS
-from fhirapi.resources import organization
-from fhirapi.resources.common import ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
+from consumer import bodies, tokens
+from consumer.identity import Device, Identity, User
+from consumer.identity import Organisation as ConsumerOrganisation
 from fhirapi.ssp import INTERACTION_ID, SENT_FROM, SENT_TO, TRACE_ID, Interaction
-from practice import terminology
 from practice.models import Organisation
 
 CONSUMER_ASID = "200000000115"
 CONSUMER_ODS_CODE = "A1001"
 CONSUMER_NAME = "Trial call centre"
 CONSUMER_TYPE = "urgent-care"
+IDENTITY = Identity(
+    CONSUMER_ASID,
+    ConsumerOrganisation(CONSUMER_ODS_CODE, CONSUMER_NAME, CONSUMER_TYPE, "0113 496 0111"),
+    User(
+        *("1", "Handler", "Jane", "Miss"),
+        sds_user_id="111222333444",
+        sds_role_profile_id="444555666777",
+        local_id="handler",
+    ),
+    Device("TRIAL-1", "Trial", "1"),
+)
 
 
 def claims(
@@ -36,58 +45,18 @@ def claims(
 
     Or, as it may serve several, of another organisation.
     """
-    issued_at = int(now.timestamp())
-    return {
-        "iss": "https://consumer.example/",
-        "sub": "1",
-        "aud": audience,
-        "exp": issued_at + LIFE_SECONDS,
-        "iat": issued_at,
-        "reason_for_request": "directcare",
-        "requested_scope": scope,
-        "requesting_device": {
-            "resourceType": "Device",
-            "identifier": [{"system": "https://consumer.example/Id/device", "value": "TRIAL-1"}],
-            "model": "Trial",
-            "version": "1",
-        },
-        "requesting_organization": {
-            "resourceType": "Organization",
-            "identifier": [{"system": ODS_CODE, "value": ods_code}],
-            "name": name,
-        },
-        "requesting_practitioner": {
-            "resourceType": "Practitioner",
-            "id": "1",
-            "identifier": [
-                {"system": SDS_USER_ID, "value": "111222333444"},
-                {"system": SDS_ROLE_PROFILE_ID, "value": "444555666777"},
-                {"system": "https://consumer.example/Id/user", "value": "handler"},
-            ],
-            "name": [{"family": "Handler", "given": ["Jane"], "prefix": ["Miss"]}],
-        },
-    }
+    own = replace(IDENTITY, organisation=ConsumerOrganisation(ods_code, name))
+    return tokens.claims(own, scope=scope, audience=audience, issued_at=now.timestamp())
 
 
 def token(**said: Any) -> str:
-    """An unsigned token: header, ``claims``, and an empty signature after the last dot."""
-    parts = ({"alg": "none", "typ": "JWT"}, claims(**said))
-    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
-    return ".".join(part.rstrip(b"=").decode() for part in encoded) + "."
+    """An unsigned token of ``claims``."""
+    return tokens.encode(claims(**said))
 
 
 def booking_organisation() -> dict[str, Any]:
     """The invented consumer as it describes itself in a booking: a contained Organization."""
-    type_system = terminology.value_set("organisation_type").system
-    return {
-        "resourceType": "Organization",
-        "id": "1",
-        "meta": {"profile": [organization.PROFILE]},
-        "identifier": [{"system": ODS_CODE, "value": CONSUMER_ODS_CODE}],
-        "type": [{"coding": [{"system": type_system, "code": CONSUMER_TYPE}]}],
-        "name": CONSUMER_NAME,
-        "telecom": [{"system": "phone", "value": "0113 496 0111"}],
-    }
+    return bodies.booking_organisation(IDENTITY.organisation)
 
 
 def headers(

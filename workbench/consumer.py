@@ -1,12 +1,11 @@
 """A consumer's system, as seen from here: it sends what a well-behaved one sends.
 
+Only the token is made by the client library (``consumer``), whose judgement no test borrows.
 One method for each interaction. Whatever is to be wrong is named: ``headers`` and ``claims``
 replace single values (ABSENT leaves one out, None in a claim is JSON's null), ``token`` the whole
 token.
 """
 
-import base64
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -19,17 +18,31 @@ from django.utils import timezone
 from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
+from consumer import tokens
+from consumer.formats import TYPES
+from consumer.identity import NHS_NUMBER, ODS_CODE, SDS_USER_ID, Device, Identity, User
+from consumer.identity import Organisation as ConsumerOrganisation
 from fhirapi import formats, parsers, ssp
-from fhirapi.resources.common import NHS_NUMBER, ODS_CODE, SDS_ROLE_PROFILE_ID, SDS_USER_ID
 from fhirapi.ssp import Interaction
 from practice.models import Organisation
 
-ABSENT: Any = object()
+ABSENT: Any = tokens.ABSENT
 
 ASID = "200000000115"
 CONSUMER_ODS_CODE = "A1001"
-
-TYPES = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
+IDENTITY = Identity(
+    ASID,
+    ConsumerOrganisation(CONSUMER_ODS_CODE, "Test Hospital"),
+    User(
+        *("10019", "Jones", "Claire", "Dr"),
+        sds_user_id="111222333444",
+        sds_role_profile_id="444555666777",
+        local_system="https://consumer.example/Id/user-guid",
+        local_id="98ed4f78-814d",
+    ),
+    Device("CONS-APP-4", "Consumer product", "5.3.0"),
+)
+encode_part, make_token = tokens.encode_part, tokens.encode
 
 
 # ---------------------------------------------------------------- the token
@@ -37,53 +50,12 @@ TYPES = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 
 def make_claims(
     *, scope: str, audience: str = "https://provider.example", **overrides: Any
-) -> dict:
+) -> dict[str, Any]:
     """The claims of a token made now; every claim can be replaced, or left out by ABSENT."""
-    issued_at = int(timezone.now().timestamp())
-    claims = {
-        "iss": "https://consumer.example/",
-        "sub": "10019",
-        "aud": audience,
-        "exp": issued_at + 300,
-        "iat": issued_at,
-        "reason_for_request": "directcare",
-        "requested_scope": scope,
-        "requesting_device": {
-            "resourceType": "Device",
-            "identifier": [{"system": "https://consumer.example/Id/device", "value": "CONS-APP-4"}],
-            "model": "Consumer product",
-            "version": "5.3.0",
-        },
-        "requesting_organization": {
-            "resourceType": "Organization",
-            "identifier": [{"system": ODS_CODE, "value": CONSUMER_ODS_CODE}],
-            "name": "Test Hospital",
-        },
-        "requesting_practitioner": {
-            "resourceType": "Practitioner",
-            "id": "10019",
-            "identifier": [
-                {"system": SDS_USER_ID, "value": "111222333444"},
-                {"system": SDS_ROLE_PROFILE_ID, "value": "444555666777"},
-                {"system": "https://consumer.example/Id/user-guid", "value": "98ed4f78-814d"},
-            ],
-            "name": [{"family": "Jones", "given": ["Claire"], "prefix": ["Dr"]}],
-        },
-        **overrides,
-    }
-    return {name: value for name, value in claims.items() if value is not ABSENT}
-
-
-def encode_part(value: Any) -> str:
-    """A value, or raw bytes, as base64url without padding."""
-    data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def make_token(claims: Any, *, header: Any = ABSENT, signature: str = "") -> str:
-    """An unsigned token; it ends with a dot."""
-    header = {"alg": "none", "typ": "JWT"} if header is ABSENT else header
-    return f"{encode_part(header)}.{encode_part(claims)}.{signature}"
+    now = timezone.now().timestamp()
+    return tokens.claims(
+        IDENTITY, scope=scope, audience=audience, issued_at=now, replaced=overrides
+    )
 
 
 # ---------------------------------------------------------------- the consumer

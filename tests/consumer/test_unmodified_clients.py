@@ -1,6 +1,7 @@
 """FHIR libraries as they come: through the local proxy, and directly with GP Connect's headers.
 
-Each searches, books, reads, retrieves, amends and cancels.
+Each searches, books, reads, retrieves, amends and cancels. Those of Node and Java are in
+test_foreign_clients.py.
 """
 
 import pytest
@@ -12,21 +13,7 @@ from fhirpy import SyncFHIRClient
 
 from consumer import interactions
 from practice.models import Appointment
-from tests.consumer.here import provider
-from tests.consumer.journeys import Way, booking, cancelled, days, proxied, search_query
-from workbench.factories import make_slots
-
-
-@pytest.fixture(params=["through the proxy", "directly"])
-def way(request, practice, live_server):
-    """A practice with a free slot, and how to come there."""
-    make_slots(1)
-    there = provider(live_server.url, practice.organisation)
-    if request.param == "directly":
-        yield Way(there.address, there, is_direct=True)
-    else:
-        with proxied(there) as proxy:
-            yield Way(proxy.address, there, is_direct=False)
+from tests.consumer.journeys import booking, cancelled, days, search_query
 
 
 def assert_cancelled(practice):
