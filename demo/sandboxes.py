@@ -194,8 +194,9 @@ def page_of(organisation: Organisation) -> str:
 
 
 def service_root(organisation: Organisation, address: str) -> str:
-    """The address of its FHIR base; ``address`` is that of the installation, without a path."""
-    return f"{address}/{organisation.ods_code}/STU3/1/gpconnect"
+    """The address of its FHIR base: below GPCONNECT_HOST, or else below ``address``."""
+    host = settings.GPCONNECT_HOST
+    return f"{f'https://{host}' if host else address}/{organisation.ods_code}/STU3/1/gpconnect"
 
 
 def example(organisation: Organisation, address: str) -> str:

@@ -530,6 +530,7 @@ def test_staffs_door_leads_to_no_fhir(transport, path):
         ("/admin/practice/slot/?q=%2Fx", "/admin/practice/slot/?q=%2Fx"),
         ("/admin/login/?next=/admin/", "/admin/login/?next=/admin/"),
         ("/static/unfold/css/styles.css", "/static/unfold/css/styles.css"),
+        ("/developer/sandbox/1.x/", "/developer/sandbox/1.x/"),
         # What the application reads is what nginx judged, not what was sent.
         ("/A20047/STU3/1/gpconnect/Slot/../../../../../admin/", "/admin/"),
     ],
@@ -766,6 +767,7 @@ def test_no_log_of_nginx_names_a_patient_or_the_secret_of_a_feed(trouble):
             ask(transport, patient, certificate=transport.valid, headers=odd)
             for verb in ("GET", "PROPFIND"):
                 ask(transport, f"/calendar/{secret}.ics", door=STAFF, verb=verb, headers=odd)
+                ask(transport, f"/developer/sandbox/{secret}/", door=STAFF, verb=verb, headers=odd)
         time.sleep(0.2)
         logs = {path.name: path.read_text() for path in transport.folder.glob("*.log")}
 

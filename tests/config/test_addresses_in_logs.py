@@ -26,6 +26,14 @@ def told(lines, *, route):
     return json.dumps(found), [line["message"] for line in found if line is not request]
 
 
+@pytest.mark.parametrize("verb", ["PROPFIND", "GET"])
+def test_a_sandbox_s_page_that_is_not_there_leaves_no_secret(client, lines, verb):
+    client.generic(verb, f"/developer/sandbox/1.{SECRET}/")
+
+    text, _ = told(lines, route="sandbox")
+    assert SECRET not in text
+
+
 @pytest.mark.parametrize("verb", ["PROPFIND", "OPTIONS", "GET", "POST"])
 def test_a_calendar_program_that_is_refused_leaves_no_secret(client, lines, verb):
     response = client.generic(verb, FEED)

@@ -170,6 +170,16 @@ class Counted:
         return execute(sql, params, many, context)
 
 
+def test_the_fhir_base_is_that_of_other_systems_where_they_have_a_name_of_their_own(
+    sandbox, settings
+):
+    assert f"http://testserver/{sandbox.ods_code}/STU3/1/gpconnect" in page(sandbox)
+
+    settings.GPCONNECT_HOST = "fhir.example"
+
+    assert f"https://fhir.example/{sandbox.ods_code}/STU3/1/gpconnect" in page(sandbox)
+
+
 # ---------------------------------------------------------------- resetting
 
 
