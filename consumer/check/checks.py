@@ -78,7 +78,7 @@ def refuses(
         def run(kit: "Kit") -> Iterator[Problem]:
             return refused(send(kit), *expected)
 
-        add(Check(id, sentence, tuple(requirements.split()), run, must))
+        add(Check(id, f"Refused: {sentence}", tuple(requirements.split()), run, must))
         return send
 
     return register

@@ -11,7 +11,7 @@ from consumer.check.run import FAILED, NOT_SEEN, PASSED, Report, Result
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
-  color: #212b32; background: #fff; }
+  color: #212b32; background: #fff; overflow-wrap: anywhere; }
 h2 { margin-top: 2.5rem; } h3 { margin: 1.5rem 0 0.25rem; font-size: 1.05rem; }
 code, pre { font: 14px/1.45 ui-monospace, monospace; }
 pre { background: #f0f4f5; padding: 0.75rem; overflow-x: auto; white-space: pre-wrap;

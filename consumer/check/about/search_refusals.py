@@ -7,7 +7,7 @@ from consumer.check.codes import BAD_REQUEST, INVALID_PARAMETER, Refusal
 from consumer.check.exchange import Exchange
 from consumer.check.kit import Kit
 
-MISSING = (BAD_REQUEST, INVALID_PARAMETER)  # the specification can be read in both ways
+EITHER = (BAD_REQUEST, INVALID_PARAMETER)  # the specification can be read in both ways
 INVALID = (INVALID_PARAMETER,)
 
 
@@ -19,10 +19,10 @@ def without(kit: Kit, name: str, *instead: tuple[str, str]) -> Exchange:
 # What is sent instead of a parameter: (id, sentence, requirements, parameter, values, refusal).
 # {day} is today, {late} fifteen days later, {before} yesterday.
 ROWS: tuple[tuple[str, str, str, str, tuple[str, ...], tuple[Refusal, ...]], ...] = (
-    ("no-start", "start is missing", "SLOT-020 ERR-046", "start", (), MISSING),
-    ("no-end", "end is missing", "SLOT-021 ERR-046", "end", (), MISSING),
-    ("no-status", "status is missing", "SLOT-022 SLOT-006", "status", (), MISSING),
-    ("no-include", "_include=Slot:schedule is missing", "SLOT-024", "_include", (), MISSING),
+    ("no-start", "start is missing", "SLOT-020 ERR-046", "start", (), EITHER),
+    ("no-end", "end is missing", "SLOT-021 ERR-046", "end", (), EITHER),
+    ("no-status", "status is missing", "SLOT-022 SLOT-006", "status", (), EITHER),
+    ("no-include", "_include=Slot:schedule is missing", "SLOT-024", "_include", (), EITHER),
     ("busy", "status is busy", "SLOT-023 ERR-050", "status", ("busy",), INVALID),
     ("capital-status", "status is Free", "SLOT-023", "status", ("Free",), INVALID),
     ("long-range", "The range is 15 days long", "SLOT-025 SLOT-026", "end", ("le{late}",), INVALID),
@@ -31,8 +31,8 @@ ROWS: tuple[tuple[str, str, str, str, tuple[str, ...], tuple[Refusal, ...]], ...
     ("other-start", "start has the prefix gt", "SLOT-028", "start", ("gt{day}",), INVALID),
     ("bare-end", "end has no prefix", "SLOT-029 SLOT-004", "end", ("{day}",), INVALID),
     ("other-end", "end has the prefix lt", "SLOT-029", "end", ("lt{day}",), INVALID),
-    ("two-starts", "start comes twice", "SLOT-030", "start", ("ge{day}", "ge{day}"), INVALID),
-    ("two-ends", "end comes twice", "SLOT-030", "end", ("le{day}", "le{day}"), INVALID),
+    ("two-starts", "start comes twice", "SLOT-030", "start", ("ge{day}", "ge{day}"), EITHER),
+    ("two-ends", "end comes twice", "SLOT-030", "end", ("le{day}", "le{day}"), EITHER),
     ("month", "start is a month", "SLOT-031", "start", ("ge{month}",), INVALID),
     ("no-such-day", "start is a 30 February", "SLOT-032", "start", ("ge2026-02-30",), INVALID),
     (

@@ -13,6 +13,7 @@ from consumer.check.exchange import Answered
 from consumer.check.run import FAILED, chosen, visit
 from practice.models import Appointment, Slot
 from tests.consumer.check.world import in_process, kit_for, make_world
+from workbench.paths import ROOT
 
 
 @pytest.fixture
@@ -166,3 +167,8 @@ def test_the_ids_of_checks_rest_on_requirements_that_there_are():
     cited = {each for check in CHECKS.values() for each in check.requirements}
     assert {each for each in cited if each not in known} == set()
     assert all(check.requirements for check in CHECKS.values())
+
+
+def test_the_documents_say_how_many_checks_there_are():
+    for name in ("docs/conformance_kit.md", "CHANGELOG.md"):
+        assert f"{len(CHECKS) + 1} checks" in (ROOT / name).read_text(encoding="utf-8")
