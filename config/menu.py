@@ -236,6 +236,9 @@ NAVIGATION = [
                 "practice.organisation",
                 "Address, GP Connect switches",
             ),
+            entry(
+                "Elsewhere", "call_made", "practice.remoteservice", "Where else patients are booked"
+            ),
             page(
                 "Setting up",
                 "rule",

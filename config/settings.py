@@ -335,6 +335,15 @@ GPCONNECT_REQUIRE_CLIENT_CERTIFICATE = flag(
 GPCONNECT_QUERIES_PER_MINUTE = number("GPCONNECT_QUERIES_PER_MINUTE", 0 if DEBUG else 600)
 GPCONNECT_COMMANDS_PER_MINUTE = number("GPCONNECT_COMMANDS_PER_MINUTE", 0 if DEBUG else 120)
 
+# Booking at other organisations: the hosts that may be called, at addresses that practices keep.
+# Empty: none. What shows them who calls, and the proxy on the way, if there is one.
+ELSEWHERE_HOSTS = words("ELSEWHERE_HOSTS", "127.0.0.1,localhost" if DEBUG else "")
+ELSEWHERE_ENCRYPTED = not DEBUG
+ELSEWHERE_PROXY = os.environ.get("ELSEWHERE_PROXY", "")
+ELSEWHERE_CERTIFICATE = os.environ.get("ELSEWHERE_CERTIFICATE", "")
+ELSEWHERE_KEY = os.environ.get("ELSEWHERE_KEY", "")
+ELSEWHERE_AUTHORITY = os.environ.get("ELSEWHERE_AUTHORITY", "")
+
 # ---------------------------------------------------------------- operations
 
 # The health check warns when a practice's diary ends sooner, or sealing lags further behind.

@@ -219,3 +219,19 @@ class DumpRefused(PracticeError):
 
 class BackupRefused(PracticeError):
     """The backup cannot be made, or cannot be restored here."""
+
+
+class ElsewhereError(PracticeError):
+    """What was asked of another organisation was not done; the text says why, for staff."""
+
+
+class ElsewhereNotSent(ElsewhereError):
+    """The other organisation was not reached, or did not answer a question: nothing changed."""
+
+
+class ElsewhereRefused(ElsewhereError):
+    """The other organisation said no: nothing changed."""
+
+
+class ElsewhereUnknown(ElsewhereError):
+    """A change was sent, and nobody knows yet whether the other organisation made it."""

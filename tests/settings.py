@@ -11,7 +11,7 @@ from pathlib import Path
 
 OURS = (
     *("DATABASE_", "DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_", "METRICS_", "PROMETHEUS_"),
-    *("DIARY_", "AUDIT_", "UPLOADS_", "RETURNS_"),
+    *("DIARY_", "AUDIT_", "UPLOADS_", "RETURNS_", "ELSEWHERE_"),
 )
 KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED", "DATABASE_URL"}
 for name in list(os.environ):
@@ -42,6 +42,9 @@ STORAGES = {
     **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Other installations of the tests are reached without TLS.
+ELSEWHERE_ENCRYPTED = False
+ELSEWHERE_HOSTS = ["127.0.0.1", "localhost"]
 # Passwords of tests protect nothing, and a slow hash costs a quarter of a second each.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Tests of signing in turn it on: others sign in without a request to judge.

@@ -411,6 +411,8 @@ TESTED_ELSEWHERE = {
         [f"practice.services.sheets.{name}" for name in ("kinds", "planning")],
         "tests/practice/services/sheets/test_patients.py",
     ),
+    # What becomes of a booking elsewhere is tried where it is found out.
+    "practice.services.elsewhere.states": "tests/practice/services/elsewhere/test_settling.py",
     "practice.staff.admin_site": "tests/practice/admin/test_pages.py",  # suggestions, addresses
     "practice.staff.base": "tests/test_tenancy.py",  # a StaffPage, through every page
     "practice.staff.urls": "tests/test_tenancy.py",  # which asks for every address

@@ -47,6 +47,7 @@ RECEPTIONIST = [
     *permissions("add change delete", RECORDS_OF_A_PATIENT),
     "change_slot",
     "report_sick",  # there from 0023 on
+    "book_elsewhere",  # there from "booked_elsewhere" on
 ]
 PRACTICE_MANAGER = [
     *RECEPTIONIST,
@@ -72,7 +73,7 @@ PRACTICE_ADMINISTRATOR = [
     *PRACTICE_MANAGER,
     "switch_gp_connect",
     "use_spreadsheets",  # there from 0026 on
-    *permissions("view add change delete", ["membership"]),
+    *permissions("view add change delete", ["membership", "remoteservice"]),
     *permissions("view add change", ["user"]),
     "view_group",
 ]

@@ -37,6 +37,7 @@ from practice.models.directory import (
     Practitioner,
     PractitionerRole,
 )
+from practice.models.elsewhere import RemoteAppointment, RemoteService
 from practice.models.importing import ImportedRecord
 from practice.models.patients import (
     Patient,
@@ -107,6 +108,8 @@ __all__ = [
     "PractitionerRole",
     "Promise",
     "Rehearsal",
+    "RemoteAppointment",
+    "RemoteService",
     "SandboxExchange",
     "Schedule",
     "Series",

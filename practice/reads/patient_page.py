@@ -14,8 +14,10 @@ from practice.models import (
     PatientLanguage,
     PatientNote,
     PatientTelecom,
+    RemoteAppointment,
 )
 from practice.reads.cancellation_list import entries_of_patient
+from practice.reads.elsewhere import booked_elsewhere
 
 PAST = timedelta(days=365)
 MOST_PAST = 50
@@ -44,6 +46,7 @@ class PatientFile:
     attendance: Attendance
     namesakes: list[Patient]
     waits_for: list[CancellationListEntry]
+    elsewhere: list[RemoteAppointment]
 
 
 def patient_file(
@@ -78,6 +81,7 @@ def patient_file(
         attendance=Attendance(missed + seen, missed),
         namesakes=namesakes(patient),
         waits_for=entries_of_patient(patient.pk, organisation=organisation, now=now),
+        elsewhere=booked_elsewhere(patient.pk, organisation=organisation, now=now),
     )
 
 

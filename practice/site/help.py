@@ -127,6 +127,24 @@ TOPICS = (
         ),
     ),
     Topic(
+        "Book elsewhere",
+        (
+            *("elsewhere", "elsewhere_book", "elsewhere_now"),
+            *("remote_appointment", "practice_remoteservice"),
+        ),
+        (
+            "Book a patient in at another practice or hub. Begin at the patient’s page or with the "
+            "free times: tick whom to ask, and their times stand side by side. The patient needs a "
+            "verified NHS number; whoever they do not know there is registered there first, and "
+            "the page says so before.",
+            "Who does not answer within three seconds is named, and nothing is lost. If no answer "
+            "comes to the booking itself, it stands as “not known yet”: press “Find out”, which "
+            "looks there and settles it. Nothing is ever sent twice by itself.",
+            "What was booked stands on the patient’s page, where it is cancelled too. Which "
+            "organisations there are is kept by the practice administrator.",
+        ),
+    ),
+    Topic(
         "Cancellation list",
         (
             "cancellation_list",

@@ -169,6 +169,7 @@ class Book(ChosenSlotsPage):
             warnings=warnings(patient, [], now=self.now),
             may_overbook=self.request.user.has_perm("practice.add_slot"),
             nothing_suits=self.nothing_suits(("patient", patient.pk)),
+            elsewhere=self.elsewhere(("patient", patient.pk)),
             step=2,
         )
 

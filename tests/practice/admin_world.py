@@ -10,6 +10,7 @@ from practice.models import AuditEvent, Organisation
 from practice.services.audit import recording
 from practice.services.audit.recording import Actor
 from workbench import factories
+from workbench.elsewhere import make_remote_service
 from workbench.staff import make_staff
 
 User = get_user_model()
@@ -26,6 +27,7 @@ LISTS = [
     "practice_organisation",
     "practice_patient",
     "practice_practitioner",
+    "practice_remoteservice",
     "practice_schedule",
     "practice_sessiontemplate",
     "practice_slot",
@@ -66,6 +68,7 @@ def make_one_of_each(organisation: Organisation) -> dict[str, Any]:
         "practice_organisation": organisation,
         "practice_patient": patient,
         "practice_practitioner": practitioner,
+        "practice_remoteservice": make_remote_service(organisation),
         "practice_schedule": schedule,
         "practice_sessiontemplate": template,
         "practice_slot": slot,

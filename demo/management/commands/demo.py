@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from demo import above, bookings, consumer, past, rehearsal, sandboxes
+from demo import above, bookings, consumer, elsewhere, past, rehearsal, sandboxes
 from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
@@ -67,6 +67,7 @@ class Command(OperatorCommand):
             SUPPLIER, actor=operator("demo"), now=now
         )
         address = f"http://127.0.0.1:{port}"
+        elsewhere.book_at_each_other(practices, address=address)
         for line in (
             *counted(practices),
             "",

@@ -34,6 +34,8 @@ from practice.models import (
     PatientNote,
     Practitioner,
     Promise,
+    RemoteAppointment,
+    RemoteService,
     Schedule,
     Series,
     SessionTemplate,
@@ -182,6 +184,8 @@ RULES = (
     Rule("entries of the cancellation list", DUMP_WHY, CancellationListEntry),
     Rule("clinicians of these entries", DUMP_WHY, CancellationListClinician, owner="entry"),
     Rule("calls about times that came free", DUMP_WHY, CancellationListCall, owner="entry"),
+    Rule("organisations elsewhere", f"where else the practice books; {DUMP_WHY}", RemoteService),
+    Rule("appointments elsewhere", f"they are in others' books; {DUMP_WHY}", RemoteAppointment),
     Rule("calendar feeds", "their addresses are secrets: holders make new ones", CalendarFeed),
     Rule("events of the audit trail", "export_audit writes them, sealed", AuditEvent),
 )

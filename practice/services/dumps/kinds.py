@@ -49,6 +49,8 @@ from practice.models import (
     Practitioner,
     PractitionerRole,
     Promise,
+    RemoteAppointment,
+    RemoteService,
     Schedule,
     Series,
     SessionTemplate,
@@ -58,7 +60,7 @@ from practice.models import (
     TemplateBlock,
 )
 
-VERSION = 13
+VERSION = 14
 
 Entry = dict[str, Any]  # a line of a dump, or what one says by column
 Write = Callable[[Any], object]
@@ -70,6 +72,7 @@ NOT_STORED = re.compile("[\\0\\ud800-\\udfff]")
 # What the items of a list in one column are.
 ITEMS = {
     "weekdays": int,
+    "remote_slots": str,
     "languages": str,
     "organisation_types": str,
     "ods_codes": str,
@@ -289,6 +292,8 @@ OWN = (
             Part("calls", CancellationListCall, "entry"),
         ),
     ),
+    Kind("remote_services", RemoteService),
+    Kind("remote_appointments", RemoteAppointment),
 )
 SECTIONS = ("practitioners", STAFF, *(kind.section for kind in OWN))
 STAFF_FIELDS = ("username", "first_name", "last_name", "email", "is_active")

@@ -27,6 +27,7 @@ SEARCHES = {
     "practice_organisation": lambda o: o.ods_code,
     "practice_patient": lambda o: o.family_name,
     "practice_practitioner": lambda o: o.family_name,
+    "practice_remoteservice": lambda o: o.name,
     "practice_schedule": lambda o: o.session_name,
     "practice_sessiontemplate": lambda o: o.session_name,
     "practice_slot": lambda o: o.slot_type,

@@ -43,6 +43,7 @@ from practice.models import (
     TemplateBlock,
     WeeklyReturn,
 )
+from workbench.elsewhere import make_remote_appointment, make_remote_service
 from workbench.factories import (
     make_access_profile,
     make_appointment,
@@ -340,6 +341,20 @@ BREACHES: dict[str, Callable[[], Callable[[], Any]]] = {
         an_entry().calls.create(start=timezone.now(), at=timezone.now(), outcome="declined"),
         outcome="perhaps",
     ),
+    # booked elsewhere
+    "remote_service_name_once_in_practice": lambda: another(make_remote_service()),
+    "remote_service_can_be_called": lambda: update(make_remote_service(), asid=""),
+    "remote_time_asked_for_once": lambda: another(make_remote_appointment()),
+    "remote_booking_unknown_once": lambda: another(
+        make_remote_appointment(state="asked"), first_slot="702"
+    ),
+    "remote_appointment_state_is_a_code": lambda: update(
+        make_remote_appointment(), state="perhaps"
+    ),
+    "remote_appointment_ends_after_it_starts": lambda: ends_when_it_starts(
+        make_remote_appointment()
+    ),
+    "remote_appointment_booked_has_an_id": lambda: update(make_remote_appointment(), remote_id=""),
     # who and where
     "member_once": lambda: another(a_member()),
     "location_name_once_in_practice": lambda: another(make_location(), is_main=False),

@@ -70,5 +70,5 @@ def test_as_many_queries_for_many_appointments_as_for_one(practice, django_asser
     for days in range(1, 5):
         booked(practice.patient, days)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         file_of(practice.patient)

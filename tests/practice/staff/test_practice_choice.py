@@ -11,6 +11,7 @@ from practice.models import DiaryView, Promise, Series, SheetImport, WeeklyRetur
 from practice.services.rehearsals import begin as begin_rehearsal
 from practice.staff.urls import urlpatterns as staff_pages
 from tests.practice.admin_world import LISTS, form_data, make_one_of_each, words
+from workbench.elsewhere import make_remote_appointment, make_remote_service
 from workbench.factories import (
     filter_by_service,
     make_actor,
@@ -168,6 +169,7 @@ def rest_of(organisation):
             appointments=0,
             made_at=now,
         ),
+        "practice_remoteappointment": make_remote_appointment(make_remote_service(organisation)),
         "practice_cancellationlistentry": make_cancellation_list_entry(
             organisation, patient=make_patient(organisation)
         ),

@@ -17,6 +17,7 @@ from practice.services.appointments import changing
 from practice.services.appointments.rescheduling import move_appointment
 from practice.services.audit import recording
 from practice.services.dumps.kinds import SECTIONS
+from workbench.elsewhere import make_remote_appointment, make_remote_service
 from workbench.factories import (
     make_access_profile,
     make_actor,
@@ -100,6 +101,9 @@ def full_practice() -> Organisation:
         view = DiaryView.objects.create(organisation=practice, user=user, name=name)
         view.holders.create(practitioner=shared, position=1)
         view.locations.create(location=branch)
+    hub = make_remote_service(practice)
+    make_remote_appointment(hub, patient=patient, sent_at=now, checked_at=now)
+    make_remote_appointment(hub, patient=patient, first_slot="702", state="asked", remote_id="")
     later = schedule.start + timedelta(days=7)
     make_slots(1, make_schedule(practice, session_holder=None, start=later, location=branch))
     return practice
@@ -130,7 +134,7 @@ def refusal(path: Path) -> str:
 
 # What refers to records of the practice's own, whose ids move.
 OWN = ("id", "location", "preferred_branch", "access_profile", "template", "schedule", "patient",
-       "slot", "affected_by", "moved_from", "appointment", "met_by")  # fmt: skip
+       "slot", "affected_by", "moved_from", "appointment", "met_by", "service")  # fmt: skip
 SHIFT = 1_000_000
 
 
