@@ -90,7 +90,7 @@ fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through ngi
 		--show-capture=no
 
 pages: setup ## Open every page at three sizes, light and dark (PICTURES=a folder for what it looks like)
-	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser/test_every_page.py -m pages -q
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser/test_every_page.py -m pages -q -s
 
 clients: setup ## FHIR libraries of Node and Java against a live server (fetched into var/clients)
 	$(BIN)/python -m pytest tests/consumer/test_foreign_clients.py -m clients -n 0 -q -rs

@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items):
     server take turns as a busy machine lets them, so that one failure in 7,000 would say little.
     """
     for item in items:
-        if item.path.parent.name == "browser":
+        if item.path.parent.name == "browser" and item.get_closest_marker("pages") is None:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if connection.vendor == "postgresql":
         return

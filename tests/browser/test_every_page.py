@@ -158,7 +158,9 @@ def test_every_page_is_for_everybody_at_every_size(page_for, axe, pretending):
         page = page_for(people[role], SIZES[0][0])
         for address in found:
             if page.goto(address).status == 200:
-                wrong += looked_at(page, axe, address)
+                said = looked_at(page, axe, address)
+                print(address, *said, sep="\n  ", flush=True)
+                wrong += said
                 number += 1
 
     assert number > 60
