@@ -48,14 +48,19 @@ class Cause:
 def causes(not_offered: list[SlotReasons], *, organisation: Organisation) -> list[Cause]:
     """Sum up what speaks against these slots, by reason and block: two queries."""
     alike = Counter(
-        (each.reasons, each.slot.schedule.template_id, each.slot.slot_type, each.slot.start)
-        + tuple(is_set(limit, each.slot) for limit in LIMITS)
+        (
+            each.reasons,
+            each.slot.schedule.template_id,
+            each.slot.slot_type,
+            each.slot.start,
+            tuple(is_set(limit, each.slot) for limit in LIMITS),
+        )
         for each in not_offered
         if not SETTLED.keys().isdisjoint(each.reasons)
     )
     counted: Counter[tuple[Reason, int, tuple[str, time]]] = Counter()
     alone: Counter[tuple[Reason, int, tuple[str, time]]] = Counter()
-    for (reasons, template, slot_type, start, *limits), number in alike.items():
+    for (reasons, template, slot_type, start, limits), number in alike.items():
         if template is None:
             continue
         kind = (slot_type, clock.local(start).time())
