@@ -40,6 +40,7 @@ from tests.practice.admin_world import STAFF, form_data, make_one_of_each
 from workbench.bodies import appointment_body, cancelled, registration_body
 from workbench.consumer import Consumer, as_dict
 from workbench.factories import (
+    make_healthcare_service,
     make_location,
     make_organisation,
     make_practitioner,
@@ -59,6 +60,7 @@ UNUSED = 77_000_077
 
 # The kinds of records that a path or a reference of the API can name, by our models.
 KINDS = {
+    "service_id": "practice_healthcareservice",
     "patient_id": "practice_patient",
     "practitioner_id": "practice_practitioner",
     "organisation_id": "practice_organisation",
@@ -211,7 +213,12 @@ def body_for(interaction: ssp.Interaction, world: World, consumer: Consumer, pk:
 
 
 def test_every_address_of_the_api_with_every_id_of_the_neighbour(world):
-    consumer = Consumer(world.own["practice_organisation"])
+    practice = world.own["practice_organisation"]
+    # Services have addresses once they are filtered by, here and not at the neighbour.
+    on = {"service_filtering_open": "here", "service_filtering_enabled": True}
+    type(practice).objects.filter(pk=practice.pk).update(**on)
+    world.own["practice_healthcareservice"] = make_healthcare_service(practice)
+    consumer = Consumer(practice)
     query = {"start": ["ge2099-01-01", "le2099-01-02"]}
     served = set()
 
