@@ -73,12 +73,12 @@ def causes(not_offered: list[SlotReasons], *, organisation: Organisation) -> lis
     found = with_blocks(templates(organisation=organisation).filter(pk__in=wanted))
     known: dict[int, SessionTemplate] = {each.pk: each for each in found}
     summed: dict[tuple[Any, ...], list[int]] = {}
-    for (reason, pk, (slot_type, start)), number in counted.items():
+    for (reason, pk, kind), number in counted.items():
         if pk in known:
-            place, _ = block_of(known[pk], slot_type, start)
+            place, _ = block_of(known[pk], *kind)
             sums = summed.setdefault((reason, pk, place), [0, 0])
             sums[0] += number
-            sums[1] += alone[reason, pk, (slot_type, start)]
+            sums[1] += alone[reason, pk, kind]
     made = [
         Cause(reason, known[pk], blocks_of(known[pk])[place] if place >= 0 else None, place, *sums)
         for (reason, pk, place), sums in summed.items()
