@@ -9,7 +9,8 @@ WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/stamp
 TRIAL := DJANGO_DEBUG=1
-DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3 DEMOGRAPHICS_FILE=demo/demographics.yaml
+DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3 DEVELOPER_PAGES=1 \
+	DEMOGRAPHICS_FILE=demo/demographics.yaml
 # For every Python from 3.11 on at once, by markers.
 LOCKER := var/locker
 COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -88,6 +89,8 @@ fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through ngi
 	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
 		$(BIN)/python -m pytest tests/fhirapi/test_fuzz.py tests/test_unread_requests.py -q \
 		--show-capture=no
+	DESCRIBED_INPUTS=$(or $(DESCRIBED),10) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
+		$(BIN)/python -m pytest tests/fhirapi/developer/test_schemathesis.py -q --show-capture=no
 
 pages: setup ## Open every page at three sizes, light and dark (PICTURES=a folder for what it looks like)
 	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser/test_every_page.py -m pages -q -s

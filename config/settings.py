@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import drf_spectacular_sidecar
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
@@ -202,6 +203,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
+# Of the package's files only those that a page uses.
+SWAGGER_UI = "static/drf_spectacular_sidecar/swagger-ui-dist"
+STATICFILES_DIRS = [("swagger-ui", Path(drf_spectacular_sidecar.__file__).parent / SWAGGER_UI)]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.static_files.Storage"},
@@ -331,6 +335,8 @@ GPCONNECT_ENFORCE_SCOPE = flag("GPCONNECT_ENFORCE_SCOPE", default=True)
 GPCONNECT_REQUIRE_CLIENT_CERTIFICATE = flag(
     "GPCONNECT_REQUIRE_CLIENT_CERTIFICATE", default=not DEBUG
 )
+# Pages for suppliers' developers at /developer/, about sandboxes only.
+DEVELOPER_PAGES = flag("DEVELOPER_PAGES")
 # SEC-028: for each system and organisation that asks, at each practice, in each server process.
 GPCONNECT_QUERIES_PER_MINUTE = number("GPCONNECT_QUERIES_PER_MINUTE", 0 if DEBUG else 600)
 GPCONNECT_COMMANDS_PER_MINUTE = number("GPCONNECT_COMMANDS_PER_MINUTE", 0 if DEBUG else 120)

@@ -1,10 +1,11 @@
 """Where the two doors are: the admin site for staff, the FHIR base for other organisations.
 
-And calendar feeds, what pages that stay open ask, and a hatch for operators' machines.
+And calendar feeds, what pages that stay open ask, pages for suppliers' developers, and a hatch for
+operators' machines.
 """
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from config import health
@@ -24,6 +25,7 @@ urlpatterns = [
         name="sandbox_exchange",
     ),
     path("calendar/<str:secret>.ics", calendar_feeds.feed, name="calendar_feed"),
+    path("developer/", include("fhirapi.developer.urls")),
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("metrics", health.prometheus),

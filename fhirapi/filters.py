@@ -34,12 +34,18 @@ from practice.reads.profile_limits import BookingParty
 
 @dataclass(frozen=True)
 class SearchParameter:
-    """A parameter as a consumer is told of it; ``type`` is FHIR's word: token, date."""
+    """A parameter as a consumer is told of it; ``type`` is FHIR's word: token, date.
+
+    ``pattern`` is what each of its values must look like; ``times`` says how often it may be sent,
+    at least and at most (None: any number).
+    """
 
     name: str
     type: str
     documentation: str = ""
     definition: str = ""
+    pattern: str = ""
+    times: tuple[int, int | None] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -80,15 +86,24 @@ class IdentifierParameter(SearchParameter):
         return value
 
 
+ALPHANUMERIC = "[A-Za-z0-9]+"
+
+
 def is_alphanumeric(value: str) -> bool:
     """Whether a text is made of letters and digits: all that is asked of a code (DEC-058)."""
-    return re.fullmatch(r"[A-Za-z0-9]+", value) is not None
+    return re.fullmatch(ALPHANUMERIC, value) is not None
+
+
+def token_pattern(system: str, value: str) -> str:
+    """What a token of a known system looks like."""
+    return rf"^{system.replace('.', '[.]')}\|{value}$"
 
 
 PATIENT_IDENTIFIER = IdentifierParameter(
     "identifier",
     "token",
     f"NHS number: {common.NHS_NUMBER}|9999999999",
+    pattern=token_pattern(common.NHS_NUMBER, "[0-9]{10}"),
     system=common.NHS_NUMBER,
     is_valid=nhs_number.is_valid,
     refusal=INVALID_NHS_NUMBER,
@@ -97,6 +112,7 @@ PRACTITIONER_IDENTIFIER = IdentifierParameter(
     "identifier",
     "token",
     f"SDS user id: {common.SDS_USER_ID}|999999",
+    pattern=token_pattern(common.SDS_USER_ID, ALPHANUMERIC),
     system=common.SDS_USER_ID,
     is_valid=is_alphanumeric,
 )
@@ -104,6 +120,7 @@ ORGANISATION_IDENTIFIER = IdentifierParameter(
     "identifier",
     "token",
     f"ODS code: {common.ODS_CODE}|Y12345",
+    pattern=token_pattern(common.ODS_CODE, ALPHANUMERIC),
     system=common.ODS_CODE,
     is_valid=is_alphanumeric,
 )
@@ -161,9 +178,14 @@ class Bound:
     wall: datetime
 
 
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+OFFSET = "0[01]:00"
+
+
 def read_date(text: str) -> date | None:
     """A full date (SLOT-031), or None for anything else."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    if not re.fullmatch(DATE, text):
         return None
     try:
         return date.fromisoformat(text)
@@ -177,8 +199,7 @@ def read_moment(text: str) -> datetime | None:
     A ``+`` that was decoded as a space is put back (SLOT-012). Whether the offset is the one in
     force in London does not matter: the instant that it denotes counts (SLOT-034).
     """
-    pattern = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})[+ ](0[01]:00)"
-    match = re.fullmatch(pattern, text)
+    match = re.fullmatch(f"({DATE}T{TIME})[+ ]({OFFSET})", text)
     if not match:
         return None
     try:
@@ -252,12 +273,19 @@ class ReadFilter(Filter):  # type: ignore[misc]  # django-filter has no types
     """A parameter of a search whose query stands in practice.reads: it is only read here."""
 
     fhir_type = "token"
+    times: tuple[int, int | None] = (1, 1)
+
+    @property
+    def pattern(self) -> str:
+        """What each of its values must look like; empty: anything."""
+        return ""
 
 
 class StatusFilter(ReadFilter):
     """``status``."""
 
     field_class = FreeField
+    pattern = "^free$"
 
 
 class BoundFilter(ReadFilter):
@@ -266,11 +294,16 @@ class BoundFilter(ReadFilter):
     field_class = BoundField
     fhir_type = "date"
 
+    @property
+    def pattern(self) -> str:
+        return rf"^{self.extra['prefix']}{DATE}(T{TIME}\+{OFFSET})?$"
+
 
 class RequesterFilter(ReadFilter):
     """``searchFilter``."""
 
     field_class = BookingPartyField
+    times = (0, None)
 
 
 # ---------------------------------------------------------------- search for free slots
@@ -428,6 +461,8 @@ class DaysFilter(ReadFilter):
 
     field_class = DaysField
     fhir_type = "date"
+    pattern = f"^(ge|le){DATE}$"
+    times = (2, 2)
 
 
 class AppointmentFilter(SearchFilter):
@@ -466,7 +501,13 @@ class AppointmentFilter(SearchFilter):
 def declared(filters: type[FilterSet]) -> tuple[SearchParameter, ...]:
     """The parameters of a FilterSet, as a consumer is told of them."""
     return tuple(
-        SearchParameter(name, declaration.fhir_type, declaration.extra["documentation"])
+        SearchParameter(
+            name,
+            declaration.fhir_type,
+            declaration.extra["documentation"],
+            pattern=declaration.pattern,
+            times=declaration.times,
+        )
         for name, declaration in filters.base_filters.items()
     )
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.views import APIView
 
-from fhirapi import conformance, guards, jwt, parsers, renderers, ssp, transcript
+from fhirapi import conformance, guards, jwt, parsers, renderers, sentinels, ssp, transcript
 from fhirapi.errors import (
     ACCESS_DENIED,
     BAD_REQUEST,
@@ -25,6 +25,7 @@ from fhirapi.errors import (
     FHIRError,
     SpineError,
     is_contention,
+    trace_id_of,
 )
 from fhirapi.formats import Format
 from fhirapi.jwt import Requester
@@ -129,6 +130,13 @@ class GPConnectView(APIView):
         request.fhir_format = agreed_format(request)
         if request.method in {"POST", "PUT"}:
             parsers.body_format(request)
+        if request.practice.sandbox_of:
+            sentinels.check_address(
+                request.interaction,
+                ids=ids.values(),
+                query=dict(request.GET.lists()),
+                trace_id=trace_id_of(request),
+            )
 
     def token_told(self) -> Requester | FHIRError:
         """Whom the token names, or what is wrong with it: to be said when its turn comes."""
@@ -185,6 +193,10 @@ class GPConnectView(APIView):
         """
         resource = parsers.parse_body(self.request, expected=expected)
         conformance.make_local(resource, service_root=self.service_root())
+        if self.request.practice.sandbox_of:
+            sentinels.check_body(
+                self.request.interaction, resource, trace_id=trace_id_of(self.request)
+            )
         return resource
 
     # ------------------------------------------------------------ the answer

@@ -159,6 +159,7 @@ def test_doors_open_downwards_only():
 VOCABULARY = "fhirapi.resources.common"
 VIEWS = (
     *("fhirapi.urls", "fhirapi.views", "fhirapi.appointment_views", "fhirapi.foundation_views"),
+    "fhirapi.developer",  # which describes them
 )
 CLOSED_DOORS = [
     # (who, may not import)
@@ -401,6 +402,12 @@ TESTED_ELSEWHERE = {
     ),
     "fhirapi.resources.healthcare_service": "tests/fhirapi/test_service_filtering.py",
     "practice.reads.service_filtering": "tests/practice/services/test_service_filtering.py",
+    **dict.fromkeys(
+        ["fhirapi.developer.requests", "practice.reads.sandbox_examples"],
+        "tests/fhirapi/developer/test_samples.py",  # each is sent, and does what it says
+    ),
+    "fhirapi.developer.schemas": "tests/fhirapi/developer/test_description.py",
+    "fhirapi.developer.urls": "tests/fhirapi/developer/test_pages.py",
     # What only joins others is tested through them.
     "practice.db.rows": "tests/practice/services/dumps/test_loading.py",  # ids kept, none twice
     **dict.fromkeys(

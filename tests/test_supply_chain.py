@@ -236,7 +236,7 @@ def test_what_nobody_pins_is_named():
 def served() -> list[tuple[str, Path]]:
     """Each static file of a package, by its address and where it lies."""
     return [
-        (path, Path(storage.path(path)))
+        (str(Path(getattr(storage, "prefix", None) or "") / path), Path(storage.path(path)))
         for finder in get_finders()
         for path, storage in finder.list([])
         if "site-packages" in storage.path(path)

@@ -1,10 +1,16 @@
 """A world to book in, and an appointment as a consumer received it, to be read or changed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 
+from fhirapi.developer.requests import Values
+from practice.models import Organisation
+from practice.reads.sandbox_examples import NEWCOMERS
 from tests.fhirapi.appointments import World, appointment_in
+from tests.fhirapi.developer.world import make_world, named, sent
 from workbench.bodies import appointment_body, booking_organisation
 from workbench.factories import (
     make_location,
@@ -64,3 +70,23 @@ def world(practice) -> World:
         foreign_patient=make_patient(elsewhere),
         foreign_location=make_location(elsewhere),
     )
+
+
+@pytest.fixture
+def sandbox(db, settings, national_record) -> Organisation:
+    """The sandbox of a supplier, with something of everything; its pages are switched on."""
+    settings.DEVELOPER_PAGES = True
+    national_record.add(nhs_number=NEWCOMERS[0])
+    return make_world(sandbox_of="Mockware")
+
+
+@pytest.fixture
+def values(sandbox) -> Values:
+    """What requests to the sandbox can name."""
+    return named(sandbox)
+
+
+@pytest.fixture
+def send() -> Callable[..., HttpResponse]:
+    """``send(request, values, format)``: the answer to a request of the page, in JSON or XML."""
+    return sent
