@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from practice.models import AuditEvent
-from practice.reads.sandbox_examples import NEWCOMERS
 from tests.browser.test_every_page import OVERLAPPING
 from tests.fhirapi.developer.world import make_world
 
@@ -14,10 +13,9 @@ PICTURES = os.environ.get("PICTURES", "")
 
 
 @pytest.fixture
-def visited(browser, live_server, transactional_db, settings, national_record):
+def visited(browser, live_server, transactional_db, settings):
     """``visited(width, dark=True)``: a page of somebody whom nobody knows; and the sandbox."""
     settings.DEVELOPER_PAGES = True
-    national_record.add(nhs_number=NEWCOMERS[0])
     practice = make_world(sandbox_of="Mockware", name="Sandbox of Mockware")
     contexts, told = [], []
 

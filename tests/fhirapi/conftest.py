@@ -8,7 +8,6 @@ from django.http import HttpResponse
 
 from fhirapi.developer.requests import Values
 from practice.models import Organisation
-from practice.reads.sandbox_examples import NEWCOMERS
 from tests.fhirapi.appointments import World, appointment_in
 from tests.fhirapi.developer.world import make_world, named, sent
 from workbench.bodies import appointment_body, booking_organisation
@@ -73,10 +72,9 @@ def world(practice) -> World:
 
 
 @pytest.fixture
-def sandbox(db, settings, national_record) -> Organisation:
+def sandbox(db, settings) -> Organisation:
     """The sandbox of a supplier, with something of everything; its pages are switched on."""
     settings.DEVELOPER_PAGES = True
-    national_record.add(nhs_number=NEWCOMERS[0])
     return make_world(sandbox_of="Mockware")
 
 

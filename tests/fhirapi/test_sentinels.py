@@ -45,7 +45,7 @@ def test_a_sentinel_is_heard_wherever_it_may_stand_in_a_sandbox(values, send):
 
 
 @pytest.mark.parametrize("sentinel", SENTINELS, ids=lambda each: each.description)
-def test_at_a_real_practice_it_means_nothing(sentinel, values, send):
+def test_at_a_real_practice_it_means_nothing(sentinel, values, send, national_record):
     """The same requests are answered as any others with a value that nobody knows."""
     real = named(make_world())
 

@@ -25,9 +25,8 @@ PROGRAMS = {
 
 
 @pytest.fixture
-def served(transactional_db, settings, national_record, live_server):
+def served(transactional_db, settings, live_server):
     """What requests to a sandbox of a real server can name."""
-    national_record.add(nhs_number=NEWCOMERS[0])
     practice = make_world(sandbox_of="Mockware")
     return lambda: named(practice, live_server.url)
 
