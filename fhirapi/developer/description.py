@@ -49,9 +49,14 @@ class Route(NamedTuple):
 
 
 def routes() -> Iterator[Route]:
-    """The addresses below a service root, in the order in which they are looked for."""
+    """The addresses of GP Connect 1.2.7 below a service root, in the order of their table.
+
+    Those of service filtering (1.2.8) are a practice's own switch: its statement tells of them.
+    """
     for pattern in urls.interactions:
-        yield Route(template(pattern), served(pattern))
+        interactions = served(pattern)
+        if any(each in ssp.INTERACTIONS for found in interactions.values() for each in found):
+            yield Route(template(pattern), interactions)
 
 
 def template(pattern: URLPattern) -> str:

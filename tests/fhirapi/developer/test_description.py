@@ -59,7 +59,12 @@ def test_it_is_openapi_3_1(document, values):
 
 
 def test_every_address_that_is_served_is_in_it(document):
-    patterns = [str(each.pattern) for each in urls.interactions]
+    later = {each.path.split("/")[1] for each in ssp.OF_SERVICE_FILTERING}
+    patterns = [
+        str(each.pattern)
+        for each in urls.interactions
+        if not any(str(each.pattern).startswith(f"^{kind}") for kind in later)
+    ]
 
     assert len(document["paths"]) == len(patterns)
     for pattern, path in zip(patterns, document["paths"], strict=True):
