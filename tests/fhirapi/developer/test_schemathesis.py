@@ -6,8 +6,8 @@ What is not checked, because GP Connect wants otherwise than HTTP or than other 
 a verb that an address does not offer is refused with 400, not 405 (ERR-044), and a missing header
 with 400 in an order of its own (ERR-043, ERR-062), which the checks of verbs and headers do not
 expect; nor can data that keeps to the description be expected to be accepted, as ids, slots and
-NHS numbers that somebody makes up are rightly refused. Parameters that nobody knows are ignored
-(GEN-078), so that of what is sent against the description only bodies must be refused.
+NHS numbers that somebody makes up are rightly refused. Nor must what is sent against it be refused:
+parameters that nobody knows are ignored (GEN-078).
 """
 
 import os
