@@ -98,7 +98,7 @@ def described(
     """The demo's practice as a supplier's own: other codes, and all that patients may have said."""
     text = Path(SOURCE).read_text(encoding="utf-8")
     text = re.sub(r"\b([GP]T?)99100(\d\d)\b", rf"{ods_code}\1\2", text)  # people of its own
-    file: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
+    file: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 # nosec B506 - texts alone
     file["practice"] |= {
         "ods_code": ods_code,
         "name": f"Sandbox Surgery of {supplier}",
