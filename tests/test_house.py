@@ -11,7 +11,7 @@ from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
-from django.urls import Resolver404, URLResolver, resolve, reverse
+from django.urls import Resolver404, URLResolver, get_resolver, resolve, reverse
 
 from fhirapi import errors, ssp, urls
 from fhirapi.views import GPConnectView
@@ -364,6 +364,30 @@ def test_a_long_function_does_one_thing():
 
     assert long - set(LONG_FUNCTIONS) == set()
     assert set(LONG_FUNCTIONS) <= long
+
+
+# ---------------------------------------------------------------- addresses by name
+
+
+def test_every_address_that_a_template_names_is_there():
+    """A page finds out only when it is drawn, and some parts are drawn once in a year."""
+    named = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in (ROOT / "templates").rglob("*.html")
+        for name in re.findall(r"{% url \"([^\"]+)\"", path.read_text(encoding="utf-8"))
+    }
+    there = {
+        f"{namespace}{name}"
+        for namespace, resolver in (
+            ("", get_resolver()),
+            *((f"{key}:", found) for key, (_, found) in get_resolver().namespace_dict.items()),
+        )
+        for name in resolver.reverse_dict
+        if isinstance(name, str)
+    }
+
+    assert len(named) > 100
+    assert {(path, name) for path, name in named if name not in there} == set()
 
 
 # ---------------------------------------------------------------- a test for each module

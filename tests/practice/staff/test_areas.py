@@ -287,6 +287,21 @@ def test_the_profile_that_names_a_group_says_what_changes_in_it(practice):
     assert "About to change" not in says_nothing + without
 
 
+@pytest.mark.parametrize("page", ["promises", "worklist", "practice_accessprofile_changelist"])
+def test_pages_of_those_who_may_book_say_what_changes_soon_and_lead_to_the_profile(practice, page):
+    last = clock.today(timezone.now()) + timedelta(days=3)
+    first = last + timedelta(days=1)
+    group = make_consumer_group("NHS 111", X9X01=("", str(last)), X9X07=(str(first), ""))
+    profile = make_access_profile(consumer_group=group)
+    browser = StaffClient(make_staff(practice.organisation, role=ADMINISTRATOR))
+
+    response = browser.get(reverse(f"admin:{page}"))
+
+    assert f"{first:%a %-d %b}, from midnight, “NHS 111”:" in text(response)
+    address = reverse("admin:practice_accessprofile_changelist")
+    assert f'href="{address}#profile-{profile.pk}">' in response.content.decode()
+
+
 def test_a_group_is_added_and_removed_while_nobody_names_it(area_manager):
     area_manager.post(ADD, form(("X9X01", "", "", "")))
     group = ConsumerGroup.objects.get()
