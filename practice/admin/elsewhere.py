@@ -1,6 +1,7 @@
 """Other organisations at which the practice may book for its patients."""
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
@@ -32,7 +33,7 @@ class RemoteServiceAdmin(PracticeAdmin):
 
     form = RemoteServiceForm
     list_title = "Organisations elsewhere"
-    list_display = ["name", "ods_code", "base_url", "in_use"]
+    list_display = ["name", "ods_code", "host", "in_use"]
     list_select_related: ClassVar[list[str]] = []
     list_filter = [("active", BooleanRadioFilter)]
     search_fields = ["name", "ods_code"]
@@ -47,6 +48,11 @@ class RemoteServiceAdmin(PracticeAdmin):
             },
         ),
     ]
+
+    @display(description="at")
+    def host(self, service: RemoteService) -> str:
+        """The name of the machine; the whole address stands on the form."""
+        return urlsplit(service.base_url).hostname or ""
 
     @display(description="In use", label={"Yes": "success", "No": "warning"})
     def in_use(self, service: RemoteService) -> str:

@@ -145,6 +145,7 @@ def counted(practices: list[Organisation]) -> Iterator[str]:
 def addresses(practices: list[Organisation], address: str) -> Iterator[str]:
     """Where staff and other systems knock."""
     yield f"  Staff  {address}/admin/"
+    yield f"  Developers  {address}/developer/"
     for practice in practices:
         off = "" if practice.gp_connect_enabled else "  (GP Connect is switched off)"
         yield f"  FHIR   {service_root(practice, address)}  {practice.name}{off}"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,15 @@ def test_whatever_was_booked_is_cancelled_at_the_end(patient):
     assert found.ok
 
 
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    """A shell that starts the tests in the background lets them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_ctrl_c_cancels_first(patient):
     """The signal comes while an appointment stands."""
 
