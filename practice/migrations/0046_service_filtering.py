@@ -1,7 +1,8 @@
 """Service filtering (GP Connect 1.2.8): services, whose sessions are which, and both switches.
 
-PostgreSQL shows a practice its own services only, as every table with a practice (0017). And once
-more the triggers of 0020 and 0044: on SQLite this remakes tables.
+PostgreSQL shows a practice its own services only, as every table with a practice (0017), and lets
+the supplier's switch be turned only by what reaches all practices. And once more the triggers of
+0020 and 0044: on SQLite this remakes tables.
 """
 
 from importlib import import_module
@@ -20,9 +21,17 @@ CHANGE = ("Practice manager", "Practice administrator")
 def guard(apps, schema_editor):
     if schema_editor.connection.vendor != "postgresql":
         return
-    table = "practice_healthcareservice"
-    schema_editor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    schema_editor.execute(f"CREATE POLICY in_reach ON {table} {OWN}", params=None)
+    policies = [
+        ("healthcareservice", "in_reach", OWN),
+        # The supplier's switch is everybody's to read, and is turned across all practices.
+        ("servicefilteringswitch", "known", "FOR SELECT USING (true)"),
+        ("servicefilteringswitch", "all_insert", f"FOR INSERT WITH CHECK (-1 = ANY ({REACH}))"),
+        ("servicefilteringswitch", "all_update", f"FOR UPDATE USING (-1 = ANY ({REACH}))"),
+    ]
+    for table in ("healthcareservice", "servicefilteringswitch"):
+        schema_editor.execute(f"ALTER TABLE practice_{table} ENABLE ROW LEVEL SECURITY")
+    for table, name, policy in policies:
+        schema_editor.execute(f"CREATE POLICY {name} ON practice_{table} {policy}", params=None)
 
 
 def note(apps, schema_editor):
