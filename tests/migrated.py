@@ -29,9 +29,10 @@ def kept() -> Path:
 
 def lay_out(database: Path) -> bool:
     """Copy the kept database to where the tests want theirs; whether there was one."""
-    if not kept().exists():
+    path = kept()
+    if not path.exists():
         return False
-    shutil.copyfile(kept(), database)
+    shutil.copyfile(path, database)
     return True
 
 

@@ -29,12 +29,11 @@ from fhirapi import rendered_directory, ssp
 from practice.db import row_security
 from practice.db.libpq import Statement
 from practice.db.prepared import Prepared, PreparedUpdate
-from practice.models import Organisation
 from practice.staff.urls import urlpatterns as staff_pages
 from tests import test_tenancy
 from tests.test_tenancy import World, own_arguments
 from workbench.consumer import Consumer
-from workbench.factories import make_healthcare_service
+from workbench.factories import filter_by_service, make_healthcare_service
 from workbench.paths import ROOT
 from workbench.staff import signed_in
 
@@ -136,19 +135,11 @@ def made_anew(statements: list[Any]) -> None:
 # ---------------------------------------------------------------- what is asked
 
 
-def filter_by_service(side: dict[str, Any]) -> None:
-    """Services have addresses once a practice filters by them."""
-    practice = side["practice_organisation"]
-    on = {"service_filtering_open": "here", "service_filtering_enabled": True}
-    with row_security.bound_to(practice.pk):
-        Organisation.objects.filter(pk=practice.pk).update(**on)
-        side["practice_healthcareservice"] = make_healthcare_service(practice)
-
-
 def requests(world: World) -> Iterator[tuple[str, Asked]]:
     """What a consumer and a member of staff can read, with our ids and with the neighbour's."""
-    for side in (world.own, world.theirs):
-        filter_by_service(side)
+    for side in (world.own, world.theirs):  # services have addresses once there is a filter by them
+        practice = filter_by_service(side["practice_organisation"])
+        side["practice_healthcareservice"] = make_healthcare_service(practice)
     consumer = Consumer(world.own["practice_organisation"])
     start = world.theirs["practice_slot"].start.date()
     searched = {
