@@ -24,7 +24,7 @@ from consumer import calls, command_line, formats, interactions
 from consumer.errors import BadAnswer, ConsumerError, NotSent
 from consumer.formats import Unreadable
 from consumer.identity import Identity, Provider
-from consumer.transport import Answer, Transport
+from consumer.transport import Answer, Transport, header
 
 LARGEST_BODY = 2**20
 TO_THE_PROVIDER = ("Accept", "Content-Type", "If-Match", "If-None-Match", "Prefer")
@@ -96,7 +96,7 @@ class Forwarder:
             for name in TO_THE_CALLER
             if (value := answer.headers.get(name))
         }
-        if "text/html" in _header(asked.headers, "Accept") and "json" in answer.content_type:
+        if "text/html" in header(asked.headers, "Accept") and "json" in answer.content_type:
             headers["Content-Type"] = "application/json"  # a browser shows that, and saves FHIR's
         return Reply(answer.status, headers, self.inwards(answer.body), said)
 
@@ -117,13 +117,9 @@ def _moved(text: bytes, old: str, new: str) -> bytes:
     return text
 
 
-def _header(headers: Mapping[str, str], name: str) -> str:
-    return next((v for n, v in headers.items() if n.lower() == name.lower()), "")
-
-
 def _outgoing(headers: Mapping[str, str]) -> dict[str, str]:
     """What of a tool's headers goes on; a browser's wishes are for pages, and become JSON."""
-    found = {name: value for name in TO_THE_PROVIDER if (value := _header(headers, name))}
+    found = {name: value for name in TO_THE_PROVIDER if (value := header(headers, name))}
     accept = found.get("Accept", "")
     if accept in ("", "*/*") or "text/html" in accept:
         found["Accept"] = formats.TYPES["json"]
@@ -134,7 +130,7 @@ def _cancels(asked: Asked, body: bytes) -> bool:
     if asked.verb != "PUT":
         return False
     try:
-        resource = formats.read(_header(asked.headers, "Content-Type"), body)
+        resource = formats.read(header(asked.headers, "Content-Type"), body)
     except Unreadable:
         return False
     return resource.get("status") == "cancelled"
@@ -250,13 +246,13 @@ class Proxy(ThreadingHTTPServer):
         A page of another site reaches this machine by a name of its own, or by ours with its own
         origin: browsers say both.
         """
-        host = urlsplit(f"//{_header(headers, 'Host')}").hostname
-        origin = _header(headers, "Origin")
+        host = urlsplit(f"//{header(headers, 'Host')}").hostname
+        origin = header(headers, "Origin")
         if host not in LOOPBACK:
             return "This proxy answers on this machine only, by the name of it."
         ours = (self.address, self.address.replace("127.0.0.1", "localhost"), self.allow_origin)
         if (origin and origin not in ours) or (
-            not origin and _header(headers, "Sec-Fetch-Site") in ("cross-site", "same-site")
+            not origin and header(headers, "Sec-Fetch-Site") in ("cross-site", "same-site")
         ):
             return "A page of another site may not ask; --allow-origin lets one in."
         return ""

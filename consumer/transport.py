@@ -31,6 +31,12 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 REPEATED = frozenset({408, 429, 502, 503, 504})
 
 
+def header(headers: Mapping[str, str], name: str) -> str:
+    """A header's value, whatever the case of its name; empty if there is none."""
+    wanted = name.lower()
+    return next((value for given, value in headers.items() if given.lower() == wanted), "")
+
+
 @dataclass(frozen=True)
 class Limits:
     """How long one call may take, in seconds, and how large its answer may be.
@@ -60,8 +66,8 @@ class Request:
     what: str = ""
 
     def header(self, name: str) -> str:
-        """A header's value, whatever the case of its name; empty if there is none."""
-        return next((v for n, v in self.headers.items() if n.lower() == name.lower()), "")
+        """What ``header`` finds among these."""
+        return header(self.headers, name)
 
     @property
     def is_command(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from consumer.transport import Request
+from consumer.transport import Request, header
 
 JSON = "application/fhir+json"
 XML = "application/fhir+xml"
@@ -26,9 +26,8 @@ class Answered:
     fault: str = ""
 
     def header(self, name: str) -> str:
-        """The value of a header, whatever the case of its name; empty if it is not there."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+        """What ``header`` finds among these."""
+        return header(self.headers, name)
 
 
 @dataclass
