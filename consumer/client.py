@@ -167,7 +167,7 @@ class Client:
     def _patient_of(
         self, bundle: Resource, provider: Provider, interaction: Interaction
     ) -> Patient | None:
-        found = [e for e in resources.entries(bundle) if e.get("resourceType") == "Patient"]
+        found = list(resources.entries(bundle, "Patient"))
         if len(found) > 1:
             raise BadAnswer(
                 [f"the Bundle holds {len(found)} patients of one NHS number"],
@@ -223,8 +223,10 @@ class Client:
         interaction = interactions.RETRIEVE_APPOINTMENTS
         query = [("start", f"ge{start:%Y-%m-%d}"), ("start", f"le{end:%Y-%m-%d}")]
         bundle = self._ask(provider, interaction, patient_id, query=query)
-        found = [e for e in resources.entries(bundle) if e.get("resourceType") == "Appointment"]
-        read = [_usable(Appointment.read, each, provider, interaction) for each in found]
+        read = [
+            _usable(Appointment.read, each, provider, interaction)
+            for each in resources.entries(bundle, "Appointment")
+        ]
         return sorted(read, key=lambda each: each.start)
 
     def amend(

@@ -44,6 +44,11 @@ def _dicts(value: object) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
+def _first(value: object) -> Mapping[str, Any]:
+    """The first object in a list; empty if there is none."""
+    return next(iter(_dicts(value)), {})
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
@@ -101,7 +106,7 @@ def read_issues(outcome: Mapping[str, Any]) -> list[Issue]:
     found = []
     for issue in _dicts(outcome.get("issue")):
         details = _dict(issue.get("details"))
-        coding: Mapping[str, Any] = next(iter(_dicts(details.get("coding"))), {})
+        coding = _first(details.get("coding"))
         found.append(
             Issue(
                 _text(issue.get("severity")),
@@ -132,8 +137,8 @@ class Person:
     def read(cls, resource: Mapping[str, Any]) -> "Person":
         """The official name, else the first."""
         names = _dicts(resource.get("name"))
-        first = next(iter(names), {})
-        name = next((each for each in names if each.get("use") == "official"), first)
+        official = (each for each in names if each.get("use") == "official")
+        name = next(official, _first(names))
 
         def joined(value: object) -> str:
             return " ".join(value) if isinstance(value, list) else ""
@@ -246,11 +251,11 @@ class FreeSlots:
         return tuple(dict.fromkeys((*self.left_out, *found)))
 
 
-def entries(bundle: Mapping[str, Any]) -> Iterator[Resource]:
-    """The resources of a Bundle."""
+def entries(bundle: Mapping[str, Any], kind: str = "") -> Iterator[Resource]:
+    """The resources of a Bundle, or those of one type."""
     for entry in _dicts(bundle.get("entry")):
         resource = entry.get("resource")
-        if isinstance(resource, dict):
+        if isinstance(resource, dict) and (not kind or resource.get("resourceType") == kind):
             yield resource
 
 
@@ -263,7 +268,7 @@ def read_slots(bundle: Mapping[str, Any]) -> FreeSlots:
     slots: list[Slot] = []
     left_out: list[str] = []
     schedules: dict[str, Schedule | str] = {}
-    for resource in (each for each in entries(bundle) if each.get("resourceType") == "Slot"):
+    for resource in entries(bundle, "Slot"):
         try:
             slots.append(_slot(resource, by_type, schedules))
         except Unusable as error:
@@ -287,7 +292,7 @@ def _slot(
     channel = _text(_extension(resource, DELIVERY_CHANNEL).get("valueCode"))
     if channel not in CHANNELS:
         problems.append("Slot has no delivery channel that is known")
-    service = _text(next(iter(_dicts(resource.get("serviceType"))), {}).get("text"))
+    service = _text(_first(resource.get("serviceType")).get("text"))
     if not service:
         problems.append("Slot.serviceType.text is missing")
     version = _meta(resource, SLOT_PROFILE, problems)
@@ -330,7 +335,7 @@ def _read_schedule(id: str, by_type: Mapping[str, Mapping[str, Resource]]) -> Sc
         if not horizon.get(name):
             problems.append(f"Schedule.planningHorizon.{name} is missing")
     role = _dict(_extension(resource, PRACTITIONER_ROLE).get("valueCodeableConcept"))
-    coding = next(iter(_dicts(role.get("coding"))), {})
+    coding = _first(role.get("coding"))
     if not coding.get("code"):
         problems.append("Schedule has no practitioner's role")
     place = by_type.get("Location", {}).get(places[0])
@@ -407,7 +412,7 @@ class Appointment:
             location_id=actor("Location"),
             practitioner_id=actor("Practitioner"),
             slot_ids=tuple(_reference(each, "Slot") for each in _dicts(resource.get("slot"))),
-            service_type=_text(next(iter(_dicts(resource.get("serviceType"))), {}).get("text")),
+            service_type=_text(_first(resource.get("serviceType")).get("text")),
             delivery_channel=_text(_extension(resource, DELIVERY_CHANNEL).get("valueCode")),
             booked_by=_booked_by(resource),
             raw=resource,
@@ -431,12 +436,10 @@ def _booked_by(resource: Mapping[str, Any]) -> Organisation | None:
     )
     for each in _dicts(resource.get("contained")):
         if reference == f"#{each.get('id')}":
-            types = _dicts(next(iter(_dicts(each.get("type"))), {}).get("coding"))
-            phones = _dicts(each.get("telecom"))
             return Organisation(
                 _identifier(each, ODS_CODE),
                 _text(each.get("name")),
-                _text(types[0].get("code")) if types else "",
-                _text(phones[0].get("value")) if phones else "",
+                _text(_first(_first(each.get("type")).get("coding")).get("code")),
+                _text(_first(each.get("telecom")).get("value")),
             )
     return None

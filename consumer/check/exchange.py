@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from consumer import resources
 from consumer.transport import Request, header
 
 JSON = "application/fhir+json"
@@ -78,17 +79,11 @@ class Exchange:
     @property
     def entries(self) -> list[dict[str, Any]]:
         """The resources of a Bundle."""
-        found = self.resource.get("entry")
-        entries = found if isinstance(found, list) else []
-        return [
-            each["resource"]
-            for each in entries
-            if isinstance(each, dict) and isinstance(each.get("resource"), dict)
-        ]
+        return list(resources.entries(self.resource))
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """The entries of one type."""
-        return [each for each in self.entries if each.get("resourceType") == kind]
+        return list(resources.entries(self.resource, kind))
 
     @property
     def issues(self) -> list[dict[str, Any]]:
