@@ -141,11 +141,21 @@ def cancellation(appointment: Appointment, reason: str) -> Resource:
     """The appointment as it was read, cancelled."""
     if not reason.strip():
         raise ValueError("a cancellation needs a reason")
-    made = copy.deepcopy(appointment.raw)
-    made["status"] = "cancelled"
-    others = [each for each in made.get("extension", []) if each.get("url") != CANCELLATION_REASON]
-    made["extension"] = [*others, {"url": CANCELLATION_REASON, "valueString": reason}]
-    return made
+    return cancelled(copy.deepcopy(appointment.raw), reason)
+
+
+def cancelled(appointment: Resource, reason: str) -> Resource:
+    """A received appointment as it is sent back to cancel it, right or wrong."""
+    reason_given = {"url": CANCELLATION_REASON, "valueString": reason}
+    extensions = [*without_reason(appointment), reason_given]
+    return {**appointment, "status": "cancelled", "extension": extensions}
+
+
+def without_reason(appointment: Resource) -> list[Resource]:
+    """An appointment's extensions but for the reason of a cancellation."""
+    return [
+        each for each in appointment.get("extension", []) if each.get("url") != CANCELLATION_REASON
+    ]
 
 
 def registration(patient: NewPatient) -> Resource:

@@ -5,11 +5,12 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
+from consumer import bodies, times
 from consumer import interactions as gpc
-from consumer import times
 from consumer.check import codes, profiles
 from consumer.check.checks import NotSeen
 from consumer.check.exchange import Exchange
@@ -227,18 +228,8 @@ class Kit:
     def booking_organisation(self, **changes: Any) -> dict[str, Any]:
         """The contained Organization of a booking."""
         organisation = self.wire.identity.organisation
-        made: dict[str, Any] = {
-            "resourceType": "Organization",
-            "id": "1",
-            "meta": {"profile": [codes.PROFILES["Organization"]]},
-            "identifier": [{"system": codes.ODS_CODE, "value": organisation.ods_code}],
-            "name": organisation.name,
-            "telecom": [{"system": "phone", "value": organisation.telephone or "0113 496 0000"}],
-            **changes,
-        }
-        if organisation.type and "type" not in changes:
-            coding = {"system": codes.ORGANISATION_TYPE_SYSTEM, "code": organisation.type}
-            made["type"] = [{"coding": [coding]}]
+        reached = replace(organisation, telephone=organisation.telephone or "0113 496 0000")
+        made = {**bodies.booking_organisation(reached), **changes}
         return {name: value for name, value in made.items() if value is not None}
 
     def book(self, body: dict[str, Any] | bytes, **given: Any) -> Exchange:
@@ -331,13 +322,7 @@ NOBODY = "999999999"
 
 def cancelled(appointment: dict[str, Any], reason: str = "Made by a check.") -> dict[str, Any]:
     """A received appointment as it is sent back to cancel it."""
-    extensions = [
-        each
-        for each in appointment.get("extension", [])
-        if each.get("url") != codes.CANCELLATION_REASON
-    ]
-    reason_given = {"url": codes.CANCELLATION_REASON, "valueString": reason}
-    return {**appointment, "status": "cancelled", "extension": [*extensions, reason_given]}
+    return bodies.cancelled(appointment, reason)
 
 
 def begins(slot: dict[str, Any]) -> datetime:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from consumer import bodies
 from consumer import interactions as gpc
-from consumer.check import codes
 from consumer.check.checks import refuses
 from consumer.check.codes import (
     BAD_REQUEST,
@@ -102,9 +102,7 @@ def with_reason(body: dict[str, Any]) -> None:
 
 
 def without_reason(body: dict[str, Any]) -> None:
-    body["extension"] = [
-        each for each in body.get("extension", []) if each.get("url") != codes.CANCELLATION_REASON
-    ]
+    body["extension"] = bodies.without_reason(body)
 
 
 def reworded(body: dict[str, Any]) -> None:
