@@ -119,11 +119,16 @@ def booking(
         "end": times.write(ordered[-1].end),
         "slot": [{"reference": f"Slot/{slot.id}"} for slot in ordered],
         "created": times.write(created or times.now()),
-        "participant": [{"actor": {"reference": actor}, "status": "accepted"} for actor in actors],
+        "participant": participants(*actors),
     }
     if comment:
         made["comment"] = comment
     return made
+
+
+def participants(*references: str) -> list[Resource]:
+    """Those who take part in an appointment, all of whom accept."""
+    return [{"actor": {"reference": each}, "status": "accepted"} for each in references]
 
 
 def amendment(appointment: Appointment, *, description: str, comment: str) -> Resource:

@@ -108,14 +108,11 @@ class Kit:
         """A slot that is free, for a booking that is to be refused for another reason."""
         return self.some_slots()[0]
 
-    def location_of(self, slot: dict[str, Any]) -> str:
-        """The reference to the place of a slot's session."""
-        reference = slot.get("schedule", {}).get("reference")
-        for schedule in self.found.of_type("Schedule"):
-            if f"Schedule/{schedule.get('id')}" == reference:
-                for actor in schedule.get("actor", []):
-                    if str(actor.get("reference")).startswith("Location/"):
-                        return str(actor["reference"])
+    def location_of(self, slot: dict[str, Any], found: Exchange | None = None) -> str:
+        """The reference to the place of a slot's session; ``found`` if not by the widest search."""
+        for actor in schedule_of(slot, found or self.found).get("actor", []):
+            if str(actor.get("reference")).startswith("Location/"):
+                return str(actor["reference"])
         raise NotSeen("no slot was found whose Schedule and Location are known")
 
     def neighbours(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -219,11 +216,12 @@ class Kit:
             **changes,
         }
         if "participant" not in made:
-            people = (f"Patient/{self.patient_id}", self.location_of(chosen[0]))
-            made["participant"] = [
-                {"actor": {"reference": each}, "status": "accepted"} for each in people
-            ]
+            made["participant"] = self.people(chosen[0])
         return {name: value for name, value in made.items() if value is not None}
+
+    def people(self, slot: dict[str, Any], found: Exchange | None = None) -> list[dict[str, Any]]:
+        """The participants of a right booking: the patient, and the slot's place."""
+        return bodies.participants(f"Patient/{self.patient_id}", self.location_of(slot, found))
 
     def booking_organisation(self, **changes: Any) -> dict[str, Any]:
         """The contained Organization of a booking."""
@@ -323,6 +321,15 @@ NOBODY = "999999999"
 def cancelled(appointment: dict[str, Any], reason: str = "Made by a check.") -> dict[str, Any]:
     """A received appointment as it is sent back to cancel it."""
     return bodies.cancelled(appointment, reason)
+
+
+def schedule_of(slot: dict[str, Any], found: Exchange) -> dict[str, Any]:
+    """A slot's session in the answer to a search; empty if it is not there."""
+    reference = slot.get("schedule", {}).get("reference")
+    for schedule in found.of_type("Schedule"):
+        if f"Schedule/{schedule.get('id')}" == reference:
+            return schedule
+    return {}
 
 
 def begins(slot: dict[str, Any]) -> datetime:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from consumer import bodies
 from consumer import interactions as gpc
 from consumer.check import codes
 from consumer.check.checks import NotSeen, Problem, check, refuses
@@ -41,12 +42,8 @@ def actors(*references: str) -> Body:
             "patient": f"Patient/{kit.patient_id}",
             "location": kit.location_of(kit.free_slot()),
         }
-        return kit.body(
-            participant=[
-                {"actor": {"reference": each.format(**right)}, "status": "accepted"}
-                for each in references
-            ]
-        )
+        named = (each.format(**right) for each in references)
+        return kit.body(participant=bodies.participants(*named))
 
     return make
 

@@ -117,7 +117,7 @@ def bookings_follow(kit: Kit) -> Iterator[Problem]:
         if day < kit.today or not behind:
             continue
         slot = max(behind, key=begins)
-        body = kit.body(slot, participant=people(kit, exchange, slot))
+        body = kit.body(slot, participant=kit.people(slot, exchange))
         booked = kit.book(body)
         if booked.status != 201:
             raise NotSeen(f"the slot of {slot['start']} could not be booked: {booked}")
@@ -128,16 +128,3 @@ def bookings_follow(kit: Kit) -> Iterator[Problem]:
                 yield Problem(words, booked)
         return
     raise NotSeen("no free slot is offered behind one of the next two changes")
-
-
-def people(kit: Kit, exchange: Exchange, slot: dict[str, Any]) -> list[dict[str, Any]]:
-    """The patient, and the place of a slot of another search than the usual."""
-    for schedule in exchange.of_type("Schedule"):
-        if slot["schedule"]["reference"] == f"Schedule/{schedule.get('id')}":
-            for actor in schedule.get("actor", []):
-                if str(actor.get("reference")).startswith("Location/"):
-                    references = (f"Patient/{kit.patient_id}", actor["reference"])
-                    return [
-                        {"actor": {"reference": each}, "status": "accepted"} for each in references
-                    ]
-    raise NotSeen("the place of the slot is not known")

@@ -8,7 +8,7 @@ from consumer.check.checks import NotSeen, Problem, answered, check, refused
 from consumer.check.codes import DUPLICATE_REJECTED, INVALID_RESOURCE, VERSION_CONFLICT
 from consumer.check.exchange import Exchange
 from consumer.check.journey import AMENDED, journey
-from consumer.check.kit import Kit, instant
+from consumer.check.kit import Kit, instant, schedule_of
 
 # ---------------------------------------------------------------- booking
 
@@ -83,29 +83,22 @@ def covers(came: Any, sent: Any) -> bool:
 def from_slot(kit: Kit, appointment: dict[str, Any]) -> Iterator[str]:
     """What an appointment has not taken over from its slot and session, as sentences."""
     slot = journey(kit).slot
+    session = schedule_of(slot, kit.found)
     if [each.get("text") for each in appointment.get("serviceType") or []] != [
         each.get("text") for each in slot.get("serviceType") or []
     ]:
         yield f"serviceType is {appointment.get('serviceType')!r}, not the slot's"
     for url, value, source in (
         (codes.DELIVERY_CHANNEL, "valueCode", slot),
-        (codes.PRACTITIONER_ROLE, "valueCodeableConcept", schedule_of(kit, slot)),
+        (codes.PRACTITIONER_ROLE, "valueCodeableConcept", session),
     ):
         if extension(source, url, value) and not covers(
             extension(appointment, url, value), extension(source, url, value)
         ):
             yield f"{url.rsplit('/', 1)[-1]} is not the slot's"
-    category = (schedule_of(kit, slot).get("serviceCategory") or {}).get("text")
+    category = (session.get("serviceCategory") or {}).get("text")
     if category and (appointment.get("serviceCategory") or {}).get("text") != category:
         yield f"serviceCategory.text is not the session's, {category!r}"
-
-
-def schedule_of(kit: Kit, slot: dict[str, Any]) -> dict[str, Any]:
-    reference = slot.get("schedule", {}).get("reference")
-    for each in kit.found.of_type("Schedule"):
-        if f"Schedule/{each.get('id')}" == reference:
-            return each
-    return {}
 
 
 def extension(resource: dict[str, Any], url: str, value: str) -> Any:
