@@ -100,12 +100,16 @@ def answered(exchange: Exchange, status: int, kind: str) -> Iterator[Problem]:
         yield Problem(f"expected {status} with a {kind}, came {came}", exchange)
 
 
-def of_kinds(
-    faults: Iterable[tuple[Exchange, Fault]], *kinds: str, most: int = 8
-) -> Iterator[Problem]:
-    """The faults of some kinds as problems: each sentence once, not more than one reads."""
+def first(problems: Iterable[Problem], most: int = 5) -> Iterator[Problem]:
+    """Not more problems than a reader reads: one for each sentence."""
     said: set[str] = set()
-    for exchange, fault in faults:
-        if fault.kind in kinds and str(fault) not in said and len(said) < most:
-            said.add(str(fault))
-            yield Problem(str(fault), exchange)
+    for each in problems:
+        if each.words not in said and len(said) < most:
+            said.add(each.words)
+            yield each
+
+
+def of_kinds(faults: Iterable[tuple[Exchange, Fault]], *kinds: str) -> Iterator[Problem]:
+    """The faults of some kinds as problems."""
+    found = (Problem(str(fault), exchange) for exchange, fault in faults if fault.kind in kinds)
+    return first(found, most=8)

@@ -85,6 +85,15 @@ class Exchange:
         """The entries of one type."""
         return list(resources.entries(self.resource, kind))
 
+    def shown(self, kind: str) -> list[dict[str, Any]]:
+        """The entries of one type if it is a Bundle, else the answer itself."""
+        return self.of_type(kind) if self.kind == "Bundle" else [self.resource]
+
+    @property
+    def version(self) -> Any:
+        """The version of the resource, as it was sent."""
+        return (self.resource.get("meta") or {}).get("versionId")
+
     @property
     def issues(self) -> list[dict[str, Any]]:
         """The issues of an OperationOutcome."""

@@ -301,8 +301,8 @@ class Kit:
         shape = profiles.SHAPES[kind]
         found = []
         for exchange in (each for each in exchanges if each.status in (200, 201)):
-            inside = exchange.of_type(kind) if exchange.kind == "Bundle" else [exchange.resource]
-            found += [(exchange, fault) for each in inside for fault in faults(each, shape)]
+            for each in exchange.shown(kind):
+                found += [(exchange, fault) for fault in faults(each, shape)]
         return found
 
 

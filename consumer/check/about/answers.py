@@ -4,12 +4,12 @@ Done last, so that every answer of the visit is looked at.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 from consumer import interactions as gpc
 from consumer.check import codes
-from consumer.check.checks import NotSeen, Problem, check, of_kinds
+from consumer.check.checks import NotSeen, Problem, check, first, of_kinds
 from consumer.check.exchange import JSON, XML, Exchange, codings
 from consumer.check.journey import journey
 from consumer.check.kit import Kit
@@ -22,15 +22,6 @@ def all_answers(kit: Kit) -> list[Exchange]:
     samples = [kit.metadata, kit.patient_found, kit.found, *kit.refusals]
     assert samples, "what was not asked for yet is asked now"
     return [each for each in kit.wire.seen if each.status]
-
-
-def first(problems: Iterable[Problem], most: int = 5) -> Iterator[Problem]:
-    """Not more problems than a reader reads: one for each sentence."""
-    said: set[str] = set()
-    for each in problems:
-        if each.words not in said and len(said) < most:
-            said.add(each.words)
-            yield each
 
 
 # ---------------------------------------------------------------- headers
@@ -111,10 +102,9 @@ def single(kit: Kit) -> list[Exchange]:
 def versions_are_in_etags(kit: Kit) -> Iterator[Problem]:
     def wrong() -> Iterator[Problem]:
         for each in single(kit):
-            version = (each.resource.get("meta") or {}).get("versionId")
-            if each.header("ETag") != f'W/"{version}"':
+            if each.header("ETag") != f'W/"{each.version}"':
                 etag = each.header("ETag")
-                yield Problem(f"{each.kind}: ETag is {etag!r}, versionId {version!r}", each)
+                yield Problem(f"{each.kind}: ETag is {etag!r}, versionId {each.version!r}", each)
 
     return first(wrong())
 
@@ -141,9 +131,7 @@ def location_is_right(kit: Kit) -> Iterator[Problem]:
     exchange = journey(kit).at("booked")
     if exchange.status != 201:
         raise NotSeen("no appointment could be booked (see book.created)")
-    appointment = exchange.resource
-    version = (appointment.get("meta") or {}).get("versionId")
-    wanted = f"/Appointment/{appointment.get('id')}/_history/{version}"
+    wanted = f"/Appointment/{exchange.resource.get('id')}/_history/{exchange.version}"
     sent = exchange.header("Location")
     if not re.match(r"https?://", sent) or not sent.endswith(wanted):
         yield Problem(f"Location is {sent!r}, not [base]{wanted}", exchange)

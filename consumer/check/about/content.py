@@ -99,8 +99,7 @@ def named(
     def run(kit: Kit) -> Iterator[Problem]:
         yield from faulty(kit)
         for exchange in SEEN[kind](kit):
-            inside = exchange.of_type(kind) if exchange.kind == "Bundle" else [exchange.resource]
-            for each in inside:
+            for each in exchange.shown(kind):
                 sent = (each.get("meta") or {}).get("profile") or []
                 if each.get("resourceType") == kind and sent and codes.PROFILES[kind] not in sent:
                     yield Problem(f"meta.profile is {sent}, not {codes.PROFILES[kind]}", exchange)

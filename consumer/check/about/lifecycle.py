@@ -221,12 +221,8 @@ def is_amended(kit: Kit) -> Iterator[Problem]:
         yield Problem(f"description is {exchange.resource.get('description')!r}", exchange)
     if exchange.resource.get("comment") != AMENDED:
         yield Problem(f"comment is {exchange.resource.get('comment')!r}", exchange)
-    if version(exchange) == version(trip.done["booked"]):
-        yield Problem(f"the version is {version(exchange)!r}, as before", exchange)
-
-
-def version(exchange: Exchange) -> Any:
-    return (exchange.resource.get("meta") or {}).get("versionId")
+    if exchange.version == trip.done["booked"].version:
+        yield Problem(f"the version is {exchange.version!r}, as before", exchange)
 
 
 @check(
@@ -265,7 +261,7 @@ def unchanged(kit: Kit) -> None:
     """Go on to the step behind the stale ones; both need an amendment that made a new version."""
     trip = journey(kit)
     trip.at("read unchanged")
-    if version(trip.done["amended"]) == version(trip.done["booked"]):
+    if trip.done["amended"].version == trip.done["booked"].version:
         raise NotSeen("no new version was made (see amend.changed)")
 
 
@@ -319,8 +315,8 @@ def is_cancelled(kit: Kit) -> Iterator[Problem]:
     yield from answered(exchange, 200, "Appointment")
     if exchange.status == 200:
         yield from shows_cancellation(exchange, exchange.resource)
-        if version(exchange) == version(trip.done["amended"]):
-            yield Problem(f"the version is {version(exchange)!r}, as before", exchange)
+        if exchange.version == trip.done["amended"].version:
+            yield Problem(f"the version is {exchange.version!r}, as before", exchange)
 
 
 def shows_cancellation(exchange: Exchange, came: dict[str, Any]) -> Iterator[Problem]:
