@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from consumer import transport
+from consumer import command_line, transport
 from consumer.check import page, report
 from consumer.check.checks import CHECKS
 from consumer.check.kit import Kit
@@ -23,15 +23,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--nhs-number", required=True, help="of a patient made for tests")
     add("--asid", required=True, help="of the provider's system (Ssp-To)")
     add("--practice", default="", metavar="ODS", help="ODS code of the practice, if not in URL")
-    add("--from-asid", default="200000000115", metavar="ASID", help="of your system (Ssp-From)")
-    add("--ods", default="A1001", help="ODS code of your organisation (default: A1001)")
-    add("--organisation", default="Conformance kit", metavar="NAME", help="its name")
-    add("--type", default="", help="its type, such as urgent-care (default: none is sent)")
+    command_line.add_organisation(parser, name="Conformance kit")
     add("--days", type=int, default=14, choices=range(1, 15), metavar="1-14", help="to search")
     add("--seconds", type=float, default=10, help="to wait for an answer (default: 10)")
-    add("--certificate", default="", metavar="FILE", help="of your system for TLS (PEM)")
-    add("--key", default="", metavar="FILE", help="the certificate's key (PEM)")
-    add("--authority", default="", metavar="FILE", help="whom to trust (PEM; default: the system)")
+    command_line.add_tls(parser)
     add("--only", action="append", default=[], metavar="CHECK", help="id or subject; repeatable")
     add("--strict", action="store_true", help="what was not seen counts as failed")
     add("--quiet", action="store_true", help="show only what failed")
@@ -64,16 +59,13 @@ def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def run(given: argparse.Namespace) -> int:
     """Visit the provider that the command line names."""
     signal.signal(signal.SIGTERM, interrupt)
-    security = transport.tls(
-        certificate=given.certificate, key=given.key, authority=given.authority
-    )
     limits = transport.Limits(total=given.seconds, attempts=1)
 
     def say(result: Result) -> None:
         if result.problems or not given.quiet:
             print("\n".join(report.lines_of(result)), flush=True)
 
-    with transport.Transport(limits, tls=security) as way:
+    with transport.Transport(limits, tls=command_line.tls_of(given)) as way:
         wire = Wire(provider_of(given), identity_of(given), over(way))
         found = visit(Kit(wire, given.nhs_number, days=given.days), given.only, say)
     print(report.summary(found))
