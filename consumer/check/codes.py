@@ -5,23 +5,36 @@ Held to the published lists by tests/consumer/check/test_profiles.py.
 
 from dataclasses import dataclass
 
+from consumer.bodies import VERIFICATION_STATUS as VERIFICATION
+from consumer.bodies import VERIFICATION_SYSTEM
 from consumer.identity import NHS_NUMBER, ODS_CODE, SDS_USER_ID
+from consumer.resources import (
+    BOOKING_ORGANISATION,
+    CANCELLATION_REASON,
+    DELIVERY_CHANNEL,
+    PRACTITIONER_ROLE,
+)
+from consumer.resources import ORGANISATION_TYPE as ORGANISATION_TYPE_SYSTEM
 
-__all__ = ["NHS_NUMBER", "ODS_CODE", "SDS_USER_ID"]  # and all that is below
+__all__ = [  # and all that is below
+    "BOOKING_ORGANISATION",
+    "CANCELLATION_REASON",
+    "DELIVERY_CHANNEL",
+    "NHS_NUMBER",
+    "ODS_CODE",
+    "ORGANISATION_TYPE_SYSTEM",
+    "PRACTITIONER_ROLE",
+    "SDS_USER_ID",
+    "VERIFICATION",
+    "VERIFICATION_SYSTEM",
+]
 
 STRUCTURES = "https://fhir.nhs.uk/STU3/StructureDefinition"
 SYSTEMS = "https://fhir.nhs.uk/STU3/CodeSystem"
 
-BOOKING_ORGANISATION = f"{STRUCTURES}/Extension-GPConnect-BookingOrganisation-1"
-CANCELLATION_REASON = f"{STRUCTURES}/Extension-GPConnect-AppointmentCancellationReason-1"
-DELIVERY_CHANNEL = f"{STRUCTURES}/Extension-GPConnect-DeliveryChannel-2"
-PRACTITIONER_ROLE = f"{STRUCTURES}/Extension-GPConnect-PractitionerRole-1"
 REGISTRATION_DETAILS = f"{STRUCTURES}/Extension-CareConnect-GPC-RegistrationDetails-1"
-VERIFICATION = f"{STRUCTURES}/Extension-CareConnect-GPC-NHSNumberVerificationStatus-1"
 
-ORGANISATION_TYPE_SYSTEM = f"{SYSTEMS}/GPConnect-OrganisationType-1"
 JOB_ROLE_SYSTEM = f"{SYSTEMS}/CareConnect-SDSJobRoleName-1"
-VERIFICATION_SYSTEM = f"{SYSTEMS}/CareConnect-NHSNumberVerificationStatus-1"
 SPINE_SYSTEM = f"{SYSTEMS}/Spine-ErrorOrWarningCode-1"
 
 REGISTER_OPERATION = (

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from consumer import resources
+from consumer.formats import TYPES
 from consumer.transport import Request, header
 
-JSON = "application/fhir+json"
-XML = "application/fhir+xml"
+JSON, XML = TYPES["json"], TYPES["xml"]
 
 GZIP = b"\x1f\x8b"  # how a packed body begins
 
