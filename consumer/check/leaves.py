@@ -28,11 +28,7 @@ def of_json(value: Any, path: str = "") -> Iterator[Leaf]:
 
 
 def as_text(value: Any) -> str:
-    return (
-        {True: "true", False: "false"}.get(value, str(value))
-        if isinstance(value, bool)
-        else str(value)
-    )
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def of_xml(body: bytes) -> list[Leaf] | None:

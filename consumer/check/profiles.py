@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from consumer.check import codes
-from consumer.check.shapes import Extension, Shape, table
+from consumer.check.shapes import TABLES, Extension, Shape, table
 
 RESOURCE = """
     meta 1 Meta
@@ -295,17 +295,7 @@ PRACTITIONER = Shape(
         communication 0
         """
     ),
-    tables={
-        "NameOfOne": table("""
-            use ? usual|official|temp|nickname|anonymous|old|maiden
-            text ? string
-            family 1 string
-            given * string
-            prefix * string
-            suffix * string
-            period ? Period
-        """)
-    },
+    tables={"NameOfOne": {**TABLES["HumanName"], **table("family 1 string")}},
 )
 
 
@@ -382,6 +372,7 @@ OPERATION_OUTCOME = Shape(
         issue + Issue
     """),
     tables={
+        "MetaOfOutcome": {**TABLES["Meta"], **table("versionId ? id")},
         "Issue": table("""
             severity 1 fatal|error|warning|information
             code 1 code

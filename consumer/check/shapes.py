@@ -313,13 +313,6 @@ TABLES = {
         security * Coding
         tag * Coding
     """),
-    "MetaOfOutcome": table("""
-        versionId ? id
-        lastUpdated ? instant
-        profile + uri
-        security * Coding
-        tag * Coding
-    """),
     "Period": table("""
         start ? dateTime
         end ? dateTime
