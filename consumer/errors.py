@@ -52,7 +52,7 @@ class NoAnswer(ConsumerError):
 class FateUnknown(NoAnswer):
     """A change was sent, and nobody can say from here whether the provider made it.
 
-    It was not repeated, and must not be: look first. ``Client.settle`` looks.
+    It was not repeated, and must not be: look first. ``Client.settle_booking`` looks.
     """
 
     def __str__(self) -> str:

@@ -83,6 +83,11 @@ class Kit:
         """The widest search, as it was answered at the beginning."""
         return self.once("search", self.search)
 
+    @property
+    def found_plainly(self) -> Exchange:
+        """The same search without people and places."""
+        return self.once("plain search", lambda: self.search(self.slot_query(includes=())))
+
     def offered(self) -> list[dict[str, Any]]:
         """The slots that were found and do not begin soon, the last first."""
         wanted = [each for each in self.found.of_type("Slot") if begins(each) > self.now + SOON]

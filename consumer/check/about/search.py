@@ -168,7 +168,7 @@ def people_come_along(kit: Kit) -> Iterator[Problem]:
 )
 def unasked_stay_away(kit: Kit) -> Iterator[Problem]:
     kit.some_slots()
-    exchange = kit.once("plain search", lambda: kit.search(kit.slot_query(includes=())))
+    exchange = kit.found_plainly
     yield from answered(exchange, 200, "Bundle")
     for kind in ("Practitioner", "Location"):
         if exchange.of_type(kind):
@@ -182,8 +182,7 @@ def unasked_stay_away(kit: Kit) -> Iterator[Problem]:
 )
 def practice_comes_along(kit: Kit) -> Iterator[Problem]:
     kit.some_slots()
-    plain = kit.once("plain search", lambda: kit.search(kit.slot_query(includes=())))
-    for exchange in (kit.found, plain):
+    for exchange in (kit.found, kit.found_plainly):
         if not exchange.of_type("Organization"):
             yield Problem("there is no Organization", exchange)
     came = {f"Organization/{each.get('id')}" for each in kit.found.of_type("Organization")}
