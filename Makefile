@@ -70,7 +70,8 @@ test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
 	@echo '== on SQLite; of the browser tests the main journeys, if PostgreSQL will run them all'
 	BROWSER_TESTS_FOLLOW=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	@echo '== on PostgreSQL'
-	$(BIN)/python -m workbench.postgresql $(if $(REQUIRE_POSTGRESQL),--required) -- \
+	SQLITE_WENT_BEFORE=1 $(BIN)/python -m workbench.postgresql \
+		$(if $(REQUIRE_POSTGRESQL),--required) -- \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqlite3
@@ -100,6 +101,8 @@ clients: setup ## FHIR libraries of Node and Java against a live server (fetched
 
 chaos: setup ## Break databases and processes for real, and say what held
 	$(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no
+	$(BIN)/python -m workbench.postgresql -- \
+		$(BIN)/python -m pytest tests/test_interruptions.py -m chaos -q --show-capture=no
 
 load: setup ## Drive nginx, gunicorn and PostgreSQL (STAGE=load, ramp or soak; default: the first two)
 	$(BIN)/python -m benchmarks.load $(foreach stage,$(STAGE),--stage $(stage)) $(LOAD)

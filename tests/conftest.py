@@ -54,7 +54,8 @@ def pytest_configure():
 def pytest_collection_modifyitems(items):
     """Tests that another database is for are skipped, and say so.
 
-    On SQLite those marked ``postgresql``, and most browser tests if a run of them all follows.
+    On SQLite those marked ``postgresql``, and most browser tests if a run of them all follows. On
+    PostgreSQL those marked ``once``, if the run on SQLite went before.
     A browser test that fails is run once more, and both are reported: Chromium, its page and the
     server take turns as a busy machine lets them, so that one failure in 7,000 would say little.
     """
@@ -62,6 +63,9 @@ def pytest_collection_modifyitems(items):
         if item.path.parent.name == "browser" and item.get_closest_marker("pages") is None:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if connection.vendor == "postgresql":
+        for item in items if os.environ.get("SQLITE_WENT_BEFORE") else ():
+            if item.get_closest_marker("once"):
+                item.add_marker(pytest.mark.skip(reason="on SQLite, where no second wall helps"))
         return
     reason = "needs PostgreSQL: make test, or python -m workbench.postgresql -- pytest"
     follows = bool(os.environ.get("BROWSER_TESTS_FOLLOW")) and binaries() is not None

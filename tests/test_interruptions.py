@@ -5,6 +5,9 @@ database at two moments (READ COMMITTED), and something may have been stored bet
 change is interrupted by each other one before its first statement, its second, and so on, and what
 is found afterwards must be what one of the two orders would have left. SQLite lets nobody in
 between; this is about PostgreSQL.
+
+The changes of many statements take half a minute each to be interrupted everywhere: `make chaos`.
+As what interrupts, they are tried in every run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -242,8 +245,19 @@ def orders(practice: Any, one: str, other: str) -> Iterator[tuple[Any, ...]]:
         morning = Morning(practice)
 
 
+OF_MANY_STATEMENTS = {
+    *("move", "unblock and book", "change holder", "cut", "close an hour", "close all"),
+}
+
+
 @pytest.mark.req("BOOK-070", "CANC-031")
-@pytest.mark.parametrize("interrupted", CHANGES)
+@pytest.mark.parametrize(
+    "interrupted",
+    [
+        pytest.param(name, marks=[pytest.mark.chaos] if name in OF_MANY_STATEMENTS else [])
+        for name in CHANGES
+    ],
+)
 def test_what_interrupts_a_change_might_as_well_have_come_before_or_after_it(practice, interrupted):
     for other in CHANGES:
         possible = list(orders(practice, interrupted, other))

@@ -637,6 +637,7 @@ KINDS_ON_PAGES = (
 )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("verb", ["get", "post"])
 def test_every_parameter_of_the_day_to_day_pages_with_every_id_of_the_neighbour(
     world, browser, verb
