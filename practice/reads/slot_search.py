@@ -4,10 +4,9 @@ Two statements, made once: one for the slots (``bookability`` says which are on 
 sessions that they belong to. fhirapi.slot_search turns their rows into an answer.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from django.db.models import CharField, DateTimeField, F, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Cast
@@ -74,18 +73,16 @@ def within(found: Found, *, start: Any, end: Any) -> Found:
     return found.filter(start__gte=start, end__lte=end, start__lt=end)
 
 
-def _rows(found: Any, **span: Any) -> Any:
+def _rows(found: Any, *, service: Any = None, **span: Any) -> Any:
+    if service is not None:
+        found = found.filter(schedule__healthcare_service=service)
     found = within(found, **span).annotate(**EPOCHS)
     return found.order_by("start", "pk").values_list(*SLOT_COLUMNS)
 
 
-def _rows_of_service(found: Any, *, service: Any, **span: Any) -> Any:
-    return _rows(found.filter(schedule__healthcare_service=service), **span)
-
-
 SPAN = {name: QueryParameter(name, DateTimeField()) for name in ("start", "end")}
 OFFERED = OfferedRows(_rows, **SPAN)
-OFFERED_OF_SERVICE = OfferedRows(_rows_of_service, service=Number("service"), **SPAN)
+OFFERED_OF_SERVICE = OfferedRows(_rows, service=Number("service"), **SPAN)
 
 PLACE_AND_PERSON = (
     *("location__version", "location_changed"),
@@ -131,10 +128,10 @@ def free_slots(
     the only one whose sessions count (SF-021).
     """
     span: dict[str, Any] = {"start": start, "end": end}
-    offered, shape = OFFERED, cast(Callable[..., Any], _rows)
+    offered = OFFERED
     if service is not None:
         span["service"] = service
-        offered, shape = OFFERED_OF_SERVICE, _rows_of_service
+        offered = OFFERED_OF_SERVICE
     found = offered.rows(
         organisation=organisation, requester=requester, now=now, profiles=profiles, **span
     )
@@ -142,7 +139,7 @@ def free_slots(
         tests = offered_in_rehearsal(
             organisation=organisation, requester=requester, asked_by=asked_by, now=now
         )
-        found = sorted([*found, *shape(tests, **span)], key=_by_start)
+        found = sorted([*found, *_rows(tests, **span)], key=_by_start)
     return found
 
 
