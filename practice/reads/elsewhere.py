@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
@@ -36,7 +37,12 @@ def services(*, organisation: Organisation) -> list[RemoteService]:
 
 
 def callable_services(*, organisation: Organisation) -> list[RemoteService]:
-    """Return those of them whose address is called; the operator may have taken a host away."""
+    """Return those of them whose address is called; the operator may have taken a host away.
+
+    Where none is allowed at all, booking elsewhere is off, and nothing is asked of the database.
+    """
+    if not settings.ELSEWHERE_HOSTS:
+        return []
     found = services(organisation=organisation)
     return [each for each in found if not why_not_called(each.base_url)]
 

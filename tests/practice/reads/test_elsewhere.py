@@ -64,6 +64,16 @@ def test_whom_a_practice_may_ask(practice, settings):
     assert callable_service(organisation=here, pk=hub.pk) is None
 
 
+def test_where_no_host_is_allowed_it_is_off_and_nothing_is_asked(
+    practice, settings, django_assert_num_queries
+):
+    make_remote_service(practice.organisation)
+    settings.ELSEWHERE_HOSTS = []
+
+    with django_assert_num_queries(0):
+        assert not may_ask_elsewhere(organisation=practice.organisation)
+
+
 def test_what_a_patient_has_elsewhere_is_their_own_and_the_practices(practice):
     now = timezone.now()
     hub = make_remote_service(practice.organisation)
