@@ -29,6 +29,7 @@ from practice.site.addresses import number
 from practice.staff import searches
 from practice.staff.base import RecordPage, found_or_404
 from practice.staff.diary_layout import block_key
+from practice.staff.elsewhere import search_address_on
 from practice.staff.how_booked import HowBookedForm, how_booked_form
 from practice.staff.next_available import ChosenSlotsPage
 
@@ -169,7 +170,7 @@ class Book(ChosenSlotsPage):
             warnings=warnings(patient, [], now=self.now),
             may_overbook=self.request.user.has_perm("practice.add_slot"),
             nothing_suits=self.nothing_suits(("patient", patient.pk)),
-            elsewhere=self.elsewhere(("patient", patient.pk)),
+            elsewhere=search_address_on(self, patient.pk),
             step=2,
         )
 

@@ -113,6 +113,20 @@ class ElsewherePage(StaffPage):
         return f"{reverse('admin:practice_patient_page', args=[patient.pk])}#elsewhere"
 
 
+def search_address(patient_id: int, **more: str) -> str:
+    """Where other organisations are asked for free times, for a patient."""
+    return f"{reverse('admin:elsewhere')}?{urlencode({'patient': patient_id, **more})}"
+
+
+def search_address_on(page: StaffPage, patient_id: int, **more: str) -> str:
+    """The same for another page; empty: its reader may not, or there is nobody to ask."""
+    if not page.request.user.has_perm(ElsewherePage.permission):
+        return ""
+    if not elsewhere.may_ask_elsewhere(organisation=page.practice):
+        return ""
+    return search_address(patient_id, **more)
+
+
 class Elsewhere(ElsewherePage):
     """``?patient=``: whom to ask and for which days; with ``ask``, their free times."""
 
@@ -184,7 +198,7 @@ class BookElsewhere(ElsewherePage):
         patient = self.patient()
         offer = self.offer()
         if offer is None:
-            return self.refused(TOO_OLD, self.times(patient))
+            return self.refused(TOO_OLD, search_address(patient.pk))
         service, time = offer
         form = WhatForm(initial={"description": time.slot_type[: booking.DESCRIPTION_LENGTH]})
         return self.ask_whether(patient, service, time, form)
@@ -193,7 +207,7 @@ class BookElsewhere(ElsewherePage):
         patient = self.patient()
         offer = self.offer()
         if offer is None:
-            return self.refused(TOO_OLD, self.times(patient))
+            return self.refused(TOO_OLD, search_address(patient.pk))
         service, time = offer
         form = WhatForm(request.POST)
         if not form.is_valid():
@@ -251,12 +265,9 @@ class BookElsewhere(ElsewherePage):
             standing=elsewhere.standing_elsewhere(
                 patient.pk, organisation=self.practice, now=self.now
             ),
-            back_to=self.back(self.times(patient)),
-            others=self.times(patient),
+            back_to=self.back(search_address(patient.pk)),
+            others=search_address(patient.pk),
         )
-
-    def times(self, patient: Patient) -> str:
-        return f"{reverse('admin:elsewhere')}?{urlencode({'patient': patient.pk})}"
 
     def offer(self) -> tuple[RemoteService, RemoteTime] | None:
         """The organisation and its time, if it was offered here a short while ago."""
@@ -315,7 +326,7 @@ class RemoteAppointmentPage(RecordPage, ElsewherePage):
             may_look=booked.state in {State.ASKED, State.CANCELLING, State.BOOKED},
             ask_cancel=self.request.GET.get("ask") == "cancel" or bool(problem),
             back_to=self.patient_page(booked.patient),
-            again=f"{reverse('admin:elsewhere')}?{urlencode({'patient': booked.patient_id})}",
+            again=search_address(booked.patient_id),
         )
 
 

@@ -17,7 +17,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from practice import clock, terminology
 from practice.models import Appointment, Patient, Slot
-from practice.reads.elsewhere import may_ask_elsewhere
 from practice.reads.free_times import has_coming
 from practice.reads.next_available import HALVES, Cell, Grid, Place, Row, next_available
 from practice.reads.slot_types import hints
@@ -66,14 +65,6 @@ class ChosenSlotsPage(StaffPage):
             return ""
         address = reverse("admin:practice_cancellationlistentry_add")
         return f"{address}{self.step(whom, without=['cell', 'first'])}"
-
-    def elsewhere(self, whom: tuple[str, Any]) -> str:
-        """Where other organisations are asked for a time; empty: there is none to ask."""
-        if not self.request.user.has_perm("practice.book_elsewhere"):
-            return ""
-        if not may_ask_elsewhere(organisation=self.practice):
-            return ""
-        return f"{reverse('admin:elsewhere')}?{urlencode([whom])}"
 
     def instead(self, slots: list[Slot], first: date) -> list[Slot]:
         """The next free times of the same type from a day on, to be chosen on the same page."""

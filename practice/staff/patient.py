@@ -11,7 +11,6 @@ from django.urls import reverse
 from practice.exceptions import PracticeError
 from practice.models import Appointment, Patient
 from practice.reads.diary_columns import age
-from practice.reads.elsewhere import may_ask_elsewhere
 from practice.reads.patient_page import MOST_PAST, PatientFile, days_ahead, patient_file
 from practice.reads.patients import VERIFIED, why_hidden, why_nobody_books_for
 from practice.services import patients
@@ -20,6 +19,7 @@ from practice.services.audit.recording import record_done
 from practice.site.addresses import number
 from practice.site.wishes import wish_in_words
 from practice.staff.base import RecordPage, found_or_404
+from practice.staff.elsewhere import search_address_on
 
 
 class NoteForm(forms.Form):
@@ -116,20 +116,12 @@ class PatientPage(RecordPage):
             waits_for=[(each, wish_in_words(each)) for each in file.waits_for],
             join=f"{reverse('admin:practice_cancellationlistentry_add')}?{whose}",
             elsewhere=file.elsewhere,
-            book_elsewhere=self.book_elsewhere(whose),
+            book_elsewhere=search_address_on(self, pk, back=here),
             past=file.past[:MOST_PAST],
             more=len(file.past) > MOST_PAST,
             form=form or NoteForm(),
             everything=self.everything(patient),
         )
-
-    def book_elsewhere(self, whose: str) -> str:
-        """Where somebody is booked in at another organisation; empty: it may not be done."""
-        if not self.request.user.has_perm("practice.book_elsewhere"):
-            return ""
-        if not may_ask_elsewhere(organisation=self.practice):
-            return ""
-        return f"{reverse('admin:elsewhere')}?{whose}"
 
     def identity(self, file: PatientFile) -> list[tuple[str, str, str]]:
         """What a caller may be asked, each with what they should say."""
