@@ -12,8 +12,7 @@ import django.db.models.deletion
 from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 
-REACH = "(SELECT practices_in_reach())::bigint[]"
-OWN = f"USING (CASE WHEN organisation_id = ANY ({REACH}) THEN true ELSE -1 = ANY ({REACH}) END)"
+ALL = "-1 = ANY ((SELECT practices_in_reach())::bigint[])"
 SEE = ("Receptionist", "Practice manager", "Practice administrator", "Auditor")
 CHANGE = ("Practice manager", "Practice administrator")
 
@@ -21,12 +20,13 @@ CHANGE = ("Practice manager", "Practice administrator")
 def guard(apps, schema_editor):
     if schema_editor.connection.vendor != "postgresql":
         return
+    in_reach = import_module("practice.migrations.0017_row_security").in_reach
     policies = [
-        ("healthcareservice", "in_reach", OWN),
+        ("healthcareservice", "in_reach", f"USING ({in_reach('organisation_id')})"),
         # The supplier's switch is everybody's to read, and is turned across all practices.
         ("servicefilteringswitch", "known", "FOR SELECT USING (true)"),
-        ("servicefilteringswitch", "all_insert", f"FOR INSERT WITH CHECK (-1 = ANY ({REACH}))"),
-        ("servicefilteringswitch", "all_update", f"FOR UPDATE USING (-1 = ANY ({REACH}))"),
+        ("servicefilteringswitch", "all_insert", f"FOR INSERT WITH CHECK ({ALL})"),
+        ("servicefilteringswitch", "all_update", f"FOR UPDATE USING ({ALL})"),
     ]
     for table in ("healthcareservice", "servicefilteringswitch"):
         schema_editor.execute(f"ALTER TABLE practice_{table} ENABLE ROW LEVEL SECURITY")

@@ -3,6 +3,8 @@
 PostgreSQL shows both to their practice only, as every table with one (0017).
 """
 
+from importlib import import_module
+
 import django.core.validators
 import django.db.models.deletion
 from django.contrib.auth.management import create_permissions
@@ -11,8 +13,6 @@ from django.db import migrations, models
 import practice.models.elsewhere
 import practice.terminology
 
-REACH = "(SELECT practices_in_reach())::bigint[]"
-OWN = f"USING (CASE WHEN organisation_id = ANY ({REACH}) THEN true ELSE -1 = ANY ({REACH}) END)"
 BOOK = ("Receptionist", "Practice manager", "Practice administrator")
 KEEP = "Practice administrator"
 
@@ -20,9 +20,11 @@ KEEP = "Practice administrator"
 def guard(apps, schema_editor):
     if schema_editor.connection.vendor != "postgresql":
         return
+    in_reach = import_module("practice.migrations.0017_row_security").in_reach
+    own = f"USING ({in_reach('organisation_id')})"
     for table in ("remoteservice", "remoteappointment"):
         schema_editor.execute(f"ALTER TABLE practice_{table} ENABLE ROW LEVEL SECURITY")
-        schema_editor.execute(f"CREATE POLICY in_reach ON practice_{table} {OWN}", params=None)
+        schema_editor.execute(f"CREATE POLICY in_reach ON practice_{table} {own}", params=None)
 
 
 def grant(apps, schema_editor):
