@@ -26,7 +26,6 @@ SETTLED: dict[Reason, str] = {
     Reason.EMBARGOED: "embargo_minutes",
     Reason.TOO_LATE: "minimum_notice_minutes",
 }
-LIMITS = tuple(filter(None, SETTLED.values()))
 
 
 @dataclass(frozen=True)
@@ -49,26 +48,23 @@ def causes(not_offered: list[SlotReasons], *, organisation: Organisation) -> lis
     """Sum up what speaks against these slots, by reason and block: two queries."""
     alike = Counter(
         (
-            each.reasons,
+            tuple(reason for reason in each.reasons if is_settled(reason, each.slot)),
+            len(each.reasons) == 1,
             each.slot.schedule.template_id,
             each.slot.slot_type,
             each.slot.start,
-            tuple(is_set(limit, each.slot) for limit in LIMITS),
         )
         for each in not_offered
-        if not SETTLED.keys().isdisjoint(each.reasons)
     )
     counted: Counter[tuple[Reason, int, tuple[str, time]]] = Counter()
     alone: Counter[tuple[Reason, int, tuple[str, time]]] = Counter()
-    for (reasons, template, slot_type, start, limits), number in alike.items():
-        if template is None:
+    for (settled, is_only_one, template, slot_type, start), number in alike.items():
+        if template is None or not settled:
             continue
         kind = (slot_type, clock.local(start).time())
-        for reason in reasons:
-            limit = SETTLED.get(reason)
-            if limit == "" or (limit and limits[LIMITS.index(limit)]):
-                counted[reason, template, kind] += number
-                alone[reason, template, kind] += number if len(reasons) == 1 else 0
+        for reason in settled:
+            counted[reason, template, kind] += number
+            alone[reason, template, kind] += number if is_only_one else 0
     wanted = {template for _, template, _ in counted}
     found = with_blocks(templates(organisation=organisation).filter(pk__in=wanted))
     known: dict[int, SessionTemplate] = {each.pk: each for each in found}
@@ -86,8 +82,11 @@ def causes(not_offered: list[SlotReasons], *, organisation: Organisation) -> lis
     return sorted(made, key=lambda each: (-each.slots, str(each.template), each.place))[:MOST]
 
 
-def is_set(limit: str, slot: SlotRow) -> bool:
-    """Whether a limit is the slot's or its session's own, and so may come from the template."""
+def is_settled(reason: Reason, slot: SlotRow) -> bool:
+    """Whether a template may settle it: a limit, if it is the slot's own or its session's."""
+    if reason not in SETTLED:
+        return False
+    limit = SETTLED[reason]
     return not limit or any(getattr(each, limit) is not None for each in (slot, slot.schedule))
 
 
