@@ -45,8 +45,8 @@ def slot_history(slot: Slot, *, organisation: Organisation) -> list[Happening]:
     named = here.filter(resource=f"Slot/{slot.pk}").exclude(event__endswith=".viewed")
     many = here.filter(resource="", event__in=OF_MANY_SLOTS, recorded_at__lte=slot.end)
     events = [
-        *_newest(named, MOST),
-        *(event for event in _newest(many, MOST_OF_MANY) if _about(event, slot.pk)),
+        *newest(named, MOST),
+        *(event for event in newest(many, MOST_OF_MANY) if _about(event, slot.pk)),
     ]
     found = [happening(event, _changes_of(event, slot.pk)) for event in events]
     return sorted([*found, *_bookings(slot)], key=lambda each: each.at, reverse=True)
@@ -73,7 +73,7 @@ def session_history(session: Schedule, *, organisation: Organisation) -> list[Ha
     named = AuditEvent.objects.filter(
         organisation=organisation, resource=f"Schedule/{session.pk}"
     ).exclude(event__endswith=".viewed")
-    return [happening(event, _changes_of(event, session.pk)) for event in _newest(named, MOST)]
+    return [happening(event, _changes_of(event, session.pk)) for event in newest(named, MOST)]
 
 
 def plan_history(record: Model, *, organisation: Organisation) -> list[Happening]:
@@ -81,7 +81,7 @@ def plan_history(record: Model, *, organisation: Organisation) -> list[Happening
     named = AuditEvent.objects.filter(
         organisation=organisation, resource=f"{record._meta.object_name}/{record.pk}"
     ).exclude(event__endswith=".viewed")
-    return [happening(event, dict(_changes_of_plan(event))) for event in _newest(named, MOST)]
+    return [happening(event) for event in newest(named, MOST)]
 
 
 def _changes_of_plan(event: AuditEvent) -> Iterator[tuple[str, dict[str, object]]]:
@@ -95,7 +95,8 @@ def _changes_of_plan(event: AuditEvent) -> Iterator[tuple[str, dict[str, object]
                     yield f"{what} {verb} ({place}), {name}", change
 
 
-def _newest(events: QuerySet[AuditEvent], most: int) -> QuerySet[AuditEvent]:
+def newest(events: QuerySet[AuditEvent], most: int) -> QuerySet[AuditEvent]:
+    """The latest events, the newest first."""
     return events.order_by("-recorded_at", "-pk")[:most]
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, Count, OuterRef, Q, QuerySet, Subquery
 
 from practice import clock
 from practice.db.prepared import Number, Numbers, Prepared, QueryParameter
@@ -24,7 +24,7 @@ from practice.models import (
     Slot,
     TemplateBlock,
 )
-from practice.reads.history import Happening, happening
+from practice.reads.history import Happening, happening, newest
 
 State = ServiceFilteringSwitch.State
 
@@ -99,7 +99,7 @@ def practice_history(organisation: Organisation) -> list[Happening]:
 
 
 def _history(events: QuerySet[AuditEvent]) -> list[Happening]:
-    return [happening(event) for event in events.order_by("-recorded_at", "-pk")[:MOST]]
+    return [happening(event) for event in newest(events, MOST)]
 
 
 # ---------------------------------------------------------------- the services
@@ -152,11 +152,9 @@ def service_list(*, organisation: Organisation, now: datetime) -> ServiceList:
 
 
 def _counted(records: QuerySet[Any]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for pk in records.order_by().values_list("healthcare_service_id", flat=True):
-        if pk is not None:
-            found[pk] = found.get(pk, 0) + 1
-    return found
+    """How many of them belong to each service, by its id."""
+    linked = records.filter(healthcare_service__isnull=False).order_by()
+    return dict(linked.values_list("healthcare_service").annotate(number=Count("pk")))
 
 
 def templates_going_on(*, organisation: Organisation, today: date) -> QuerySet[SessionTemplate]:
