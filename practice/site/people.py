@@ -166,6 +166,12 @@ def sole_practice(request: HttpRequest) -> Organisation | None:
     return found[0] if len(found) == 1 else None
 
 
+def current_practice(request: HttpRequest) -> Organisation | None:
+    """Return the practice in which a member of staff works now: chosen, or the first of theirs."""
+    someone = person(request)
+    return someone.chosen or next(iter(someone.choices), None)
+
+
 def is_above_practices(request: HttpRequest) -> bool:
     """Whether somebody looks after areas, in the role of an area manager."""
     return not request.user.is_superuser and request.user.has_perm("practice.view_area")

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from practice.models import Organisation, Schedule, SessionTemplate
 from practice.reads.service_filtering import is_open, must_choose, services
 from practice.services.service_filtering import CHOOSE, ServiceChoice
-from practice.site.people import person
+from practice.site.people import current_practice
 
 SEE_SERVICES = "practice.view_healthcareservice"
 
@@ -21,7 +21,7 @@ def services_are_open(request: HttpRequest) -> bool:
     """Whether whoever asks may see the services of the practice in which they work now."""
     if not request.user.has_perm(SEE_SERVICES):
         return False
-    practice = person(request).chosen or next(iter(person(request).choices), None)
+    practice = current_practice(request)
     return practice is not None and is_open(practice)
 
 

@@ -24,16 +24,10 @@ from practice import clock
 from practice.db.row_security import bound_to
 from practice.models import Organisation
 from practice.services.audit.recording import Actor
-from practice.site.people import actor_of, own_practice_of, person, sole_practice
+from practice.site.people import actor_of, current_practice, own_practice_of, sole_practice
 from practice.site.shown import record_shown
 
 Found = TypeVar("Found")
-
-
-def current_practice(request: HttpRequest) -> Organisation | None:
-    """Return the practice in which a member of staff works now: chosen, or the first of theirs."""
-    someone = person(request)
-    return someone.chosen or next(iter(someone.choices), None)
 
 
 class StaffPage(AccessMixin, View):

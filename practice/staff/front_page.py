@@ -12,9 +12,9 @@ from practice.models import Appointment, Organisation
 from practice.reads import bookability, slot_types, worklist
 from practice.reads import front_page as asked
 from practice.reads.consumer_groups import coming_changes
-from practice.site.people import actor_of
+from practice.site.people import actor_of, current_practice
 from practice.site.shown import record_shown
-from practice.staff.base import StaffPage, current_practice
+from practice.staff.base import StaffPage
 from practice.staff.live import Part, answer, changed_parts, live
 
 PERMISSION = "practice.view_appointment"

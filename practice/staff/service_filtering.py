@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from practice.db.row_security import across_practices
 from practice.exceptions import PracticeError
-from practice.models import HealthcareService, ServiceFilteringSwitch
+from practice.models import HealthcareService, Organisation, ServiceFilteringSwitch
 from practice.reads import service_filtering
 from practice.reads.history import Happening
 from practice.reads.service_filtering import State
@@ -75,11 +75,11 @@ def history_rows(history: list[Happening]) -> list[dict[str, Any]]:
 class OfServices(StaffPage):
     """A page that is there only where the supplier has opened service filtering."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        practice = self.practice_asked_for(request) if self.is_allowed(request) else None
+    def practice_asked_for(self, request: HttpRequest) -> Organisation | None:
+        practice = super().practice_asked_for(request)
         if practice is not None and not service_filtering.is_open(practice):
             raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+        return practice
 
     def may(self, verb: str) -> bool:
         return self.request.user.has_perm(f"practice.{verb}_healthcareservice")
