@@ -1,10 +1,13 @@
 """What commands have in common: who runs them, and that all practices are in their reach."""
 
 import getpass
-from collections.abc import Collection
+import signal
+from collections.abc import Callable, Collection
+from threading import Event
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, close_old_connections
 
 from practice.db.row_security import across_practices
 from practice.models import AuditEvent, Organisation
@@ -38,6 +41,22 @@ class OperatorCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         with across_practices():
             return super().execute(*args, **options)
+
+    def until_stopped(self, work: Callable[[], None], *, seconds: float, doing: str) -> None:
+        """Do ``work`` every so many seconds, until a signal says to stop.
+
+        A database that is away is waited for: what failed is said, as ``doing``, and done again.
+        """
+        stop = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            try:
+                work()
+            except DatabaseError as error:
+                self.stderr.write(f"{doing} failed, trying again: {error}")
+            close_old_connections()
+            stop.wait(seconds)
 
 
 def practices_with(ods_codes: Collection[str] | None) -> list[Organisation]:

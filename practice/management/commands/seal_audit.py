@@ -1,13 +1,11 @@
 """Number and seal what was added to the audit trail, and first add what was kept aside."""
 
-import signal
 import time
-from threading import Event
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from practice.management.operator import OperatorCommand
@@ -50,23 +48,19 @@ class Command(OperatorCommand):
             raise CommandError(in_words(unreadable))  # the rest is done
 
     def go_on(self, seconds: float) -> None:
-        """Seal until a signal says to stop; a database that is away is waited for."""
-        stop = Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        """Seal until a signal says to stop, and publish once more then."""
         published: set[heads.Head] = set()
         due = time.monotonic()
-        while not stop.is_set():
-            try:
-                self.import_spooled()
-                sealing.seal_everything(now=timezone.now())
-                if time.monotonic() >= due:
-                    published = self.publish(published)
-                    due = time.monotonic() + PUBLISH_SECONDS
-            except DatabaseError as error:
-                self.stderr.write(f"sealing failed, trying again: {error}")
-            close_old_connections()
-            stop.wait(seconds)
+
+        def seal() -> None:
+            nonlocal published, due
+            self.import_spooled()
+            sealing.seal_everything(now=timezone.now())
+            if time.monotonic() >= due:
+                published = self.publish(published)
+                due = time.monotonic() + PUBLISH_SECONDS
+
+        self.until_stopped(seal, seconds=seconds, doing="sealing")
         self.publish(published)
 
     def import_spooled(self) -> int:

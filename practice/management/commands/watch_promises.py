@@ -2,15 +2,12 @@
 
 import json
 import logging
-import signal
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from threading import Event
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from practice.db.rows import batches
@@ -76,28 +73,23 @@ class Command(OperatorCommand):
             raise CommandError(f"Failed: {', '.join(sorted(failed))}.", returncode=SOME_FAILED)
 
     def go_on(self, seconds: float) -> None:
-        """Watch until a signal says to stop; a database that is away is waited for."""
-        stop = Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        """Watch until a signal says to stop."""
         seen: dict[int, int] = {}
         due = time.monotonic()
-        while not stop.is_set():
+
+        def watch() -> None:
+            nonlocal seen, due
             begun = time.monotonic()
-            try:
-                failed: set[str] = set()
-                if begun >= due:
-                    seen = versions_of_promising()
-                    _, failed = self.look_at_all(practices_with(None), timezone.now())
-                    due = begun + WHOLE_PASS_SECONDS
-                else:
-                    seen, failed = self.look_at_changed(seen, timezone.now())
-                if failed:
-                    self.stderr.write(f"Failed: {', '.join(sorted(failed))}.")
-            except DatabaseError as error:
-                self.stderr.write(f"watching failed, trying again: {error}")
-            close_old_connections()
-            stop.wait(seconds)
+            if begun >= due:
+                seen = versions_of_promising()
+                _, failed = self.look_at_all(practices_with(None), timezone.now())
+                due = begun + WHOLE_PASS_SECONDS
+            else:
+                seen, failed = self.look_at_changed(seen, timezone.now())
+            if failed:
+                self.stderr.write(f"Failed: {', '.join(sorted(failed))}.")
+
+        self.until_stopped(watch, seconds=seconds, doing="watching")
 
     def look_at_all(
         self, practices: Sequence[Organisation], now: datetime
