@@ -16,7 +16,7 @@ from practice.models import Organisation, RemoteAppointment
 from practice.reads.elsewhere import Caller
 from practice.services.audit.recording import Actor, record_done
 from practice.services.elsewhere.settling import REASON_LENGTH
-from practice.services.elsewhere.states import State, about, change, locked
+from practice.services.elsewhere.states import NOT_CANCELLED, State, about, change, locked
 from practice.services.elsewhere.wire import Line, turn
 
 
@@ -53,13 +53,8 @@ def _carry_out(
     except ElsewhereUnknown as unknown:
         return change(row, State.CANCELLING, str(unknown), event="elsewhere.not_known", **told)
     except ElsewhereError as failure:
-        undone: dict[str, Any] = {
-            "cancelled_at": None,
-            "cancelled_by_name": "",
-            "cancellation_reason": "",
-        }
         event = "elsewhere.not_cancelled"
-        return change(row, State.BOOKED, str(failure), event=event, **undone, **told)
+        return change(row, State.BOOKED, str(failure), event=event, **NOT_CANCELLED, **told)
     return change(row, State.CANCELLED, event="elsewhere.cancelled", checked_at=now, **told)
 
 

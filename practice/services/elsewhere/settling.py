@@ -15,7 +15,7 @@ from practice.models import Organisation, RemoteAppointment
 from practice.reads.elsewhere import Caller
 from practice.services.audit.recording import Actor
 from practice.services.elsewhere.searching import at_once
-from practice.services.elsewhere.states import State, change
+from practice.services.elsewhere.states import NOT_CANCELLED, State, change
 from practice.services.elsewhere.wire import NOTHING_LOST, Line, RemoteBooking
 
 REASON_LENGTH = 300
@@ -123,6 +123,5 @@ def _judge(
     if booking.state == State.CANCELLING and is_fresh:
         return {"state": State.CANCELLING, "said": STILL_ON_ITS_WAY_BACK, **seen}
     if booking.state == State.CANCELLING:
-        undone = {"cancelled_at": None, "cancelled_by_name": "", "cancellation_reason": ""}
-        return {"state": State.BOOKED, "said": STANDS, **seen, **undone}
+        return {"state": State.BOOKED, "said": STANDS, **seen, **NOT_CANCELLED}
     return {"state": State.BOOKED, **seen}

@@ -12,6 +12,12 @@ from practice.services.elsewhere import wire
 
 State = RemoteAppointment.State
 SAID_LENGTH = 300
+# The columns of what was to be cancelled, and stands after all.
+NOT_CANCELLED: dict[str, Any] = {
+    "cancelled_at": None,
+    "cancelled_by_name": "",
+    "cancellation_reason": "",
+}
 
 
 def about(booking: RemoteAppointment) -> dict[str, Any]:
