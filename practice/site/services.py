@@ -53,16 +53,19 @@ class ServiceField(forms.ChoiceField):
 
 def offer_services(form: Any, organisation: Organisation) -> None:
     """Let a form ask for the service where it is open to the practice; else leave it out."""
-    if is_open(organisation):
-        form.fields["service"].offer(organisation)
-    else:
-        del form.fields["service"]
+    offer_if(is_open(organisation), form, organisation)
 
 
 def offer_where_due(form: Any, session: Schedule) -> None:
     """Let a form ask for the service of a session where others may book only once it is said."""
-    if must_choose(session, organisation=session.organisation):
-        form.fields["service"].offer(session.organisation)
+    organisation = session.organisation
+    offer_if(must_choose(session, organisation=organisation), form, organisation)
+
+
+def offer_if(asked: bool, form: Any, organisation: Organisation) -> None:
+    """Let a form ask for the service, or leave it out."""
+    if asked:
+        form.fields["service"].offer(organisation)
     else:
         del form.fields["service"]
 

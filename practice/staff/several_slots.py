@@ -20,7 +20,7 @@ from practice.models import AccessProfile, Organisation, Slot
 from practice.reads.access_profiles import profiles
 from practice.reads.slots import chosen_slots
 from practice.site.addresses import number
-from practice.site.services import ServiceField, chosen_in, offer_services
+from practice.site.services import ServiceField, chosen_in, offer_if
 from practice.site.slot_changes import CHANGES, MOST, counted, in_words, report
 from practice.site.states import state_in_words
 from practice.site.words import day_in_words, times_in_words
@@ -36,10 +36,7 @@ class ServiceOfSessionsForm(forms.Form):
 
     def __init__(self, sent: QueryDict | None, *, organisation: Organisation) -> None:
         super().__init__(sent)
-        if organisation.filters_by_service:
-            offer_services(self, organisation)
-        else:
-            del self.fields["service"]
+        offer_if(organisation.filters_by_service, self, organisation)
 
 
 class SeveralSlots(StaffPage):
