@@ -1,5 +1,6 @@
 """The demo practices book at each other: all are served by the same process, at one address."""
 
+from fhirapi import ssp
 from practice.models import Organisation, RemoteService
 
 
@@ -19,7 +20,7 @@ def book_at_each_other(practices: list[Organisation], *, address: str) -> int:
                 defaults={
                     "ods_code": other.ods_code,
                     "asid": other.asid,
-                    "base_url": f"{address}/{other.ods_code}/STU3/1/gpconnect",
+                    "base_url": ssp.service_root(other.ods_code, address),
                 },
             )
             made += 1

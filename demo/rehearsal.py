@@ -61,10 +61,10 @@ def send(
     now: datetime,
 ) -> None:
     """Ask the practice's own interface as the other system, without a network between."""
-    root = f"/{organisation.ods_code}/STU3/1/gpconnect"
+    root = ssp.service_root(organisation.ods_code, "http://localhost")
     said = consumer.token(
         scope=interaction.scope,
-        audience=f"http://localhost{root}",
+        audience=root,
         now=now,
         ods_code=above.NEXT_CODE,
         name=above.NEXT_NAME,

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views import View
 
 from demo import sandboxes
+from fhirapi import ssp
 from fhirapi.guards import Allowance
 from practice.db.row_security import bound_to
 from practice.models import AuditEvent, Organisation
@@ -118,7 +119,7 @@ class SandboxPage(SandboxView):
         address = f"{request.scheme}://{request.get_host()}"
         return self.show(
             "page",
-            root=sandboxes.service_root(self.practice, address),
+            root=ssp.public_root(self.practice.ods_code, address),
             codes=sandboxes.codes_of(self.practice),
             diary=reads.diary_of(self.practice),
             begun=self.begun(),

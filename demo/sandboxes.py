@@ -193,15 +193,9 @@ def page_of(organisation: Organisation) -> str:
     return reverse("sandbox", args=[ticket(organisation)])
 
 
-def service_root(organisation: Organisation, address: str) -> str:
-    """The address of its FHIR base: below GPCONNECT_HOST, or else below ``address``."""
-    host = settings.GPCONNECT_HOST
-    return f"{f'https://{host}' if host else address}/{organisation.ods_code}/STU3/1/gpconnect"
-
-
 def example(organisation: Organisation, address: str) -> str:
     """A shell command that works wherever curl is, and for good: it makes its own token."""
-    root = service_root(organisation, address)
+    root = ssp.public_root(organisation.ods_code, address)
     number = next((each.nhs_number for each in reads.patients(organisation=organisation)), NOBODY)
     return consumer.curl(
         ssp.FIND_PATIENT,

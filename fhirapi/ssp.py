@@ -6,6 +6,8 @@ Source: GP Connect, "Spine Secure Proxy implementation guide" and "Interaction I
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from fhirapi.errors import BAD_REQUEST, FHIRError
 
 FOUNDATIONS = "foundations"
@@ -201,6 +203,18 @@ READ_SERVICE = Interaction(
     FOUNDATIONS,
 )
 OF_SERVICE_FILTERING = (FIND_SERVICE, READ_SERVICE)
+
+
+def service_root(ods_code: str, address: str) -> str:
+    """The service root of a practice below a server's address, without a slash at its end."""
+    return f"{address}/{ods_code}/STU3/1/gpconnect"
+
+
+def public_root(ods_code: str, address: str) -> str:
+    """The same as others reach it: below GPCONNECT_HOST, or else below ``address``."""
+    host = settings.GPCONNECT_HOST
+    return service_root(ods_code, f"https://{host}" if host else address)
+
 
 TRACE_ID = "Ssp-TraceID"
 SENT_FROM = "Ssp-From"

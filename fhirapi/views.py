@@ -272,8 +272,8 @@ class GPConnectView(APIView):
     def service_root(self) -> str:
         """The practice's service root URL, without a trailing slash."""
         request = self.request
-        root = f"{request.practice.ods_code}/STU3/1/gpconnect"  # of letters and digits
-        return f"{request.scheme}://{request.get_host()}/{root}"
+        address = f"{request.scheme}://{request.get_host()}"
+        return ssp.service_root(request.practice.ods_code, address)  # of letters and digits
 
     # ------------------------------------------------------------ the trail
 

@@ -75,22 +75,17 @@ def chosen(request: HttpRequest) -> Chosen:
             practice = directory.practice_by_ods_code(code)
     if practice is None or not practice.sandbox_of:
         return Chosen(None, Values(today=clock.today(now)), code)
-    root = f"{request.scheme}://{request.get_host()}{service_path(practice)}"
+    root = ssp.public_root(practice.ods_code, f"{request.scheme}://{request.get_host()}")
     with bound_to(practice.pk):
         return Chosen(practice, values_of(practice, root=root, now=now), code)
 
 
-def service_path(practice: Organisation) -> str:
-    """The path of a practice's service root."""
-    return f"/{practice.ods_code}/STU3/1/gpconnect"
-
-
-def chosen_or_404(request: HttpRequest) -> tuple[Organisation, Chosen]:
+def chosen_or_404(request: HttpRequest) -> Chosen:
     """The sandbox that is asked for; nothing at all without one."""
     found = chosen(request)
     if found.practice is None:
         raise Http404
-    return found.practice, found
+    return found
 
 
 # ---------------------------------------------------------------- what is shown
@@ -182,7 +177,7 @@ def headers(request: HttpRequest) -> HttpResponse:
     The token is as good as one that anybody writes, since none is signed; it is made for sandboxes
     only so that nothing here ever makes one for a real practice.
     """
-    practice, found = chosen_or_404(request)
+    found = chosen_or_404(request)
     named = request.GET.get("interaction", "")
     interaction = next((each for each in ssp.INTERACTIONS if each.id == named), None)
     if interaction is None:
@@ -192,16 +187,15 @@ def headers(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"Authorization": f"Bearer {tokens.encode(made)}"})
 
 
-def try_policy(request: HttpRequest, practice: Organisation) -> dict[str, list[str]]:
+def try_policy(request: HttpRequest, root: str) -> dict[str, list[str]]:
     """What Swagger UI may do: its own files, and requests to one sandbox.
 
     It stands on the same origin as the pages of staff, so it is let nowhere near them: no other
     address may be asked, no window or frame opened, nothing sent by a form.
     """
-    here = f"{request.scheme}://{request.get_host()}"
-    folder = reverse("developer:overview")
+    pages = f"{request.scheme}://{request.get_host()}{reverse('developer:overview')}"
     return {
-        "connect-src": [f"{here}{service_path(practice)}/", f"{here}{folder}"],
+        "connect-src": [f"{root}/", pages],
         "script-src": [csp.SELF],
         "form-action": [csp.NONE],
         "sandbox": ["allow-scripts", "allow-same-origin"],
@@ -213,7 +207,7 @@ def try_policy(request: HttpRequest, practice: Organisation) -> dict[str, list[s
 @require_safe
 def try_it(request: HttpRequest) -> HttpResponse:
     """Swagger UI for one sandbox."""
-    practice, found = chosen_or_404(request)
+    found = chosen_or_404(request)
     response = render(
         request,
         "developer/try_it.html",
@@ -228,5 +222,5 @@ def try_it(request: HttpRequest) -> HttpResponse:
         },
     )
     policy: Any = response
-    policy._csp_replace = try_policy(request, practice)
+    policy._csp_replace = try_policy(request, found.values.root)
     return response

@@ -72,7 +72,7 @@ class Command(OperatorCommand):
             *counted(practices),
             "",
             *addresses(practices, address),
-            f"  FHIR   {service_root(sandbox, address)}  {sandbox.name}",
+            f"  FHIR   {ssp.service_root(sandbox.ods_code, address)}  {sandbox.name}",
             f"         {address}{sandboxes.page_of(sandbox)}",
             "",
             *logins(described),
@@ -148,7 +148,7 @@ def addresses(practices: list[Organisation], address: str) -> Iterator[str]:
     yield f"  Developers  {address}/developer/"
     for practice in practices:
         off = "" if practice.gp_connect_enabled else "  (GP Connect is switched off)"
-        yield f"  FHIR   {service_root(practice, address)}  {practice.name}{off}"
+        yield f"  FHIR   {ssp.service_root(practice.ods_code, address)}  {practice.name}{off}"
 
 
 def logins(described: list[dict[str, Any]]) -> Iterator[str]:
@@ -174,7 +174,7 @@ def search(practice: Organisation, address: str, *, now: datetime) -> str:
     return consumer.curl(
         ssp.SEARCH_SLOTS,
         organisation=practice,
-        service_root=service_root(practice, address),
+        service_root=ssp.service_root(practice.ods_code, address),
         token_command=f"DJANGO_DEBUG=1 {python} {script} demo_token",
         query=[
             ("status", "free"),
@@ -185,8 +185,3 @@ def search(practice: Organisation, address: str, *, now: datetime) -> str:
             ("searchFilter", f"{types}|{consumer.CONSUMER_TYPE}"),
         ],
     )
-
-
-def service_root(practice: Organisation, address: str) -> str:
-    """The address of a practice's FHIR base."""
-    return f"{address}/{practice.ods_code}/STU3/1/gpconnect"

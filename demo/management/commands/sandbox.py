@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from demo import sandboxes
+from fhirapi import ssp
 from practice import terminology
 from practice.exceptions import PracticeError
 from practice.management.operator import (
@@ -136,7 +137,7 @@ def told(organisation: Organisation, address: str) -> Iterator[str]:
     now = timezone.now()
     yield f"{organisation}: nobody here is real, and every night it begins again."
     yield ""
-    yield f"  FHIR base   {sandboxes.service_root(organisation, address)}"
+    yield f"  FHIR base   {ssp.public_root(organisation.ods_code, address)}"
     yield f"  ASID        {organisation.asid}  (Ssp-To)"
     code, kind = sandboxes.codes_of(organisation)
     yield f"  You send    ODS code {code}, organisation type {kind}"

@@ -54,6 +54,18 @@ def test_the_page_shows_every_interaction_and_every_error(sandbox):
         assert library in page
 
 
+def test_requests_go_where_the_api_is_reached(sandbox, settings):
+    """Which behind nginx is another name than that of these pages."""
+    settings.GPCONNECT_HOST = "fhir.example"
+    root = f"https://fhir.example/{sandbox.ods_code}/STU3/1/gpconnect"
+
+    assert root in asked("overview", practice=sandbox.ods_code).content.decode()
+    (server,) = asked("openapi", practice=sandbox.ods_code).json()["servers"]
+    assert server["url"] == root
+    policy = asked("try", practice=sandbox.ods_code)["Content-Security-Policy"]
+    assert f"connect-src {root}/ http://testserver/developer/" in policy
+
+
 def test_without_a_sandbox_it_shows_words_for_values(sandbox):
     page = asked("overview").content.decode()
 
