@@ -53,10 +53,13 @@ def where_switched_on(view: View) -> View:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a page is about: a sandbox, or none yet; ``asked_for`` is the code that was typed."""
+    """What a page is about: a sandbox with its service root, or none yet.
+
+    ``asked_for`` is the code that was typed.
+    """
 
     practice: Organisation | None
-    values: Values
+    root: str
     asked_for: str
 
     @property
@@ -64,20 +67,26 @@ class Chosen:
         """What keeps the choice in an address."""
         return f"?practice={self.practice.ods_code}" if self.practice else ""
 
+    def values(self) -> Values:
+        """What requests can name there now, or words that stand for it."""
+        now = timezone.now()
+        if self.practice is None:
+            return Values(today=clock.today(now))
+        with bound_to(self.practice.pk):
+            return values_of(self.practice, root=self.root, now=now)
+
 
 def chosen(request: HttpRequest) -> Chosen:
     """The sandbox that ``?practice=`` names. A real practice is as unknown as none at all."""
     code = request.GET.get("practice", "").strip()
-    now = timezone.now()
     practice = None
     if code.isascii() and code.isalnum():
         with bound_to_ods_code(code):
             practice = directory.practice_by_ods_code(code)
     if practice is None or not practice.sandbox_of:
-        return Chosen(None, Values(today=clock.today(now)), code)
-    root = ssp.public_root(practice.ods_code, f"{request.scheme}://{request.get_host()}")
-    with bound_to(practice.pk):
-        return Chosen(practice, values_of(practice, root=root, now=now), code)
+        return Chosen(None, "", code)
+    address = f"{request.scheme}://{request.get_host()}"
+    return Chosen(practice, ssp.public_root(practice.ods_code, address), code)
 
 
 def chosen_or_404(request: HttpRequest) -> Chosen:
@@ -140,15 +149,16 @@ def shown_refusals(values: Values) -> Iterator[ShownRefusal]:
 def overview(request: HttpRequest) -> HttpResponse:
     """Everything a supplier begins with. No script: each part opens as any browser opens it."""
     found = chosen(request)
+    values = found.values()
     return render(
         request,
         "developer/overview.html",
         {
             "chosen": found,
-            "values": found.values,
-            "missing": sorted(found.values.missing),
-            "interactions": list(shown_interactions(found.values)),
-            "refusals": list(shown_refusals(found.values)),
+            "values": values,
+            "missing": sorted(values.missing),
+            "interactions": list(shown_interactions(values)),
+            "refusals": list(shown_refusals(values)),
             "needs_certificate": settings.GPCONNECT_REQUIRE_CLIENT_CERTIFICATE,
             "caller": requests.CALLER,
         },
@@ -161,7 +171,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def openapi(request: HttpRequest) -> HttpResponse:
     """The description for programs: of the sandbox that is named, or of any practice."""
     found = chosen(request)
-    document = description.description(found.values, is_sandbox=found.practice is not None)
+    document = description.description(found.values(), is_sandbox=found.practice is not None)
     return JsonResponse(document, json_dumps_params={"indent": 1, "ensure_ascii": False})
 
 
@@ -183,7 +193,7 @@ def headers(request: HttpRequest) -> HttpResponse:
     if interaction is None:
         raise Http404
     issued_at = int(timezone.now().timestamp())
-    made = requests.claims(scope=interaction.scope, audience=found.values.root, issued_at=issued_at)
+    made = requests.claims(scope=interaction.scope, audience=found.root, issued_at=issued_at)
     return JsonResponse({"Authorization": f"Bearer {tokens.encode(made)}"})
 
 
@@ -216,11 +226,11 @@ def try_it(request: HttpRequest) -> HttpResponse:
             "configuration": {
                 "description": reverse("developer:openapi") + found.query,
                 "headers": reverse("developer:headers") + found.query,
-                "root": found.values.root,
+                "root": found.root,
             },
             "needs_certificate": settings.GPCONNECT_REQUIRE_CLIENT_CERTIFICATE,
         },
     )
     policy: Any = response
-    policy._csp_replace = try_policy(request, found.values.root)
+    policy._csp_replace = try_policy(request, found.root)
     return response
