@@ -11,26 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from consumer import bodies, tokens
-from consumer.identity import Device, Identity, User
 from consumer.identity import Organisation as ConsumerOrganisation
+from fhirapi.developer.requests import CALLER
 from fhirapi.ssp import INTERACTION_ID, SENT_FROM, SENT_TO, TRACE_ID, Interaction
 from practice.models import Organisation
 
-CONSUMER_ASID = "200000000115"
-CONSUMER_ODS_CODE = "A1001"
-CONSUMER_NAME = "Trial call centre"
-CONSUMER_TYPE = "urgent-care"
-IDENTITY = Identity(
-    CONSUMER_ASID,
-    ConsumerOrganisation(CONSUMER_ODS_CODE, CONSUMER_NAME, CONSUMER_TYPE, "0113 496 0111"),
-    User(
-        *("1", "Handler", "Jane", "Miss"),
-        sds_user_id="111222333444",
-        sds_role_profile_id="444555666777",
-        local_id="handler",
-    ),
-    Device("TRIAL-1", "Trial", "1"),
-)
+CONSUMER_ODS_CODE = CALLER.organisation.ods_code
+CONSUMER_NAME = CALLER.organisation.name
+CONSUMER_TYPE = CALLER.organisation.type
 
 
 def claims(
@@ -45,7 +33,7 @@ def claims(
 
     Or, as it may serve several, of another organisation.
     """
-    own = replace(IDENTITY, organisation=ConsumerOrganisation(ods_code, name))
+    own = replace(CALLER, organisation=ConsumerOrganisation(ods_code, name))
     return tokens.claims(own, scope=scope, audience=audience, issued_at=now.timestamp())
 
 
@@ -56,7 +44,7 @@ def token(**said: Any) -> str:
 
 def booking_organisation() -> dict[str, Any]:
     """The invented consumer as it describes itself in a booking: a contained Organization."""
-    return bodies.booking_organisation(IDENTITY.organisation)
+    return bodies.booking_organisation(CALLER.organisation)
 
 
 def headers(
@@ -65,7 +53,7 @@ def headers(
     """What goes along with ``interaction``, but for the token."""
     return {
         TRACE_ID: trace_id,
-        SENT_FROM: CONSUMER_ASID,
+        SENT_FROM: CALLER.asid,
         SENT_TO: organisation.asid,
         INTERACTION_ID: interaction.id,
         "Accept": "application/fhir+json",

@@ -18,11 +18,13 @@ from django.urls import reverse
 
 from demo import bookings, consumer
 from fhirapi import ssp
+from fhirapi.resources.common import NHS_NUMBER
 from practice import clock
 from practice.models import Organisation, Patient, Slot
 from practice.practice_file import PATIENT, ListOf
 from practice.reads import sandboxes as reads
 from practice.reads.patients import VERIFIED, why_nobody_books_for
+from practice.reads.sandbox_examples import NEWCOMERS
 from practice.services import sandboxes
 from practice.services.appointments.booking import book_appointment
 from practice.services.audit.recording import Actor
@@ -196,31 +198,33 @@ def page_of(organisation: Organisation) -> str:
 def example(organisation: Organisation, address: str) -> str:
     """A shell command that works wherever curl is, and for good: it makes its own token."""
     root = ssp.public_root(organisation.ods_code, address)
-    number = next((each.nhs_number for each in reads.patients(organisation=organisation)), NOBODY)
+    number = next(
+        (each.nhs_number for each in reads.patients(organisation=organisation)), NEWCOMERS[0]
+    )
     return consumer.curl(
         ssp.FIND_PATIENT,
         organisation=organisation,
         service_root=root,
         token_command=token_command(organisation, root),
-        query=[("identifier", f"https://fhir.nhs.uk/Id/nhs-number|{number}")],
+        query=[("identifier", f"{NHS_NUMBER}|{number}")],
     )
 
 
 def token_command(organisation: Organisation, audience: str) -> str:
     """What prints a token in a shell, valid for the next five minutes."""
-    claims = consumer.claims(scope=ssp.PATIENT_READ, audience=audience, now=EPOCH)
-    claims |= {"iat": "@NOW@", "exp": "@THEN@"}
-    caller = claims["requesting_organization"]
-    caller["identifier"][0]["value"], caller["name"] = (
-        codes_of(organisation)[0],
-        organisation.sandbox_of,
+    claims = consumer.claims(
+        scope=ssp.PATIENT_READ,
+        audience=audience,
+        now=EPOCH,
+        ods_code=codes_of(organisation)[0],
+        name=organisation.sandbox_of,
     )
+    claims |= {"iat": "@NOW@", "exp": "@THEN@"}
     text = json.dumps(claims, separators=(",", ":")).replace("'", "\\u0027")
     text = text.replace('"@NOW@"', "'$now'").replace('"@THEN@"', "'$((now+300))'")
     encoded = f"printf '%s' '{text}' | base64 | tr -d '=\\n' | tr '/+' '_-'"
     return f"now=$(date +%s); printf '%s.%s.' {NO_SIGNATURE} \"$({encoded})\""
 
 
-NOBODY = "9990026270"  # whom the demo's national record knows, and no practice
 NO_SIGNATURE = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"  # a token's first part: alg none
 EPOCH = datetime.fromtimestamp(0, tz=clock.LONDON)

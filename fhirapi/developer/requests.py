@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from consumer import identity, tokens
+from consumer import bodies, identity, tokens
 from consumer.identity import Device, Identity, User
 from fhirapi import filters, ssp
-from fhirapi.resources import appointment, common, organization, patient
+from fhirapi.resources import appointment, common, patient
 from fhirapi.resources.booking_organisation import BOOKING_ORGANISATION
 from fhirapi.resources.common import Element
 from fhirapi.ssp import Interaction
@@ -28,7 +28,12 @@ CALLER = Identity(
     organisation=identity.Organisation(
         "A1001", "Trial call centre", "urgent-care", "0113 496 0111"
     ),
-    user=User("1", "Handler", "Jane", "Miss", "111222333444", "444555666777"),
+    user=User(
+        *("1", "Handler", "Jane", "Miss"),
+        sds_user_id="111222333444",
+        sds_role_profile_id="444555666777",
+        local_id="handler",
+    ),
     device=Device("TRIAL-1", "Trial", "1"),
 )
 CONSUMER = BookingParty(
@@ -39,20 +44,6 @@ CONSUMER = BookingParty(
 def claims(*, scope: str, audience: str, issued_at: int) -> Element:
     """The claims of a token for a call handler of the invented consumer."""
     return tokens.claims(CALLER, scope=scope, audience=audience, issued_at=issued_at)
-
-
-def booking_organisation() -> Element:
-    """The invented consumer as it describes itself in a booking: a contained Organization."""
-    system = terminology.value_set("organisation_type").system
-    return {
-        "resourceType": "Organization",
-        "id": "1",
-        "meta": {"profile": [organization.PROFILE]},
-        "identifier": [common.identifier(common.ODS_CODE, CALLER.organisation.ods_code)],
-        "type": [{"coding": [{"system": system, "code": CALLER.organisation.type}]}],
-        "name": CALLER.organisation.name,
-        "telecom": [{"system": "phone", "value": CALLER.organisation.telephone}],
-    }
 
 
 # ---------------------------------------------------------------- what they name
@@ -215,7 +206,7 @@ def book(values: Values) -> Request:
     body = {
         "resourceType": "Appointment",
         "meta": {"profile": [appointment.PROFILE]},
-        "contained": [booking_organisation()],
+        "contained": [bodies.booking_organisation(CALLER.organisation)],
         "extension": [link],
         "status": "booked",
         "description": "Sore throat for five days.",
