@@ -1,9 +1,9 @@
 """The shape of what is sent and taken, as JSON Schema, of FHIR's own definitions.
 
-SENT says which elements of each type an answer may hold, and which it always holds (with an
-exclamation mark); their types, lists and codes come from the definitions. An answer holds nothing
-else. What a request may hold is more: it is read by FHIR's definitions, and only what must be there
-is said here. XML says the same as JSON: FHIR STU3, "XML Representation of Resources".
+RESOURCES and PARTS say which elements of each type an answer may hold, and which it always holds
+(with an exclamation mark); their types, lists and codes come from the definitions. An answer holds
+nothing else. What a request may hold is more: it is read by FHIR's definitions, and only what must
+be there is said here. XML says the same as JSON: FHIR STU3, "XML Representation of Resources".
 """
 
 from collections.abc import Iterable, Mapping
@@ -105,7 +105,7 @@ JSON_TYPES = {"boolean": "boolean", "integer": "integer", "positiveInt": "intege
 
 
 def components() -> Element:
-    """All schemas by name; SENT ones are closed."""
+    """All schemas by name; those of answers are closed."""
     return {
         **{kind: resource(kind, names, profile) for kind, (names, profile) in RESOURCES.items()},
         "CapabilityStatement": resource("CapabilityStatement", STATEMENT),
@@ -118,9 +118,7 @@ def components() -> Element:
 
 def resource(kind: str, names: str, profile: str = "") -> Element:
     """The schema of a resource that is sent."""
-    schema = part(kind, names)
-    schema["properties"] = {"resourceType": {"const": kind}, **schema["properties"]}
-    schema["required"] = ["resourceType", *schema["required"]]
+    schema = part(kind, names, is_resource=True)
     if profile:
         known = schema["properties"]
         known["id"] = {"type": "string", "pattern": ID}
@@ -146,14 +144,15 @@ def resource(kind: str, names: str, profile: str = "") -> Element:
     return schema
 
 
-def part(kind: str, names: str) -> Element:
-    """The schema of a resource or data type of which these elements are sent."""
+def part(kind: str, names: str, *, is_resource: bool = False) -> Element:
+    """The schema of a data type or resource of which these elements are sent."""
     known = definitions_of(get_fhir_model_class(kind))
+    named = {"resourceType": {"const": kind}} if is_resource else {}
     properties = {name.rstrip("!"): element(known[name.rstrip("!")]) for name in names.split()}
     return {
         "type": "object",
-        "properties": properties,
-        "required": [name.rstrip("!") for name in names.split() if name.endswith("!")],
+        "properties": {**named, **properties},
+        "required": [*named, *(name.rstrip("!") for name in names.split() if name.endswith("!"))],
         "additionalProperties": False,
     }
 
@@ -265,23 +264,23 @@ def outcome(refusals: Iterable[SpineError]) -> Element:
 
 # ---------------------------------------------------------------- what requests hold
 
-BOOKING = {
-    "Appointment": "meta! contained! extension! status! description! start! end! slot! created!"
-    " comment participant! identifier priority",
-}
-CHANGE = {
-    "Appointment": "id! meta! contained extension status! description! start! end! slot! comment"
-    " participant! identifier priority created",
-}
+BOOKING = (
+    "meta! contained! extension! status! description! start! end! slot! created!"
+    " comment participant! identifier priority"
+)
+CHANGE = (
+    "id! meta! contained extension status! description! start! end! slot! comment"
+    " participant! identifier priority created"
+)
 NEWCOMER = "meta! identifier! name! birthDate! gender telecom address extension"
 
 
 def requests() -> Element:
     """The schemas of bodies: of what must be there, and of what a consumer would send."""
     return {
-        "BookAppointment": taken("Appointment", BOOKING["Appointment"], status="booked"),
-        "AmendAppointment": taken("Appointment", CHANGE["Appointment"]),
-        "CancelAppointment": taken("Appointment", CHANGE["Appointment"], status="cancelled"),
+        "BookAppointment": taken("Appointment", BOOKING, status="booked"),
+        "AmendAppointment": taken("Appointment", CHANGE),
+        "CancelAppointment": taken("Appointment", CHANGE, status="cancelled"),
         "RegisterPatient": {
             "type": "object",
             "properties": {
@@ -307,11 +306,8 @@ def requests() -> Element:
 
 def taken(kind: str, names: str, *, status: str = "") -> Element:
     """The schema of a resource in a request; more of FHIR's elements may be there than it names."""
-    schema = part(kind, names)
+    schema = part(kind, names, is_resource=True)
     del schema["additionalProperties"]
-    known = schema["properties"]
-    schema["properties"] = {"resourceType": {"const": kind}, **known}
-    schema["required"] = ["resourceType", *schema["required"]]
     known = schema["properties"]
     known["meta"] = naming(RESOURCES[kind][1])
     for name in ("start", "end", "created"):
@@ -345,10 +341,8 @@ def reference_to(kind: str) -> Element:
 
 def who_books() -> Element:
     """The contained organisation of a booking."""
-    schema = part("Organization", "id! meta! identifier! type name! telecom! address")
+    names = "id! meta! identifier! type name! telecom! address"
+    schema = part("Organization", names, is_resource=True)
     del schema["additionalProperties"]
-    known = schema["properties"]
-    schema["properties"] = {"resourceType": {"const": "Organization"}, **known}
     schema["properties"]["meta"] = naming(organization.PROFILE)
-    schema["required"] = ["resourceType", *schema["required"]]
     return schema
