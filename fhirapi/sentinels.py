@@ -62,6 +62,7 @@ SENTINELS = (
     Sentinel(errors.INTERNAL_SERVER_ERROR, "999000000000005001", "9999900089", ALL),
     Sentinel(errors.UNAVAILABLE, "999000000000005031", "9999900097", ALL),
 )
+BY_ERROR = {each.error: each for each in SENTINELS}
 BY_FORM = {form: each for each in SENTINELS for form in each.forms}
 
 

@@ -12,13 +12,12 @@ from fhirapi.developer import requests
 from fhirapi.developer.requests import Request, Values
 from fhirapi.errors import SpineError
 from fhirapi.resources import common
-from fhirapi.sentinels import SENTINELS, Sentinel
+from fhirapi.sentinels import BY_ERROR, COMMANDS, Sentinel
 from fhirapi.ssp import Interaction
 
 NO_SUCH_ID = "999999999999999999"  # well-formed; no record is counted up to it
 
 EVERYWHERE = ssp.INTERACTIONS
-COMMANDS = tuple(each for each in EVERYWHERE if each.is_command)
 SWITCHED = tuple(each for each in EVERYWHERE if each.capability)
 BY_IDENTIFIER = (ssp.FIND_PATIENT, ssp.FIND_PRACTITIONER, ssp.FIND_ORGANISATION)
 CHANGES = (ssp.AMEND_APPOINTMENT, ssp.CANCEL_APPOINTMENT)
@@ -52,22 +51,17 @@ class Refusal:
     @property
     def sentinel(self) -> Sentinel | None:
         """The values that provoke it in a sandbox, where it needs some."""
-        return next((each for each in SENTINELS if each.error is self.error), None)
-
-
-def by_sentinel(error: SpineError) -> Sentinel:
-    """The sentinel of an error that has one."""
-    return next(each for each in SENTINELS if each.error is error)
+        return BY_ERROR.get(self.error)
 
 
 def read_sentinel(error: SpineError) -> Callable[[Values], Request]:
     """A patient is read whose id is the sentinel's."""
-    return lambda values: requests.read(ssp.READ_PATIENT, by_sentinel(error).value)
+    return lambda values: requests.read(ssp.READ_PATIENT, BY_ERROR[error].value)
 
 
 def registered_sentinel(error: SpineError) -> Callable[[Values], Request]:
     """Somebody is registered whose NHS number is the sentinel's."""
-    number = by_sentinel(error).nhs_number
+    number = BY_ERROR[error].nhs_number
     return lambda values: requests.register(
         replace(
             values,
@@ -81,9 +75,7 @@ def registered_sentinel(error: SpineError) -> Callable[[Values], Request]:
 
 def booked_sentinel(error: SpineError) -> Callable[[Values], Request]:
     """A booking whose description is the sentinel's."""
-    return lambda values: with_body(
-        requests.book(values), description=by_sentinel(error).description
-    )
+    return lambda values: with_body(requests.book(values), description=BY_ERROR[error].description)
 
 
 def with_body(request: Request, **members: object) -> Request:
@@ -124,7 +116,7 @@ REFUSALS = (
         "The NHS number is mistyped, or the national record says that it is no longer in use.",
         "Check the digits (modulus 11) before you send it, then ask the national record.",
         "A number whose check digit is wrong; in a registration, the sentinel.",
-        lambda values: requests.find(ssp.FIND_PATIENT, common.NHS_NUMBER, "9999999999"[:9] + "8"),
+        lambda values: requests.find(ssp.FIND_PATIENT, common.NHS_NUMBER, "9999999998"),
         (ssp.FIND_PATIENT, ssp.REGISTER_PATIENT),
     ),
     Refusal(
