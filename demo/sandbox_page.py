@@ -122,7 +122,7 @@ class SandboxPage(SandboxView):
             root=ssp.public_root(self.practice.ods_code, address),
             codes=sandboxes.codes_of(self.practice),
             diary=reads.diary_of(self.practice),
-            begun=self.begun(),
+            begun=reads.last_event(MADE, RESET, organisation=self.practice),
             patients=[
                 (each, sandboxes.special(each, now=self.now))
                 for each in reads.patients(organisation=self.practice)
@@ -135,13 +135,6 @@ class SandboxPage(SandboxView):
             name="page",
             address="wrong=1" if only_wrong else "wrong=0",
             most=reads.SHOWN,
-        )
-
-    def begun(self) -> AuditEvent | None:
-        """When it was made or reset last."""
-        known = (reads.last_event(each, organisation=self.practice) for each in (MADE, RESET))
-        return max(
-            (each for each in known if each), key=lambda each: each.recorded_at, default=None
         )
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,5 @@
 """What a supplier's requests can name in their sandbox: somebody, some place, some time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,7 +47,7 @@ def sandbox_examples(
         practitioner=people.order_by("pk").first(),
         location=directory.locations(organisation=organisation).order_by("pk").first(),
         free=free_slot(organisation=organisation, requester=requester, now=now),
-        newcomer=next(newcomers(organisation=organisation), None),
+        newcomer=newcomer(organisation=organisation),
         appointments=tuple(
             booked.select_related("patient", "schedule").order_by("start", "pk")[:2]
         ),
@@ -66,17 +65,16 @@ def free_slot(*, organisation: Organisation, requester: BookingParty, now: datet
     return Slot.objects.select_related("schedule").get(organisation=organisation, pk=found[0][0])
 
 
-def newcomers(*, organisation: Organisation) -> Iterator[Demographics]:
-    """Return those of the national record who can be registered at a sandbox."""
+def newcomer(*, organisation: Organisation) -> Demographics | None:
+    """Return the first of the national record who can be registered at a sandbox."""
     known = set(
         Patient.objects.filter(
             organisation=organisation, nhs_number__in=NEWCOMERS, active=True
         ).values_list("nhs_number", flat=True)
     )
-    for number in NEWCOMERS:
-        try:
-            person = demographics.service(for_sandbox=True).retrieve(number)
-        except DemographicsUnavailable:
-            return
-        if person is not None and number not in known:
-            yield person
+    record = demographics.service(for_sandbox=True)
+    try:
+        people = (record.retrieve(number) for number in NEWCOMERS if number not in known)
+        return next(filter(None, people), None)
+    except DemographicsUnavailable:
+        return None

@@ -56,9 +56,9 @@ def patients(*, organisation: Organisation) -> list[Patient]:
     return list(Patient.objects.filter(organisation=organisation).order_by("nhs_number", "pk"))
 
 
-def last_event(name: str, *, organisation: Organisation) -> AuditEvent | None:
-    """Return when something was last done to it, as the trail has it."""
-    found = AuditEvent.objects.filter(organisation=organisation, event=name)
+def last_event(*names: str, organisation: Organisation) -> AuditEvent | None:
+    """Return when something of these names was last done to it, as the trail has it."""
+    found = AuditEvent.objects.filter(organisation=organisation, event__in=names)
     return found.order_by("-recorded_at", "-pk").first()
 
 
