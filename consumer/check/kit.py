@@ -120,18 +120,6 @@ class Kit:
                 return str(actor["reference"])
         raise NotSeen("no slot was found whose Schedule and Location are known")
 
-    def neighbours(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Two adjacent slots of one session, of one kind."""
-        slots = self.some_slots()
-        for later in slots:
-            for earlier in slots:
-                if earlier.get("end") == later.get("start") and all(
-                    earlier.get(name) == later.get(name)
-                    for name in ("schedule", "serviceType", "extension")
-                ):
-                    return earlier, later
-        raise NotSeen("no two adjacent slots of one session are offered")
-
     # ------------------------------------------------ people and places
 
     def find_patient(self, number: str | None = None, **given: Any) -> Exchange:

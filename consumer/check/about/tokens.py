@@ -92,7 +92,7 @@ def no_json(kit: Kit) -> Exchange:
 
 @refuses("token.no-base64", "The payload is not base64url", "JWT-003", BAD_REQUEST)
 def no_base64(kit: Kit) -> Exchange:
-    header = tokens.encode_part({"alg": "none", "typ": "JWT"})
+    header = tokens.encode_part(tokens.HEADER)
     return with_token(kit, f"{header}.***.")
 
 
