@@ -60,7 +60,9 @@ OVERLAPPING = """() => {
       const s = getComputedStyle(p);
       if (s.overflowX === "visible" && s.overflowY === "visible") continue;
       const q = p.getBoundingClientRect();
-      left = Math.max(left, q.left); right = Math.min(right, q.right);
+      // Where a text ends in an ellipsis it keeps out of the padding, too.
+      const kept = s.textOverflow === "ellipsis" ? parseFloat(s.paddingRight) : 0;
+      left = Math.max(left, q.left); right = Math.min(right, q.right - kept);
       top = Math.max(top, q.top); bottom = Math.min(bottom, q.bottom);
     }
     return { left, right, top, bottom };

@@ -117,6 +117,9 @@ def bookings_follow(kit: Kit) -> Iterator[Problem]:
         if day < kit.today or not behind:
             continue
         slot = max(behind, key=begins)
+        if "reference" not in slot.get("schedule", {}):
+            yield Problem(f"the slot of {slot['start']} names no session", exchange)
+            return
         body = kit.body(slot, participant=kit.people(slot, exchange))
         booked = kit.book(body)
         if booked.status != 201:
