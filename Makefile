@@ -79,7 +79,7 @@ demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqli
 	@$(DEMO) $(BIN)/python manage.py demo --port $(PORT)
 	@$(DEMO) $(BIN)/python manage.py runserver --noreload $(PORT)
 
-serve: setup ## Serve as in production; the environment is yours to set (README, Configuration)
+serve: setup ## Serve as in production; the environment is yours to set (docs/reference/configuration.md)
 	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	$(BIN)/python -m gunicorn config.wsgi --bind 127.0.0.1:$(PORT)
 

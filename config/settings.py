@@ -1,4 +1,4 @@
-"""All settings, read from the environment once. The README's table lists every variable."""
+"""All settings, read from the environment once; all are in docs/reference/configuration.md."""
 
 import os
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """The documents tell the truth: what they name, link and cite is there.
 
-For the README, each of its tables lists what the code has and nothing else. For every document:
+In docs/reference/, each table lists what the code has and nothing else. For every document:
 linked files and headings, paths, dotted names, tests, words of make and commands exist. For the
 whole repository: each requirement, decision and hazard that is cited by its id has a text in docs/.
 """
@@ -21,8 +21,6 @@ from workbench.paths import ROOT
 
 if not (ROOT / ".git").exists():
     pytest.skip("not a checkout: which files are the project's, git says", allow_module_level=True)
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @cache
@@ -62,40 +60,37 @@ def words(name: str) -> set[str]:
     return {word.strip("()[],;:'\"").rstrip(".") for each in code(name) for word in each.split()}
 
 
-# ---------------------------------------------------------------- the tables of the README
+# ---------------------------------------------------------------- the tables of reference
 
 
-def section(title: str) -> str:
-    """The text of one section of the README, up to the next of the same rank."""
-    found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
-    assert found, f"the README has no section {title}"
-    return found.group(1)
+def rows(name: str) -> list[str]:
+    """The rows of a document's tables whose first column is in code style."""
+    return re.findall(r"^\| `.*$", text(f"docs/reference/{name}.md"), re.MULTILINE)
 
 
-def first_column(title: str) -> set[str]:
-    """What stands in code style in the first column of a section's tables."""
-    return set(re.findall(r"^\| `([^`]+)`", section(title), re.MULTILINE))
+def first_column(name: str) -> set[str]:
+    """What stands in code style in the first column of a document's tables."""
+    return {row.split("`")[1] for row in rows(name)}
 
 
 def test_configuration_lists_every_variable_and_no_other():
     readers = text("config/settings.py") + "\n" + text("gunicorn.conf.py")
     read = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", readers))
 
-    assert first_column("Configuration") == read
+    assert first_column("configuration") == read
 
 
 def test_packages_lists_every_direct_dependency_and_no_other():
     dependencies = tomllib.loads(text("pyproject.toml"))["project"]["dependencies"]
     names = {re.split(r"[\[=<>~]", each)[0] for each in dependencies}
 
-    assert first_column("Packages") == names
+    assert first_column("packages") == names
 
 
 def test_interactions_lists_the_table_that_requests_are_checked_against():
     listed = {
         tuple(cell.strip().strip("`") for cell in line.split("|")[1:4])
-        for line in section("Interactions").splitlines()
-        if line.startswith("| `")
+        for line in rows("interactions")
     }
 
     served = (*ssp.INTERACTIONS, *ssp.OF_SERVICE_FILTERING)
@@ -108,7 +103,7 @@ def commands() -> set[str]:
 
 
 def test_commands_lists_every_management_command_and_no_other():
-    assert {each.split()[0] for each in first_column("Commands")} == commands()
+    assert {each.split()[0] for each in first_column("commands")} == commands()
 
 
 def make_words() -> set[str]:
@@ -116,7 +111,7 @@ def make_words() -> set[str]:
 
 
 def test_make_words_are_those_of_the_makefile():
-    listed = {each.removeprefix("make ") for each in first_column("Daily work")}
+    listed = {each.removeprefix("make ") for each in first_column("words")}
 
     assert listed == make_words() - {"help"}
 

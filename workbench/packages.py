@@ -23,7 +23,7 @@ PRODUCT, DEVELOPERS = "requirements.txt", "requirements-dev.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OURSELVES: str = PROJECT["project"]["name"]
 
-# Where the product runs (README). What is pinned for other systems only is not installed there.
+# Where the product runs: Debian 12. What is pinned for other systems only is not installed there.
 PRODUCTION = {
     **{"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"},
     **{"implementation_name": "cpython", "platform_python_implementation": "CPython"},
