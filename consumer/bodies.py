@@ -10,18 +10,16 @@ from consumer import times
 from consumer.formats import Resource
 from consumer.identity import NHS_NUMBER, ODS_CODE, Organisation
 from consumer.resources import (
-    APPOINTMENT_PROFILE,
     BOOKING_ORGANISATION,
     CANCELLATION_REASON,
-    ORGANISATION_PROFILE,
     ORGANISATION_TYPE,
-    PATIENT_PROFILE,
     PROFILES,
+    STRUCTURES,
     Appointment,
     Slot,
 )
 
-VERIFICATION_STATUS = f"{PROFILES}Extension-CareConnect-GPC-NHSNumberVerificationStatus-1"
+VERIFICATION_STATUS = f"{STRUCTURES}/Extension-CareConnect-GPC-NHSNumberVerificationStatus-1"
 VERIFICATION_SYSTEM = (
     "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1"
 )
@@ -53,7 +51,7 @@ def booking_organisation(organisation: Organisation) -> Resource:
     made: Resource = {
         "resourceType": "Organization",
         "id": "1",
-        "meta": {"profile": [ORGANISATION_PROFILE]},
+        "meta": {"profile": [PROFILES["Organization"]]},
         "identifier": [{"system": ODS_CODE, "value": organisation.ods_code}],
     }
     if organisation.type:
@@ -110,7 +108,7 @@ def booking(
         actors.append(f"Practitioner/{schedule.practitioner.id}")
     made: Resource = {
         "resourceType": "Appointment",
-        "meta": {"profile": [APPOINTMENT_PROFILE]},
+        "meta": {"profile": [PROFILES["Appointment"]]},
         "contained": [booking_organisation(organisation)],
         "extension": [{"url": BOOKING_ORGANISATION, "valueReference": {"reference": "#1"}}],
         "status": "booked",
@@ -180,7 +178,7 @@ def registration(patient: NewPatient) -> Resource:
     }
     made: Resource = {
         "resourceType": "Patient",
-        "meta": {"profile": [PATIENT_PROFILE]},
+        "meta": {"profile": [PROFILES["Patient"]]},
         "identifier": [number],
         "name": [name],
         "birthDate": patient.birth_date.isoformat(),

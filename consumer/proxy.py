@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from consumer import calls, command_line, formats, interactions
+from consumer import calls, command_line, formats, interactions, resources
 from consumer.errors import BadAnswer, ConsumerError, NotSent
 from consumer.formats import Unreadable
 from consumer.identity import Identity, Provider
@@ -139,15 +139,13 @@ def _cancels(asked: Asked, body: bytes) -> bool:
 def _outcome(status: int, code: str, diagnostics: str) -> Reply:
     """The proxy's own no, in the form of every other."""
     coding = {
-        "system": "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1",
+        "system": resources.SPINE_CODE,
         "code": code,
         "display": code.replace("_", " ").capitalize(),
     }
     resource = {
         "resourceType": "OperationOutcome",
-        "meta": {
-            "profile": ["https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"]
-        },
+        "meta": {"profile": [resources.PROFILES["OperationOutcome"]]},
         "issue": [
             {
                 "severity": "error",

@@ -14,18 +14,26 @@ from consumer.errors import Issue
 from consumer.formats import Resource
 from consumer.identity import NHS_NUMBER, ODS_CODE, Organisation
 
-PROFILES = "https://fhir.nhs.uk/STU3/StructureDefinition/"
-EXTENSIONS = f"{PROFILES}Extension-GPConnect-"
+STRUCTURES = "https://fhir.nhs.uk/STU3/StructureDefinition"
+SYSTEMS = "https://fhir.nhs.uk/STU3/CodeSystem"
+EXTENSIONS = f"{STRUCTURES}/Extension-GPConnect-"
 DELIVERY_CHANNEL = f"{EXTENSIONS}DeliveryChannel-2"
 PRACTITIONER_ROLE = f"{EXTENSIONS}PractitionerRole-1"
 BOOKING_ORGANISATION = f"{EXTENSIONS}BookingOrganisation-1"
 CANCELLATION_REASON = f"{EXTENSIONS}AppointmentCancellationReason-1"
-ORGANISATION_TYPE = "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1"
-SLOT_PROFILE = f"{PROFILES}GPConnect-Slot-1"
-SCHEDULE_PROFILE = f"{PROFILES}GPConnect-Schedule-1"
-APPOINTMENT_PROFILE = f"{PROFILES}GPConnect-Appointment-1"
-PATIENT_PROFILE = f"{PROFILES}CareConnect-GPC-Patient-1"
-ORGANISATION_PROFILE = f"{PROFILES}CareConnect-GPC-Organization-1"
+ORGANISATION_TYPE = f"{SYSTEMS}/GPConnect-OrganisationType-1"
+SPINE_CODE = f"{SYSTEMS}/Spine-ErrorOrWarningCode-1"
+PROFILES = {
+    "Appointment": f"{STRUCTURES}/GPConnect-Appointment-1",
+    "Location": f"{STRUCTURES}/CareConnect-GPC-Location-1",
+    "OperationOutcome": f"{STRUCTURES}/GPConnect-OperationOutcome-1",
+    "Organization": f"{STRUCTURES}/CareConnect-GPC-Organization-1",
+    "Patient": f"{STRUCTURES}/CareConnect-GPC-Patient-1",
+    "Practitioner": f"{STRUCTURES}/CareConnect-GPC-Practitioner-1",
+    "PractitionerRole": f"{STRUCTURES}/CareConnect-GPC-PractitionerRole-1",
+    "Schedule": f"{STRUCTURES}/GPConnect-Schedule-1",
+    "Slot": f"{STRUCTURES}/GPConnect-Slot-1",
+}
 CHANNELS = ("In-person", "Telephone", "Video")
 
 
@@ -295,7 +303,7 @@ def _slot(
     service = _text(_first(resource.get("serviceType")).get("text"))
     if not service:
         problems.append("Slot.serviceType.text is missing")
-    version = _meta(resource, SLOT_PROFILE, problems)
+    version = _meta(resource, PROFILES["Slot"], problems)
     schedule = _schedule(_reference(resource.get("schedule"), "Schedule"), by_type, schedules)
     return Slot(
         _id(resource), version, start, end, schedule, service, channel, resource, tuple(problems)
@@ -324,7 +332,7 @@ def _read_schedule(id: str, by_type: Mapping[str, Mapping[str, Resource]]) -> Sc
     if resource is None:
         raise Unusable(f"Schedule {id} is not in the Bundle")
     problems: list[str] = []
-    _meta(resource, SCHEDULE_PROFILE, problems)
+    _meta(resource, PROFILES["Schedule"], problems)
     actors = _dicts(resource.get("actor"))
     places = [found for each in actors if (found := _reference(each, "Location"))]
     if len(places) != 1:
@@ -401,7 +409,7 @@ class Appointment:
 
         found = cls(
             id=_id(resource),
-            version=_meta(resource, APPOINTMENT_PROFILE, problems),
+            version=_meta(resource, PROFILES["Appointment"], problems),
             status=_text(resource.get("status")),
             start=_instant(resource, "start", problems),
             end=_instant(resource, "end", problems),

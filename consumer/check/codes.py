@@ -13,8 +13,12 @@ from consumer.resources import (
     CANCELLATION_REASON,
     DELIVERY_CHANNEL,
     PRACTITIONER_ROLE,
+    PROFILES,
+    STRUCTURES,
+    SYSTEMS,
 )
 from consumer.resources import ORGANISATION_TYPE as ORGANISATION_TYPE_SYSTEM
+from consumer.resources import SPINE_CODE as SPINE_SYSTEM
 
 __all__ = [  # and all that is below
     "BOOKING_ORGANISATION",
@@ -24,34 +28,22 @@ __all__ = [  # and all that is below
     "ODS_CODE",
     "ORGANISATION_TYPE_SYSTEM",
     "PRACTITIONER_ROLE",
+    "PROFILES",
     "SDS_USER_ID",
+    "SPINE_SYSTEM",
+    "STRUCTURES",
+    "SYSTEMS",
     "VERIFICATION",
     "VERIFICATION_SYSTEM",
 ]
 
-STRUCTURES = "https://fhir.nhs.uk/STU3/StructureDefinition"
-SYSTEMS = "https://fhir.nhs.uk/STU3/CodeSystem"
-
 REGISTRATION_DETAILS = f"{STRUCTURES}/Extension-CareConnect-GPC-RegistrationDetails-1"
 
 JOB_ROLE_SYSTEM = f"{SYSTEMS}/CareConnect-SDSJobRoleName-1"
-SPINE_SYSTEM = f"{SYSTEMS}/Spine-ErrorOrWarningCode-1"
 
 REGISTER_OPERATION = (
     "https://fhir.nhs.uk/STU3/OperationDefinition/GPConnect-RegisterPatient-Operation-1"
 )
-
-PROFILES = {
-    "Appointment": f"{STRUCTURES}/GPConnect-Appointment-1",
-    "Location": f"{STRUCTURES}/CareConnect-GPC-Location-1",
-    "OperationOutcome": f"{STRUCTURES}/GPConnect-OperationOutcome-1",
-    "Organization": f"{STRUCTURES}/CareConnect-GPC-Organization-1",
-    "Patient": f"{STRUCTURES}/CareConnect-GPC-Patient-1",
-    "Practitioner": f"{STRUCTURES}/CareConnect-GPC-Practitioner-1",
-    "PractitionerRole": f"{STRUCTURES}/CareConnect-GPC-PractitionerRole-1",
-    "Schedule": f"{STRUCTURES}/GPConnect-Schedule-1",
-    "Slot": f"{STRUCTURES}/GPConnect-Slot-1",
-}
 
 # Extensions of a Patient that this version does not send (PAT-071).
 NOT_SENT_OF_PATIENTS = (

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from consumer import bodies, times
+from consumer import bodies, client, times
 from consumer import interactions as gpc
 from consumer.check import codes, profiles
 from consumer.check.checks import NotSeen
@@ -20,11 +20,7 @@ from consumer.times import LONDON
 from consumer.times import write as uk
 from consumer.tokens import ABSENT
 
-INCLUDES = (
-    ("_include:recurse", "Schedule:actor:Practitioner"),
-    ("_include:recurse", "Schedule:actor:Location"),
-    ("_include:recurse", "Location:managingOrganization"),
-)
+INCLUDES = client.INCLUDES[1:]  # a search always asks for the sessions, the first of them
 # Not booked: it might begin while the kit is at work.
 SOON = timedelta(minutes=30)
 

@@ -14,7 +14,7 @@ import pytest
 
 from consumer import interactions, times
 from consumer.bodies import booking_organisation
-from consumer.resources import APPOINTMENT_PROFILE, BOOKING_ORGANISATION, CANCELLATION_REASON
+from consumer.resources import BOOKING_ORGANISATION, CANCELLATION_REASON, PROFILES
 from practice.models import Appointment
 from tests.consumer.here import ME
 from tests.consumer.journeys import days, search_query
@@ -89,7 +89,7 @@ def travel(command, way, patient):
         "reason": {"url": CANCELLATION_REASON, "valueString": "Feels better"},
         "appointment": {
             "resourceType": "Appointment",
-            "meta": {"profile": [APPOINTMENT_PROFILE]},
+            "meta": {"profile": [PROFILES["Appointment"]]},
             "contained": [booking_organisation(ME.organisation)],
             "extension": [{"url": BOOKING_ORGANISATION, "valueReference": {"reference": "#1"}}],
             "status": "booked",

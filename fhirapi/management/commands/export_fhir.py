@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
+from fhirapi import ssp
 from fhirapi.exchange.outgoing import writing
 from fhirapi.exchange.outgoing.writing import Exported, Layout
 from practice.exceptions import DumpRefused
@@ -72,7 +73,7 @@ class Command(OperatorCommand):
         (organisation,) = practices_with([practice])
         hidden = not options["verbosity"] or options["json"] or not sys.stderr.isatty()
         total = None if hidden else counted(organisation)
-        root = f"{options['address'].rstrip('/')}/{organisation.ods_code}/STU3/1/gpconnect"
+        root = ssp.service_root(organisation.ods_code, options["address"].rstrip("/"))
         try:
             with tqdm(total=total, unit="resource", disable=hidden, leave=False) as bar:
                 done = writing.export_practice(
