@@ -11,7 +11,7 @@ import drf_spectacular_sidecar
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
-from config import logs
+from config import RELEASED, VERSION, logs  # noqa: F401 - the software's, for whoever tells them
 from config.menu import UNFOLD  # noqa: F401 - the admin site's settings stand on their own
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -14,3 +14,5 @@ elsewhere. docs/consumer.md says how it is used. The rooms, each importing only 
 - ``proxy``, ``searching``: a stand-in for the Spine proxy, for FHIR tools that know nothing of GP
   Connect; a search from a command line
 """
+
+VERSION = "1.0.0"  # that of the appointment book: they are released together

@@ -3,6 +3,7 @@
 import argparse
 import ssl
 
+from consumer import VERSION
 from consumer.identity import Device, Identity, Organisation, User
 from consumer.transport import Limits, tls
 
@@ -59,7 +60,7 @@ def identity_of(given: argparse.Namespace) -> Identity:
             sds_user_id=given.sds_user,
             sds_role_profile_id=given.sds_role,
         ),
-        Device("gp-connect-consumer", "GP Connect consumer", "0.1.0"),
+        Device("gp-connect-consumer", "GP Connect consumer", VERSION),
     )
 
 

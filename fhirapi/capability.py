@@ -3,7 +3,6 @@
 Source: GP Connect, "Get the FHIR capability statement".
 """
 
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 
@@ -29,7 +28,7 @@ from fhirapi.ssp import Interaction
 
 SPECIFICATION_VERSION = "1.2.7"
 VERSION_WITH_SERVICES = "1.2.8"
-RELEASED = "2026-11-25"  # the day of the version that pyproject.toml names
+SOFTWARE = "gp-connect-appointments"
 PUBLISHER = "GP Connect appointment book, an open-source project"
 
 # Declared as the specification wants; the role itself travels as an extension, never alone.
@@ -58,7 +57,6 @@ def statement(filtering: str | None = None) -> Element:
     ``filtering`` is how service filtering stands at a practice, where 1.2.8 is spoken (SF-031).
     """
     version = SPECIFICATION_VERSION if filtering is None else VERSION_WITH_SERVICES
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     status = {"url": common.SERVICE_FILTERING_STATUS, "valueCode": filtering}
     told = {} if filtering is None else {"extension": [status]}
     profiles = PROFILES if filtering is None else (*PROFILES, healthcare_service.PROFILE)
@@ -68,16 +66,16 @@ def statement(filtering: str | None = None) -> Element:
         "version": version,
         "name": "GP Connect",
         "status": "active",
-        "date": RELEASED,
+        "date": settings.RELEASED,
         "publisher": PUBLISHER,
         "contact": [{"name": "The maintainers of the project"}],
         "description": f"This server implements the GP Connect API version {version}",
         "copyright": "The specification: Crown copyright, NHS England",
         "kind": "capability",
         "software": {
-            "name": project["name"],
-            "version": project["version"],
-            "releaseDate": RELEASED,
+            "name": SOFTWARE,
+            "version": settings.VERSION,
+            "releaseDate": settings.RELEASED,
         },
         "fhirVersion": "3.0.1",
         "acceptUnknown": "both",  # as published; see DEC-060

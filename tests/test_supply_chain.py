@@ -141,7 +141,7 @@ def test_the_same_input_gives_the_same_bytes(monkeypatch, tmp_path):
 def test_another_content_has_another_serial_number(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
     before = json.loads(sbom.bill(packages.PRODUCT))["serialNumber"]
-    monkeypatch.setitem(PROJECT["project"], "version", "9.9.9")
+    monkeypatch.setattr(packages, "VERSION", "9.9.9")
 
     after = json.loads(sbom.bill(packages.PRODUCT))["serialNumber"]
 

@@ -22,6 +22,9 @@ from workbench.paths import ROOT
 PRODUCT, DEVELOPERS = "requirements.txt", "requirements-dev.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OURSELVES: str = PROJECT["project"]["name"]
+# Read, not imported: the workbench knows nothing of the rooms above it.
+_CONFIG = (ROOT / "config" / "__init__.py").read_text(encoding="utf-8")
+VERSION: str = re.findall(r'^VERSION = "(.+)"$', _CONFIG, re.MULTILINE)[0]
 
 # Where the product runs: Debian 12. What is pinned for other systems only is not installed there.
 PRODUCTION = {

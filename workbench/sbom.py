@@ -99,7 +99,7 @@ def bill(file: str) -> str:
         type=ComponentType.APPLICATION,
         bom_ref=packages.OURSELVES,
         name=packages.OURSELVES,
-        version=packages.PROJECT["project"]["version"],
+        version=packages.VERSION,
         description=packages.PROJECT["project"]["description"],
         licenses=_licences(packages.Licence(packages.PROJECT["project"]["license"], True)),
     )

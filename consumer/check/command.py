@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from consumer import command_line, transport
+from consumer import VERSION, command_line, transport
 from consumer.check import page, report
 from consumer.check.checks import CHECKS
 from consumer.check.kit import Kit
@@ -94,7 +94,7 @@ def identity_of(given: argparse.Namespace) -> Identity:
         given.from_asid,
         Organisation(given.ods, given.organisation, given.type, "0113 496 0000"),
         User("conformance-kit", "Kit", "Conformance"),
-        Device("conformance-kit", "GP Connect conformance kit", "0.1"),
+        Device("conformance-kit", "GP Connect conformance kit", VERSION),
     )
 
 

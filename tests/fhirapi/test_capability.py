@@ -5,6 +5,8 @@ from datetime import date
 
 import pytest
 
+import consumer as client_library
+from config import RELEASED, VERSION
 from fhirapi import ssp
 from fhirapi.filters import SEARCHES
 from tests.fhirapi.answers import in_both_formats
@@ -120,10 +122,15 @@ def test_the_statement_names_this_software_and_nothing_in_brackets(statement):
     assert "1.2.7" in statement["description"]
     assert statement["copyright"]
     assert f'name = "{statement["software"]["name"]}"' in project
-    assert f'version = "{statement["software"]["version"]}"' in project
-    assert date.fromisoformat(statement["software"]["releaseDate"])
+    assert statement["software"]["version"] == VERSION
+    assert statement["software"]["releaseDate"] == RELEASED
+    assert date.fromisoformat(RELEASED)
     assert "implementation" not in statement
     assert not re.search(r"[\[\]]", statement["publisher"] + str(statement["software"]))
+
+
+def test_the_client_that_goes_elsewhere_has_the_same_version():
+    assert client_library.VERSION == VERSION
 
 
 @pytest.mark.req("META-017", "META-018")

@@ -141,7 +141,10 @@ def _caller(organisation: Organisation, caller: Caller) -> identity.Identity:
             local_system=f"{issuer}Id/user",
         ),
         device=identity.Device(
-            organisation.ods_code, "Appointment book", "1", system=f"{issuer}Id/device"
+            organisation.ods_code,
+            "Appointment book",
+            settings.VERSION,
+            system=f"{issuer}Id/device",
         ),
         issuer=issuer,
     )
