@@ -57,6 +57,7 @@ check: setup ## Format, lint, types, Django's checks, migrations, licences, weak
 	$(TRIAL) $(BIN)/mypy .
 	$(TRIAL) $(BIN)/python manage.py check --fail-level WARNING
 	$(TRIAL) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/bandit --quiet --recursive config consumer demo deploy fhirapi practice -ll -ii
 	$(BIN)/python -m tests.licences

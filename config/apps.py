@@ -1,9 +1,15 @@
 """Which admin site this installation has, and what it calls the accounts of staff."""
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 
 from config import checks  # noqa: F401 - they register themselves
+
+
+class InstallationConfig(AppConfig):
+    """This room, for its commands."""
+
+    name = "config"
 
 
 class StaffSiteConfig(AdminConfig):

@@ -131,6 +131,7 @@ INSTALLED_APPS = [
     "django.forms",  # whose templates are found beside those of fields
     "django_filters",
     "django_htmx",
+    "config.apps.InstallationConfig",
     "practice",
     "fhirapi",
     "demo",  # for its commands; nothing below it imports it
@@ -235,7 +236,13 @@ def database(url: str) -> dict[str, Any]:
     PostgreSQL: a second wall between practices (config.postgresql), and a pool, because a new
     connection costs more than most requests (docs/techniques.md, "The server").
     """
-    settings: dict[str, Any] = dict(dj_database_url.parse(url))
+    try:
+        settings: dict[str, Any] = dict(dj_database_url.parse(url))
+    except ValueError:  # which may quote a part of the password
+        raise ImproperlyConfigured(
+            "DATABASE_URL or DATABASE_REPLICA_URL is no address of a database. It begins with"
+            " postgresql:// and in a password %2F stands for /, %40 for @, %3A for :, %25 for %."
+        ) from None
     if settings["ENGINE"] == "django.db.backends.sqlite3":
         settings["ENGINE"] = "config.sqlite"
         settings["OPTIONS"] = {

@@ -5,11 +5,14 @@ keeps it for good: a change is another name. Where nothing was collected (a tria
 names the parts themselves, in the same order.
 """
 
+import json
 import posixpath
 import re
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.base import ContentFile
 from django.http import HttpRequest
@@ -83,3 +86,42 @@ def addresses(bundle: str) -> list[str]:
 def for_pages(request: HttpRequest) -> dict[str, Any]:
     """Return what every page of the site loads (Unfold asks for it)."""
     return {"styles": addresses("pages.css"), "scripts": addresses("pages.js")}
+
+
+def amiss() -> list[str]:
+    """Return the files that pages ask for and that are not served as this version has them.
+
+    By their own names; all of them, with the list's, where nothing was collected.
+    """
+    root = Path(settings.STATIC_ROOT)
+    try:
+        named: dict[str, str] = json.loads((root / MANIFEST).read_text())["paths"]
+    except (OSError, ValueError, KeyError):
+        return [MANIFEST]
+    wrong = {bundle for bundle in BUNDLES if not _is_served(root, named, bundle)}
+    sources = dict[str, Path]()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            name = posixpath.join(getattr(storage, "prefix", None) or "", path)
+            sources.setdefault(name, Path(storage.path(path)))  # of several the first is taken
+    for name, source in sources.items():
+        if not _is_served(root, named, name) or not _is_same(source, root / name):
+            wrong.add(name)
+    return sorted(wrong)
+
+
+MANIFEST = Storage.manifest_name
+
+
+def _is_served(root: Path, named: dict[str, str], name: str) -> bool:
+    return name in named and (root / named[name]).is_file()
+
+
+def _is_same(source: Path, collected: Path) -> bool:
+    try:
+        return (
+            source.stat().st_size == collected.stat().st_size
+            and source.read_bytes() == collected.read_bytes()
+        )
+    except OSError:
+        return False

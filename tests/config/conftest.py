@@ -1,4 +1,4 @@
-"""What the tests of log lines share."""
+"""What the tests of log lines share, and those of static files."""
 
 import io
 import json
@@ -6,8 +6,11 @@ import logging
 import threading
 
 import pytest
+from django.core.management import call_command
+from django.test import override_settings
 
 from config import logs
+from config.settings import STORAGES
 
 
 class Lines:
@@ -39,3 +42,12 @@ def lines():
     logging.getLogger().addHandler(handler)
     yield Lines(output)
     logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(scope="session")
+def collected_once(tmp_path_factory):
+    """The static files as they are served in production; whoever spoils them, spoils a copy."""
+    folder = tmp_path_factory.mktemp("static")
+    with override_settings(STORAGES=STORAGES, STATIC_ROOT=folder):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    return folder

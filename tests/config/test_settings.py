@@ -1,6 +1,7 @@
 """Settings are read from the environment; a mistake in it stops the start."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config.checks import production_is_postgresql
+from config.checks import production_is_postgresql, static_files_are_collected
 from config.settings import database
 from workbench.paths import ROOT
 
@@ -51,3 +52,47 @@ def test_sqlite_in_production_is_a_warning_of_the_deployment_check(monkeypatch):
     for url, warnings in (("sqlite:///a.sqlite3", 1), ("postgresql://host/name", 0)):
         monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", database(url)["ENGINE"])
         assert len(production_is_postgresql(None)) == warnings
+
+
+def deployment_check(**environment):
+    """What ``check --deploy`` says with this environment and no other, and its exit code."""
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        env={"PATH": os.environ["PATH"], **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    return ended.returncode, ended.stderr
+
+
+def test_the_deployment_check_finds_that_no_database_is_named():
+    """In a sentence. In debug mode too, where a file would be made instead."""
+    code, said = deployment_check(DJANGO_SECRET_KEY=settings.SECRET_KEY)
+    assert code == 1
+    assert said.startswith("The settings cannot be read: DATABASE_URL must be set")
+    assert "Traceback" not in said
+
+    code, said = deployment_check(DJANGO_DEBUG="1")
+    assert code == 1
+    assert "(config.E002) DATABASE_URL is not set." in said
+
+
+def found(messages):
+    return [(message.id, message.msg) for message in messages]
+
+
+def test_the_deployment_check_finds_static_files_that_are_not_there(
+    settings, tmp_path, collected_once
+):
+    settings.STATIC_ROOT = tmp_path / "static"
+    [(name, _)] = found(static_files_are_collected(None))
+    assert name == "config.E003"
+
+    shutil.copytree(collected_once, settings.STATIC_ROOT, copy_function=os.link)
+    assert found(static_files_are_collected(None)) == []
+
+    [script] = settings.STATIC_ROOT.glob("pages.????????????.js")
+    script.unlink()
+    [(name, said)] = found(static_files_are_collected(None))
+    assert (name, "pages.js" in said) == ("config.E003", True)

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.management import call_command
 from django.urls import reverse
 
 from config import static_files
@@ -12,13 +11,12 @@ from workbench.staff import signed_in
 
 
 @pytest.fixture
-def collected(settings, tmp_path):
+def collected(settings, collected_once):
     """What is served in production: everything collected, once."""
     settings.STORAGES = STORAGES
-    settings.STATIC_ROOT = tmp_path
+    settings.STATIC_ROOT = collected_once
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = False
-    call_command("collectstatic", interactive=False, verbosity=0)
-    return tmp_path
+    return collected_once
 
 
 def loaded(page):

@@ -1,0 +1,30 @@
+"""Whether what pages load is there, and is that of this version of the code."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from config import static_files
+from config.doctor.findings import Answers, Finding, Installation
+
+SHOWN = 3
+
+
+def files_of_this_version(installation: Installation, now: datetime) -> Answers:
+    """Everything that ``collectstatic`` would put there, letter for letter."""
+    wrong = static_files.amiss()
+    if not wrong:
+        return
+    if wrong == [static_files.MANIFEST]:
+        what = "The static files were never collected: staff's pages have no styles and no scripts."
+    else:
+        named = ", ".join(wrong[:SHOWN])
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        what = f"Static files are missing, or are those of another version: {named}{more}."
+    yield Finding(
+        id="static.amiss",
+        what=what,
+        where=f"the folder {settings.STATIC_ROOT}",
+        remedy="Collect them again, as whoever owns the code, and restart web.",
+        command="manage.py collectstatic --noinput\nsystemctl restart appointments-web",
+    )
