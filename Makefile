@@ -21,7 +21,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock run check fix test demo serve bench fuzz pages clients installs chaos load sbom traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs chaos load sbom traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,10 @@ fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through ngi
 
 pages: setup ## Open every page at three sizes, light and dark (PICTURES=a folder for what it looks like)
 	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser/test_every_page.py -m pages -q -s
+
+pictures: setup ## Draw those pictures of the documents whose pages have changed (ALL=1: all)
+	ALL=$(ALL) $(BIN)/python -m pytest tests/browser/test_pictures.py -m pictures -n 0 -q -s \
+		--show-capture=no
 
 clients: setup ## FHIR libraries of Node and Java against a live server (fetched into var/clients)
 	$(BIN)/python -m pytest tests/consumer/test_foreign_clients.py -m clients -n 0 -q -rs

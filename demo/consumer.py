@@ -16,9 +16,10 @@ from fhirapi.developer.requests import CALLER
 from fhirapi.ssp import INTERACTION_ID, SENT_FROM, SENT_TO, TRACE_ID, Interaction
 from practice.models import Organisation
 
-CONSUMER_ODS_CODE = CALLER.organisation.ods_code
-CONSUMER_NAME = CALLER.organisation.name
-CONSUMER_TYPE = CALLER.organisation.type
+CONSUMER_NAME = "Trial NHS 111"  # so that an open diary says "New from 111"
+OWN = replace(CALLER, organisation=replace(CALLER.organisation, name=CONSUMER_NAME))
+CONSUMER_ODS_CODE = OWN.organisation.ods_code
+CONSUMER_TYPE = OWN.organisation.type
 
 
 def claims(
@@ -33,7 +34,7 @@ def claims(
 
     Or, as it may serve several, of another organisation.
     """
-    own = replace(CALLER, organisation=ConsumerOrganisation(ods_code, name))
+    own = replace(OWN, organisation=ConsumerOrganisation(ods_code, name))
     return tokens.claims(own, scope=scope, audience=audience, issued_at=now.timestamp())
 
 
@@ -44,7 +45,7 @@ def token(**said: Any) -> str:
 
 def booking_organisation() -> dict[str, Any]:
     """The invented consumer as it describes itself in a booking: a contained Organization."""
-    return bodies.booking_organisation(CALLER.organisation)
+    return bodies.booking_organisation(OWN.organisation)
 
 
 def headers(
@@ -53,7 +54,7 @@ def headers(
     """What goes along with ``interaction``, but for the token."""
     return {
         TRACE_ID: trace_id,
-        SENT_FROM: CALLER.asid,
+        SENT_FROM: OWN.asid,
         SENT_TO: organisation.asid,
         INTERACTION_ID: interaction.id,
         "Accept": "application/fhir+json",

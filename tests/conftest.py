@@ -60,7 +60,8 @@ def pytest_collection_modifyitems(items):
     server take turns as a busy machine lets them, so that one failure in 7,000 would say little.
     """
     for item in items:
-        if item.path.parent.name == "browser" and item.get_closest_marker("pages") is None:
+        marked = {marker.name for marker in item.iter_markers()}
+        if item.path.parent.name == "browser" and not marked & {"pages", "pictures"}:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if connection.vendor == "postgresql":
         for item in items if os.environ.get("SQLITE_WENT_BEFORE") else ():

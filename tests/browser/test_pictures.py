@@ -1,0 +1,108 @@
+"""Draw the pictures of the documents: `make pictures`.
+
+Only what has changed since it was drawn is drawn anew, or all of it with ALL=1.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
+
+from tests.browser.conftest import CHROMIUM
+from tests.pictures import record
+from tests.pictures.shown import PICTURES, Picture
+from tests.pictures.world import NOW, World, make_world
+
+pytestmark = [pytest.mark.pictures, pytest.mark.django_db(transaction=True)]
+
+COLOURS = 255
+# A picture is of one moment: nothing moves, blinks or can be scrolled.
+STYLES = """*, *::before, *::after { animation: none !important; transition: none !important;
+  caret-color: transparent !important; scrollbar-width: none !important; }
+::-webkit-scrollbar { display: none !important; }"""
+# Not as an element, which the page's Content-Security-Policy keeps out.
+STILL = f"""() => {{ const sheet = new CSSStyleSheet(); sheet.replaceSync(`{STYLES}`);
+  document.adoptedStyleSheets.push(sheet); document.activeElement.blur(); }}"""
+MARGIN = 16
+
+
+@pytest.fixture
+def practice() -> None:
+    """Not the small one of other tests: the demo's has its code."""
+
+
+@pytest.fixture
+def world(staff_roles, monkeypatch) -> World:
+    def set_clock(moment: datetime) -> None:
+        monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
+
+    return make_world(set_clock)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """One that writes dates as people in Britain do, wherever it runs."""
+    languages = Path("/usr/lib/chromium/locales/en-GB.pak")
+    if not (CHROMIUM.exists() and languages.exists()):
+        pytest.fail("no pictures: apt-get install chromium chromium-l10n")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox", "--disable-gpu", "--lang=en-GB", "--font-render-hinting=none"],
+            env={**os.environ, "LANGUAGE": "en_GB", "LC_ALL": "en_GB.UTF-8"},
+        )
+        yield started
+        started.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+def drawn(page: Page, picture: Picture, world: World) -> bytes:
+    """The picture, as a PNG of few colours."""
+    page.clock.set_fixed_time(NOW)
+    page.goto(picture.addresses(world)[0])
+    if picture.act:
+        picture.act(page, world)
+    page.evaluate(STILL)
+    page.evaluate("document.fonts.ready")
+    shot = page.screenshot() if picture.whole else cut(page, picture)
+    image = Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    image.save(small, "PNG", optimize=True)
+    return small.getvalue()
+
+
+def cut(page: Page, picture: Picture) -> bytes:
+    """What a page shows beside the menu, down to where the picture ends."""
+    beside = page.locator("#main").bounding_box()
+    last = page.locator(picture.until).last.bounding_box()
+    assert beside is not None
+    assert last is not None, f"{picture.file}: the page has no {picture.until}"
+    bottom = min(last["y"] + last["height"] + MARGIN, picture.height)
+    there = FloatRect(x=beside["x"], y=0, width=picture.width - beside["x"], height=bottom)
+    return page.screenshot(full_page=True, clip=there)
+
+
+def test_the_pictures_are_drawn(page_for, world):
+    """Each at its address, in the order in which they are listed."""
+    record.FOLDER.mkdir(exist_ok=True)
+    known, contents = record.recorded(), {}
+    for picture in PICTURES:
+        page = page_for(world.user(picture.user), picture.width)
+        page.set_viewport_size({"width": picture.width, "height": picture.height})
+        contents[picture] = drawn(page, picture, world)
+        page.close()
+
+    new = {picture.name: record.now_shown(picture, world) for picture in PICTURES}
+    for picture, content in contents.items():
+        now = {**new[picture.name], "file": record.of_file(picture)}
+        if known.get(picture.name) != now or os.environ.get("ALL"):
+            (record.FOLDER / picture.file).write_bytes(content)
+            print(f"{picture.file}: {len(content) // 1024} kB", flush=True)
+        new[picture.name]["file"] = record.of_file(picture)
+    record.write(new)
