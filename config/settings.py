@@ -361,6 +361,8 @@ ELSEWHERE_AUTHORITY = os.environ.get("ELSEWHERE_AUTHORITY", "")
 
 # The health check warns when a practice's diary ends sooner, or sealing lags further behind.
 DIARY_DAYS_WARNING = number("DIARY_DAYS_WARNING", default=14)
+# manage.py doctor speaks up when the last backup is older; 0: others see to backups.
+BACKUP_DAYS_WARNING = number("BACKUP_DAYS_WARNING", default=2)
 # Where this machine keeps the audit events of an outage until the sealer takes them in.
 AUDIT_SPOOL = os.environ.get("AUDIT_SPOOL") or str(BASE_DIR / "var" / "audit")
 AUDIT_LAG_WARNING_SECONDS = number("AUDIT_LAG_WARNING_SECONDS", default=60)

@@ -11,10 +11,11 @@ from ipaddress import IPv4Network, IPv6Network
 from django.conf import settings
 from django.core import checks
 
+from config.doctor import commands
 from config.doctor.findings import Answers, Finding, Installation
 
 ENVIRONMENT = "the environment (/etc/appointments/environment)"
-RESTART = "systemctl restart appointments-web appointments-seal appointments-watch"
+RESTART = commands.restart()
 LEAST_TOKEN = 16  # characters
 # Wider than any one organisation's network: half of the addresses of a class A network.
 WIDEST = {4: 8, 6: 32}
@@ -83,7 +84,7 @@ def _told(message: checks.CheckMessage) -> Finding:
         what=" ".join(str(message.msg).split()),
         where=ENVIRONMENT if message.obj is None else str(message.obj),
         remedy=" ".join((message.hint or "See docs/reference/configuration.md.").split()),
-        command="manage.py check --deploy",
+        command=commands.manage("check --deploy"),
     )
 
 

@@ -8,9 +8,11 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from config import health
+from config.doctor import commands
 from config.doctor.findings import Answers, Finding, Installation
 
 OLDEST = 14  # PostgreSQL; docs/runbook.md says it too
+MIGRATIONS = "database.migrations"  # the finding without which the tables are asked
 MOST_APART = 2.0  # seconds, between the database's clock and ours
 
 any_connection: Any = connection  # psycopg's, of which Django's types know little
@@ -40,7 +42,7 @@ def away() -> Finding | None:
             where=place(),
             remedy="Look whether PostgreSQL runs there, and whether DATABASE_URL names it, its "
             "role and password. Nothing else of the database was looked at.",
-            command="systemctl status postgresql\nmanage.py dbshell -- -c 'SELECT 1'",
+            command=f"systemctl status postgresql\n{commands.manage('dbshell')}",
         )
     return None
 
@@ -63,7 +65,7 @@ def version(installation: Installation, now: datetime) -> Answers:
             what=f"PostgreSQL {found} is too old: {OLDEST} or later is needed.",
             where=place(),
             remedy="Make a backup, upgrade PostgreSQL, and restore.",
-            command="manage.py backup FILE",
+            command=commands.manage("backup FILE"),
         )
 
 
@@ -72,13 +74,12 @@ def migrations_applied(installation: Installation, now: datetime) -> Answers:
     missing = health.migrations()["unapplied"]
     if missing:
         yield Finding(
-            id="database.migrations",
+            id=MIGRATIONS,
             what=f"{len(missing)} migrations of this version were not applied, the first is "
             f"{missing[0]}. Web answers nothing until they are.",
             where=place(),
             remedy="Apply them as the owner of the database, give the rights again, and restart.",
-            command="DATABASE_URL=OWNERS_URL manage.py migrate\n"
-            "psql OWNERS_URL -f deploy/postgresql/rights.sql",
+            command=f"{commands.as_owner('migrate')}\n{commands.rights()}",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection
 
+from config.doctor import commands
 from config.doctor.database import place
 from config.doctor.findings import Answers, Finding, Installation
 from practice.services.audit import protection
@@ -23,7 +24,6 @@ LESS = {
 }
 NOBODYS = ("TRUNCATE", "TRIGGER", "REFERENCES")
 SEALED = ("sequence", "hash", "sealed_at")
-AGAIN = "psql OWNERS_URL -f deploy/postgresql/rights.sql"
 SHOWN = 4
 
 
@@ -52,9 +52,10 @@ def serving_role(installation: Installation, now: datetime) -> Answers:
             remedy="Serve as a role of its own that owns nothing: make it, give it its rights, and "
             "let DATABASE_URL name it. Doctor itself is to be run with the service's environment, "
             "not with the owner's DATABASE_URL.",
-            command="psql OWNERS_URL -c \"CREATE ROLE appointments LOGIN PASSWORD '...'\"\n" + AGAIN
+            command=f"""{commands.sql("CREATE ROLE appointments LOGIN PASSWORD '...'")}
+{commands.rights()}"""
             if is_super or owns
-            else f'psql OWNERS_URL -c "ALTER ROLE {role} NOBYPASSRLS"',
+            else commands.sql(f"ALTER ROLE {role} NOBYPASSRLS"),
         )
         if is_super or owns:
             return  # it has every right; that is told
@@ -71,7 +72,7 @@ def _rights(role: str) -> Iterator[Finding]:
             where=place(),
             remedy="Give the role its rights again, as the owner of the database; look who gave "
             "it more.",
-            command=AGAIN,
+            command=commands.rights(),
         )
     if too_few:
         yield Finding(
@@ -80,7 +81,7 @@ def _rights(role: str) -> Iterator[Finding]:
             "rights.sql was not run after the last migration.",
             where=place(),
             remedy="Give the role its rights again, as the owner of the database.",
-            command=AGAIN,
+            command=commands.rights(),
         )
 
 
@@ -132,7 +133,7 @@ def trail_protected(installation: Installation, now: datetime) -> Answers:
             where=place(),
             remedy="Treat it as tampering (docs/runbook.md, Tampering): only the owner of the "
             "database can do that. What was sealed is proved by:",
-            command="manage.py verify_audit",
+            command=commands.manage("verify_audit"),
         )
 
 
@@ -161,7 +162,7 @@ def rows_guarded(installation: Installation, now: datetime) -> Answers:
             remedy="Switch it on again for each, as the owner of the database; look who switched "
             "it off. If a policy itself is gone, restore the database's definition from a backup.",
             command="\n".join(
-                f'psql OWNERS_URL -c "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"'
+                commands.sql(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
                 for table in open_ones[:SHOWN]
             ),
         )

@@ -1,10 +1,12 @@
 """Whether what pages load is there, and is that of this version of the code."""
 
+import sys
 from datetime import datetime
 
 from django.conf import settings
 
 from config import static_files
+from config.doctor import commands
 from config.doctor.findings import Answers, Finding, Installation
 
 SHOWN = 3
@@ -26,5 +28,6 @@ def files_of_this_version(installation: Installation, now: datetime) -> Answers:
         what=what,
         where=f"the folder {settings.STATIC_ROOT}",
         remedy="Collect them again, as whoever owns the code, and restart web.",
-        command="manage.py collectstatic --noinput\nsystemctl restart appointments-web",
+        command=f"{sys.executable} {settings.BASE_DIR}/manage.py collectstatic --noinput\n"
+        + commands.restart("web"),
     )

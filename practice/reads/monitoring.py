@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncDate
 
 from practice import clock
 from practice.db.prepared import Number, Prepared
-from practice.models import GenerationRun, Organisation, Slot
+from practice.models import Appointment, AuditEvent, GenerationRun, Organisation, Slot, WeeklyReturn
+from practice.reads.weekly_return import last_whole_week
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,39 @@ def generation_ages(*, now: datetime) -> dict[str, float]:
         ods_code: max((now - moment).total_seconds(), 0.0)
         for ods_code, moment in finished.values_list("ods_code", "finished")
     }
+
+
+def days_left_open(*, now: datetime) -> list[str]:
+    """Return who lets past days be closed and has a booking of before yesterday; ODS codes."""
+    left = Appointment.objects.filter(
+        organisation=OuterRef("pk"),
+        status=Appointment.Status.BOOKED,
+        orphaned=False,
+        start__lt=clock.day_start(clock.today(now) - timedelta(days=1)),
+    )
+    practices = Organisation.objects.real().exclude(close_day_as="").filter(Exists(left))
+    return list(practices.order_by("ods_code").values_list("ods_code", flat=True))
+
+
+def weekly_returns_missing(*, now: datetime) -> list[str]:
+    """Return which practices had slots last week and no return of it on Tuesday; ODS codes."""
+    first_day = last_whole_week(clock.today(now) - timedelta(days=1))
+    week = (clock.day_start(first_day), clock.day_end(first_day + timedelta(days=6)))
+    slots = Slot.objects.filter(organisation=OuterRef("pk"), start__gte=week[0], start__lt=week[1])
+    made = WeeklyReturn.objects.filter(organisation=OuterRef("pk"), first_day=first_day)
+    practices = (
+        Organisation.objects.real()
+        .exclude(diary_complete_from__gt=first_day)
+        .filter(Exists(slots), ~Exists(made))
+    )
+    return list(practices.order_by("ods_code").values_list("ods_code", flat=True))
+
+
+def backup_since(moment: datetime) -> bool:
+    """Whether the trail tells of a backup since then."""
+    return AuditEvent.objects.filter(
+        organisation=None, event="database.backup", recorded_at__gte=moment
+    ).exists()
 
 
 DONE = GenerationRun.Status.DONE

@@ -1,5 +1,6 @@
 """Say what is wrong with this installation, and what to do."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ class Command(OperatorCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        installation = Installation(configuration=options["configuration"], nginx=options["nginx"])
+        installation = replace(
+            PLACES, configuration=options["configuration"], nginx=options["nginx"]
+        )
         report = examine(installation, now=timezone.now())
         self.stdout.write(telling.in_json(report) if options["json"] else telling.in_words(report))
         if report.findings:
