@@ -21,7 +21,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs chaos load sbom traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs chaos load docs sbom traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,11 @@ chaos: setup ## Break databases and processes for real, and say what held
 
 load: setup ## Drive nginx, gunicorn and PostgreSQL (STAGE=load, ramp or soak; default: the first two)
 	$(BIN)/python -m benchmarks.load $(foreach stage,$(STAGE),--stage $(stage)) $(LOAD)
+
+docs: setup ## The documents as a site, in var/site
+	$(TRIAL) $(BIN)/python -m workbench.site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --config-file docs/mkdocs.yml
+	@echo 'open var/site/index.html'
 
 sbom: setup ## Bills of materials of what is installed, as CycloneDX files in var/sbom
 	$(BIN)/python -m workbench.sbom

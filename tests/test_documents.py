@@ -8,15 +8,23 @@ whole repository: each requirement, decision and hazard that is cited by its id 
 import importlib
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand, CommandParser
+from django.test import override_settings
+from django.urls import Resolver404, resolve
 
 from fhirapi import ssp
+from practice.site.help import TOPICS
 from tests import traceability
+from workbench import site
 from workbench.paths import ROOT
 
 if not (ROOT / ".git").exists():
@@ -42,6 +50,7 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+SOURCES = (".py", ".md", ".html", ".js", ".css", ".yaml", ".yml", ".toml", ".sql", ".template")
 DOCUMENTS = sorted(name for name in tracked() if name.endswith(".md"))
 # The catalogue names files of the published specification, which are not ours (its README).
 OURS = [name for name in DOCUMENTS if not name.startswith("docs/requirements/")]
@@ -122,7 +131,8 @@ def test_make_words_are_those_of_the_makefile():
 def anchors(name: str) -> set[str]:
     """The anchors that GitHub gives the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", text(name), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+    named = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+    return named | set(re.findall(r'<a id="([^"]+)"></a>', text(name)))
 
 
 def leads_somewhere(name: str, target: str) -> bool:
@@ -249,6 +259,215 @@ def test_named_words_of_make_and_commands_exist(name):
     assert manage - commands() - django == set()
 
 
+def options(command: str) -> set[str]:
+    """The options that a command of ours has beside those that every command has."""
+    ours = load_command_class(get_commands()[command], command)
+    everybodys = BaseCommand().create_parser("manage.py", "")
+    return option_strings(ours.create_parser("manage.py", command)) - option_strings(everybodys)
+
+
+def option_strings(parser: CommandParser) -> set[str]:
+    return {each for action in parser._actions for each in action.option_strings if "--" in each}
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_option_of_a_command_is_in_its_row(command):
+    (row,) = (row for row in rows("commands") if row.split("`")[1].split()[0] == command)
+
+    assert options(command) - set(re.findall(r"--[a-z][a-z-]*", row)) == set()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_named_options_of_commands_exist(name):
+    known, everybodys = commands(), option_strings(BaseCommand().create_parser("manage.py", ""))
+    wrong = set()
+    for line in code(name):
+        command = next((word for word in line.split() if word in known), None)
+        if command:
+            named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", line.split(command, 1)[1]))
+            wrong |= {(command, each) for each in named - options(command) - everybodys}
+
+    assert wrong == set()
+
+
+@cache
+def capitals() -> frozenset[str]:
+    """The names in capitals that stand anywhere in the repository but in documents."""
+    kinds = (*SOURCES, ".sh", ".conf", ".ini", ".service", "Makefile")
+    files = (name for name in tracked() if name.endswith(kinds) and not name.endswith(".md"))
+    return frozenset(each for name in files for each in re.findall(r"[A-Z][A-Z0-9_]+", text(name)))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_named_settings_and_variables_exist(name):
+    """Whatever is written as an environment variable is, in code style: in capitals, with a _."""
+    named = {
+        each
+        for word in words(name)
+        for each in re.findall(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=|$)", word)
+    }
+
+    assert named - capitals() == set()
+
+
+# ---------------------------------------------------------------- the site, the guides, the README
+
+PAGES = {topic.title: topic for topic in TOPICS}
+GUIDES = [name for name in DOCUMENTS if name.startswith("docs/guides/")]
+
+
+def test_the_reference_of_pages_is_what_their_help_says():
+    assert text(site.PAGES) == site.staff_pages(), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_pages_named_in_guides_have_that_name_and_are_in_the_menu_or_the_help(name):
+    """*[Title](../reference/pages.md#title)* leads to its words; *Title* alone is one in short."""
+    for title, anchor in re.findall(
+        r"\[([^\]]+)\]\(\.\./reference/pages\.md#([^)]+)\)", text(name)
+    ):
+        assert title in PAGES | {title.lower(): None for title in PAGES}
+        assert anchor == re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def test_every_page_that_has_words_of_help_is_named_in_a_guide():
+    named = {
+        title.lower()
+        for name in GUIDES
+        for title in re.findall(r"\[([^\]]+)\]\(\.\./reference/pages\.md#", text(name))
+    }
+
+    assert {title for title in PAGES if title.lower() not in named} == set()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_named_addresses_exist(name):
+    """Of our own pages, with ``...`` for what differs."""
+    written = [word.strip("()[],;:'\"") for line in code(name) for word in line.split()]
+    named = {
+        word.partition("?")[0].removeprefix("http://127.0.0.1:8000")
+        for word in written
+        if re.match(r"(?:http://127\.0\.0\.1:8000)?/(?:admin|developer|health|metrics)\b", word)
+    }
+    own = {each for each in named if "..." not in each and re.fullmatch(r"[\w/.<>:-]+", each)}
+
+    with override_settings(ROOT_URLCONF="config.urls"):
+        assert {each for each in own if not has_page(each)} == set()
+
+
+def has_page(address: str) -> bool:
+    try:
+        resolve(address)
+    except Resolver404:
+        return False
+    return True
+
+
+def test_the_site_lists_every_document_once():
+    listed = [
+        page
+        for part in yaml.safe_load(text("docs/mkdocs.yml"))["nav"]
+        for pages in part.values()
+        for page in pages
+    ]
+
+    assert sorted(listed) == sorted(map(str, site.documents()))
+
+
+def test_the_site_has_what_its_documents_link_to(tmp_path):
+    site.lay_out(ROOT, tmp_path)
+    lost = {
+        (str(file.relative_to(tmp_path)), target)
+        for file in tmp_path.rglob("*.md")
+        for target in re.findall(
+            r"(?:\]\(|^\[[^\]\n]+\]: )(?!https?:|mailto:|#)([^)#\s]+)",
+            file.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+        if not (file.parent / target).exists()
+    }
+
+    assert lost == set()
+
+
+def test_no_page_of_the_site_asks_another_server_for_anything(tmp_path):
+    """As MkDocs makes it, strictly: a link or an anchor that leads nowhere fails, too."""
+    site.lay_out(ROOT, tmp_path / "docs")
+    configuration = text("docs/mkdocs.yml").replace("../var/", "")
+    (tmp_path / "mkdocs.yml").write_text(configuration, encoding="utf-8")
+    made = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--config-file", tmp_path / "mkdocs.yml"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+
+    fetched = re.compile(
+        r"""<(?:script|img|iframe|source)[^>]+src=["']?(?:https?:)?//[^"'\s>]+"""
+        r"""|<link[^>]+rel=["']?(?!canonical)[^>]*href=["']?(?:https?:)?//[^"'\s>]+"""
+    )
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert [each for page in pages for each in fetched.findall(page.read_text("utf-8"))] == []
+    assert not any('class="mermaid"' in page.read_text("utf-8") for page in pages)  # asks a CDN
+    styles = [file.read_text("utf-8") for file in (tmp_path / "site").rglob("*.css")]
+    assert not any(re.search(r"(?:url\(|@import )[\"']?(?:https?:)?//", each) for each in styles)
+    assert len(pages) > len(site.documents())
+
+
+PICTURES = sorted(name for name in tracked() if re.match(r"docs/pictures/.+\.(?:png|svg)$", name))
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_every_picture_is_shown_with_words_for_who_does_not_see_it(picture):
+    shown = [
+        words_instead
+        for name in DOCUMENTS
+        for words_instead, target in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text(name))
+        if ((ROOT / name).parent / target).resolve() == ROOT / picture
+    ]
+
+    assert shown, "no document shows it"
+    assert all(len(each.split()) > 4 for each in shown)
+
+
+def test_the_readme_is_a_front_page():
+    assert len(text("README.md").splitlines()) < 150
+
+
+# What nobody knows who has not met GP Connect. Each is explained where a page uses it first: there
+# it leads to the glossary, or is in **bold** or *italics* with its meaning in that sentence.
+TERMS = (
+    *("GP Connect", "FHIR", "STU3", "ODS", "ASID", "SDS", "PDS", "DoS", "Spine", "SSP", "JWT"),
+    *("token", "interaction", "slot", "Schedule", "Bundle", "searchset", "OperationOutcome"),
+    *("NHS number", "NHS 111", "111", "embargo", "access profile", "capability statement"),
+    *("consumer", "provider", "resource", "service root", "sandbox", "rehearsal", "orphan"),
+    *("session holder", "worklist", "template", "bookability", "DCB0129", "DTAC", "SCAL"),
+)
+PAGES_FOR_STRANGERS = ["README.md", *GUIDES]
+
+
+def used_before_explained(page: str) -> list[str]:
+    """The terms that a page uses before it says what they are, or where that stands."""
+    # Addresses of links are not read; what stands in links to the glossary is explained there.
+    told = re.sub(r"\[([^\]]+)\]\([^)]*glossary\.md#[^)]*\)", r"**\1**", page)
+    told = re.sub(r"\]\([^)]*\)", "]", told)
+    unexplained = []
+    for term in TERMS:
+        used = re.search(rf"(?<![\w/.]){re.escape(term)}(?:s|es)?(?![\w/])", told, re.IGNORECASE)
+        if used:
+            before, after = told[: used.start()], told[used.end() :]
+            marked = re.search(r"\*[^*\n]*$", before) and re.match(r"[^*\n]*\*", after)
+            if not marked:
+                unexplained.append(term)
+    return unexplained
+
+
+@pytest.mark.parametrize("name", PAGES_FOR_STRANGERS)
+def test_no_term_is_used_before_it_is_explained(name):
+    assert used_before_explained(text(name)) == []
+
+
 # ---------------------------------------------------------------- what is cited by an id
 
 
@@ -259,7 +478,6 @@ class Citation(NamedTuple):
 
 # What looks like an id and is none.
 NO_IDS = {"ACC-08", "EHCH-04", "SHA-256", "UTF-16"}
-SOURCES = (".py", ".md", ".html", ".js", ".css", ".yaml", ".yml", ".toml", ".sql", ".template")
 
 
 def cited(pattern: str) -> set[Citation]:
