@@ -922,7 +922,7 @@ def test_both_proofs_run_every_night_and_the_runbook_enables_them():
         "verify_audit",
     }
     assert re.findall(r"^ExecStart=.*", service, re.M) == [
-        "ExecStart=/opt/appointments/.venv/bin/python manage.py %i"
+        "ExecStart=/opt/appointments/current/.venv/bin/python manage.py %i"
     ]
     assert "OnCalendar=*-*-* " in timer
 
@@ -932,7 +932,9 @@ def test_systemd_accepts_the_units(tmp_path):
     if verifier is None:
         pytest.skip("systemd-analyze is not installed")
     for unit in UNITS:
-        text = unit.read_text().replace("/opt/appointments/.venv/bin/python", sys.executable)
+        text = unit.read_text().replace(
+            "/opt/appointments/current/.venv/bin/python", sys.executable
+        )
         (tmp_path / unit.name).write_text(text)
 
     said = subprocess.run(

@@ -1,8 +1,8 @@
-"""What a member of staff does to their own account."""
+"""What a member of staff does to their own account, and who gets the first one."""
 
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import transaction
 
 from practice.services.audit.recording import Actor, record_done_to_user
@@ -16,3 +16,14 @@ def change_own_password(
     user.set_password(password)
     user.save(update_fields=["password"])
     record_done_to_user("user.change-password", user, actor=actor, now=now)
+
+
+@transaction.atomic
+def make_administrator(*, username: str, password: str, actor: Actor, now: datetime) -> User:
+    """Make an administrator of the whole installation, who makes everybody else.
+
+    Nobody has this name yet, and the password has been found good enough.
+    """
+    user = User.objects.create_superuser(username, password=password)
+    record_done_to_user("user.make-administrator", user, actor=actor, now=now)
+    return user

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import subprocess
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.db import connection
@@ -21,6 +21,11 @@ from practice.services.audit.recording import Actor, record_done
 
 # A backup holds all practices, also when the role that may see one at a time makes it.
 EVERYTHING = {"PGOPTIONS": f"-c appointments.practices={ALL_PRACTICES}"}
+
+# So that they sort by age.
+NAMED_BY_MOMENT = (
+    "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z.backup"
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,17 @@ def backup(path: Path, *, actor: Actor, now: datetime) -> Backup:
         partial.unlink(missing_ok=True)
     with path.open("rb") as file:
         return Backup(path, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def backup_into(folder: Path, *, keep: int, actor: Actor, now: datetime) -> Backup:
+    """Write a backup, named by its moment, into a folder; the newest ``keep`` of these stay there.
+
+    Whatever has another name is nobody's to remove. Raises BackupRefused, and then removes nothing.
+    """
+    made = backup(folder / f"{now.astimezone(UTC):%Y-%m-%dT%H%M%SZ}.backup", actor=actor, now=now)
+    for old in sorted(folder.glob(NAMED_BY_MOMENT))[:-keep]:
+        old.unlink()
+    return made
 
 
 def restore(path: Path) -> None:

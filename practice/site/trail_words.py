@@ -113,6 +113,7 @@ PHRASES = {
     "second-factor.off": "switched the second factor off",
     "second-factor.recovery-codes": "made new recovery codes",
     "user.change-password": "changed a password",
+    "user.make-administrator": "made an administrator of the whole installation",
 }
 
 SUBJECTS = {

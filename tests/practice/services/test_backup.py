@@ -149,6 +149,29 @@ def test_a_backup_overwrites_nothing(practice, tmp_path):
     assert not AuditEvent.objects.exists()
 
 
+def test_the_newest_backups_of_a_folder_stay_and_what_is_none_of_them(practice, tmp_path):
+    """As appointments-backup.timer has it made; what failed removes nothing."""
+    theirs = tmp_path / "before-the-move.backup"
+    old = [tmp_path / f"2026-11-0{day}T020000Z.backup" for day in (1, 2, 3)]
+    for file in (theirs, *old):
+        file.touch()
+
+    with pytest.raises(CommandError, match="one at least"):
+        call_command("backup", tmp_path, "--keep", "0")
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("backup", tmp_path / "nowhere", "--keep", "1")
+    assert sorted(tmp_path.iterdir()) == [*old, theirs]
+
+    call_command("backup", tmp_path, "--keep", "2")
+
+    left = set(tmp_path.iterdir())
+    (made,) = left - {theirs, *old}
+    assert left == {theirs, old[2], made}
+    assert made.name > old[2].name
+    assert made.stat().st_size > 0
+    assert AuditEvent.objects.get().detail == {"file": made.name}
+
+
 def test_what_is_no_backup_is_not_restored(tmp_path):
     file = tmp_path / "backup"
     file.write_text("something else entirely" * 100)
