@@ -21,7 +21,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs chaos load docs sbom traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs image chaos load docs sbom traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ clients: setup ## FHIR libraries of Node and Java against a live server (fetched
 
 installs: setup ## Install into a bare Debian 12, upgrade, remove, and build the image (as root)
 	$(BIN)/python -m pytest tests/deploy -m installs -n 0 -q -rs -s
+
+image: setup ## Build the image of a container into var/image (as root, with mmdebstrap and buildah)
+	PYTHON=$(BIN)/python deploy/image/build.sh var/image
 
 chaos: setup ## Break databases and processes for real, and say what held
 	$(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no
