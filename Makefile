@@ -13,6 +13,7 @@ DEMO := $(TRIAL) DATABASE_URL=sqlite:///var/demo.sqlite3 DEVELOPER_PAGES=1 \
 	DEMOGRAPHICS_FILE=demo/demographics.yaml
 # For every Python from 3.11 on at once, by markers.
 LOCKER := var/locker
+UV := uv==0.13.9
 COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 # As in production, with a secret of the moment; no check connects to the database.
@@ -21,7 +22,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs image chaos load docs sbom traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs image chaos load docs evidence release sbom traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +44,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 lock: ## Pin anew what pyproject.toml lists, with hashes (UPGRADE=1: the newest of everything)
 	@mkdir -p var
 	@test -x $(LOCKER)/bin/uv || $(PYTHON) -m venv $(LOCKER)
-	$(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
@@ -69,9 +70,9 @@ fix: setup ## Put right what ruff can put right
 
 test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
 	@echo '== on SQLite; of the browser tests the main journeys, if PostgreSQL will run them all'
-	BROWSER_TESTS_FOLLOW=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	RESULT=test-sqlite BROWSER_TESTS_FOLLOW=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	@echo '== on PostgreSQL'
-	SQLITE_WENT_BEFORE=1 $(BIN)/python -m workbench.postgresql \
+	RESULT=test-postgresql SQLITE_WENT_BEFORE=1 $(BIN)/python -m workbench.postgresql \
 		$(if $(REQUIRE_POSTGRESQL),--required) -- \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -88,31 +89,31 @@ bench: setup ## What things cost, as ratios in one run (PARTS="search growth", A
 	$(BIN)/python -m benchmarks $(PARTS) $(if $(AGAINST),--against $(AGAINST))
 
 fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through nginx: answers by code
-	FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
+	RESULT=fuzz FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
 		$(BIN)/python -m pytest tests/fhirapi/test_fuzz.py tests/test_unread_requests.py -q \
 		--show-capture=no
-	DESCRIBED_INPUTS=$(or $(DESCRIBED),10) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
+	RESULT=described DESCRIBED_INPUTS=$(or $(DESCRIBED),10) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \
 		$(BIN)/python -m pytest tests/fhirapi/developer/test_schemathesis.py -q --show-capture=no
 
 pages: setup ## Open every page at three sizes, light and dark (PICTURES=a folder for what it looks like)
-	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser/test_every_page.py -m pages -q -s
+	RESULT=pages PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser/test_every_page.py -m pages -q -s
 
 pictures: setup ## Draw those pictures of the documents whose pages have changed (ALL=1: all)
 	ALL=$(ALL) $(BIN)/python -m pytest tests/browser/test_pictures.py -m pictures -n 0 -q -s \
 		--show-capture=no
 
 clients: setup ## FHIR libraries of Node and Java against a live server (fetched into var/clients)
-	$(BIN)/python -m pytest tests/consumer/test_foreign_clients.py -m clients -n 0 -q -rs
+	RESULT=clients $(BIN)/python -m pytest tests/consumer/test_foreign_clients.py -m clients -n 0 -q -rs
 
 installs: setup ## Install into a bare Debian 12, upgrade, remove, and build the image (as root)
-	$(BIN)/python -m pytest tests/deploy -m installs -n 0 -q -rs -s
+	RESULT=installs $(BIN)/python -m pytest tests/deploy -m installs -n 0 -q -rs -s
 
 image: setup ## Build the image of a container into var/image (as root, with mmdebstrap and buildah)
 	PYTHON=$(BIN)/python deploy/image/build.sh var/image
 
 chaos: setup ## Break databases and processes for real, and say what held
-	$(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no
-	$(BIN)/python -m workbench.postgresql -- \
+	RESULT=chaos $(BIN)/python -m pytest tests/chaos -m chaos -q --show-capture=no
+	RESULT=interruptions $(BIN)/python -m workbench.postgresql -- \
 		$(BIN)/python -m pytest tests/test_interruptions.py -m chaos -q --show-capture=no
 
 load: setup ## Drive nginx, gunicorn and PostgreSQL (STAGE=load, ramp or soak; default: the first two)
@@ -122,6 +123,14 @@ docs: setup ## The documents as a site, in var/site
 	$(TRIAL) $(BIN)/python -m workbench.site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --config-file docs/mkdocs.yml
 	@echo 'open var/site/index.html'
+
+evidence: setup ## For assessors: requirement, test, exchange, hazards, results, in var/evidence (DRAFT=1: with gaps)
+	$(BIN)/python -m tests.evidence $(if $(DRAFT),--draft) --workers $(WORKERS)
+
+release: setup ## Build what is released, into var/release; refuses what was not tried as it is
+	@test -x $(LOCKER)/bin/uv || { $(PYTHON) -m venv $(LOCKER) && \
+		$(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
+	$(BIN)/python -m workbench.release
 
 sbom: setup ## Bills of materials of what is installed, as CycloneDX files in var/sbom
 	$(BIN)/python -m workbench.sbom

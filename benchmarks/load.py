@@ -35,7 +35,7 @@ from benchmarks.driving import (
 )
 from benchmarks.mix import COMMANDS, MIX, Consumers, Practice
 from benchmarks.stack import ROOT, TUNED, is_sound, processor_seconds
-from workbench import nginx
+from workbench import nginx, results
 
 # Milliseconds: what must be kept, what should be (PERF-001 to 004), and what we set ourselves.
 MUST = {True: 250, False: 3000}
@@ -477,6 +477,15 @@ def main() -> int:
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("DJANGO_SECRET_KEY", "for-load-tests-only-" + "x" * 50)
+    begun = results.begin("load")
+    with results.printed() as said:
+        sound = measure(arguments)
+    begun.leave(passed=sound, said=said)
+    return 0 if sound else 1
+
+
+def measure(arguments: argparse.Namespace) -> bool:
+    """Run the stages against a stack of its own; whether every booking was there afterwards."""
     busy = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores carry all of it; they had a load of {busy:.1f} before it began")
     if busy > 1:
@@ -484,7 +493,7 @@ def main() -> int:
     with stack(arguments.practices, arguments.log) as running:
         world = json.loads((arguments.log.parent / "world.json").read_text())
         consumers = asyncio.run(run(arguments, running, world))
-        return 0 if settle(running, consumers) else 1
+        return settle(running, consumers)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import json
 import subprocess
 import sys
 
+from workbench import results
+
 COMMAND = [sys.executable, "-m", "pip_audit", "--local", "--format=json", "--timeout=10"]
 
 
@@ -35,6 +37,7 @@ def main() -> int:
         "--release", action="store_true", help="fail when one cannot be asked about"
     )
     arguments = parser.parse_args()
+    begun = results.begin("advisories")
     packages = ask()
     # Behind a mirror that serves files only, each package is unknown.
     skipped = [package for package in packages if "skip_reason" in package]
@@ -52,6 +55,12 @@ def main() -> int:
         print_loudly(f"Dependency audit SKIPPED for what the service does not know: {names}")
     print(f"{len(packages) - len(skipped)} packages asked about, {len(weak)} with known weaknesses")
     unknown = not packages or bool(skipped)
+    begun.leave(
+        passed=not weak and not unknown,
+        asked=len(packages) - len(skipped),
+        skipped=[package["name"] for package in skipped],
+        weak=[f"{package['name']} {package['version']}" for package in weak],
+    )
     return 1 if weak or (unknown and arguments.release) else 0
 
 

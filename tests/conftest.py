@@ -16,7 +16,7 @@ from django.test import TransactionTestCase
 from fhirapi import jwt, rendered_directory, validation
 from practice.db import availability
 from practice.models import Location, Organisation, Patient, Practitioner, PractitionerRole
-from tests import append_only, migrated, row_security_world
+from tests import append_only, migrated, recording, row_security_world
 from tests.national_record import NationalRecord
 from tests.outages import Away, InVain
 from tests.shared import GPCONNECT, MISSING
@@ -36,11 +36,14 @@ def pytest_report_header():
     return [f"database: {connection.vendor}", f"published specification data: {published}"]
 
 
-def pytest_configure():
-    """Let Django empty the database after a test that committed: the audit trail refuses that.
+def pytest_configure(config):
+    """Keep what the run finds, if asked to (tests.recording); and let Django empty the database.
+
+    It does that after a test that committed, which the audit trail refuses.
 
     The roles of staff, which a migration made, are put back, so that the order of tests is free.
     """
+    recording.register(config)
     empty = TransactionTestCase._fixture_teardown
 
     def unprotected(self):

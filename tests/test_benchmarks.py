@@ -1,6 +1,7 @@
 """What `make bench` says of figures, whatever they were: the table, the chart, what is kept."""
 
 import json
+import re
 import threading
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -278,3 +279,57 @@ def test_so_many_clients_send_all_requests_over_connections_that_are_kept():
     assert sorted(bodies) == sorted(f"/{n}".encode() for n in range(20))
     assert found.statuses == {200: 20}
     assert len(Echo.connections) == 3
+
+
+# ---------------------------------------------------------------- the load model
+
+MODEL = (ROOT / "docs" / "load-model.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.req("PERF-010", "PERF-017")
+def test_the_load_model_tells_stages_environment_method_and_limits_as_they_are():
+    for stage in load.STAGES:
+        assert f"`make load STAGE={stage}`" in MODEL
+    for words, limits in (("SHALL", load.MUST), ("SHOULD", load.SHOULD), ("our", load.OUR_LIMITS)):
+        assert re.search(rf"\| {words}.*\| {limits[True]} ms \| {limits[False]} ms \|", MODEL)
+    assert "## What is measured, and how" in MODEL
+    assert "nginx with `deploy/nginx/`" in MODEL
+    assert "volumetric model" in MODEL
+
+
+@pytest.mark.req("PERF-015")
+def test_the_load_model_tells_of_the_world_and_the_mix_that_are_driven():
+    slots = 30 * 4 * sum(number for _, number in world.SESSIONS) * 20  # weekdays of four weeks
+    kinds = {
+        "search for free slots": {"search"},
+        "book": {"book"},
+        "read, retrieve, find and read a patient": {"read", "retrieve", "find", "read patient"},
+        "amend, cancel": {"amend", "cancel"},
+    }
+
+    assert f"{slots:,} slots" in MODEL
+    for kind, names in kinds.items():
+        share = sum(mix.MIX[name] for name in names) / sum(mix.MIX.values())
+        assert f"| {kind} | {share:.0%}".replace("%", " %") in MODEL
+    assert set().union(*kinds.values()) == mix.MIX.keys()
+
+
+@pytest.mark.req("PERF-016")
+def test_the_load_model_names_the_points_at_which_an_installation_grows():
+    grows = MODEL.partition("## Where it grows")[2].partition("\n## ")[0]
+
+    assert grows.count("\n| ") >= 5
+    assert "connections near PostgreSQL's limit" in grows
+
+
+@pytest.mark.req("PERF-012")
+def test_a_stage_tells_times_against_sizes_and_throughput(capsys):
+    answers = [("search", 40.0, 200, 125_000)] * 90 + [("book", 300.0, 201, 2_000)] * 10
+
+    load.report(load.Result(rate=50, seconds=2, answers=answers, late=0.1), "Trial")
+
+    said = capsys.readouterr().out
+    assert "Trial: 50.0 answers a second at 50 due a second" in said
+    assert re.search(r"search +90 +40\.0 .* 125000", said)
+    assert re.search(r"book +10 +300\.0 .* 2000", said)
+    assert "SHALL limits at p99: commands 300 ms > 250 ms" in said

@@ -2,8 +2,9 @@
 
 Collects the tests, without running them, and reads the ids in their marks, such as
 ``@pytest.mark.req("BOOK-063")``, those of modules, classes and single parameters included. An id
-that docs/requirements lacks is an error: exit code 1. A skipped test counts; the test report
-says what was skipped.
+that docs/requirements lacks is an error: exit code 1; so is a SHALL that has neither a test nor a
+reason in docs/requirements/not_tested.md. A skipped test counts; the test report says what was
+skipped.
 """
 
 import contextlib
@@ -19,11 +20,7 @@ import pytest
 
 from workbench.paths import ROOT
 
-# The groups whose every SHALL has a test, as far as a test can hold it.
-ALL_SHALL = {
-    *("GEN", "ERR", "JWT", "SSP", "ENA", "SLOT", "AVAIL", "BOOK", "RETR", "READ", "AMEND", "CANC"),
-    *("PAT", "PRAC", "ORG", "LOC", "META", "REG", "SF"),
-}
+NOT_TESTED = ROOT / "docs" / "requirements" / "not_tested.md"
 
 
 def places(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
@@ -69,6 +66,20 @@ class Requirement(NamedTuple):
         return self.id.partition("-")[0]
 
 
+class Reason(NamedTuple):
+    """Why a requirement has no test, and what stands in its place."""
+
+    id: str
+    instead: str
+    words: str
+
+    @property
+    def run(self) -> str:
+        """The run whose result measures it, if one does."""
+        named = re.search(r"`(\w+)`", self.words) if self.instead == "measured" else None
+        return named[1] if named else ""
+
+
 class Catalogue(NamedTuple):
     """What docs/requirements and docs/decisions.md say."""
 
@@ -102,9 +113,21 @@ def catalogue() -> Catalogue:
     return Catalogue(requirements, texts)
 
 
+def reasons(path: Path = NOT_TESTED) -> dict[str, Reason]:
+    """Why what has no test has none, by id."""
+    return {cells[0]: Reason(*cells[:3]) for cells in rows(path)}
+
+
+def unexplained(tested: Iterable[str]) -> list[str]:
+    """The SHALLs that have neither a test nor a reason."""
+    held = {*tested, *reasons()}
+    known = catalogue().requirements
+    return [each.id for each in known if each.strength == "SHALL" and each.id not in held]
+
+
 def report(requirements: Iterable[Requirement], tested: Iterable[str]) -> Iterator[str]:
     """The lines of the report: a table of groups, then the ids without a test."""
-    tested = set(tested)
+    tested, explained = set(tested), reasons()
     groups: dict[str, list[Requirement]] = defaultdict(list)
     for requirement in requirements:
         groups[requirement.group].append(requirement)
@@ -113,20 +136,19 @@ def report(requirements: Iterable[Requirement], tested: Iterable[str]) -> Iterat
         shall = [each.id for each in members if each.strength == "SHALL"]
         with_test = sum(each.id in tested for each in members)
         shall_with_test = sum(identifier in tested for identifier in shall)
-        wanted = "" if group in ALL_SHALL else "  (not required of this group)"
         yield (
-            f"{group:6} {f'{with_test}/{len(members)}':>9} "
-            f"{f'{shall_with_test}/{len(shall)}':>9}{wanted}"
+            f"{group:6} {f'{with_test}/{len(members)}':>9} {f'{shall_with_test}/{len(shall)}':>9}"
         )
     for group, members in groups.items():
         missing = [each for each in members if each.id not in tested]
         if missing:
             yield f"\n{group}: {len(missing)} without a test"
         for each in missing:
-            yield f"  {each.id:10} {each.strength:6} {shortened(each.text)}"
+            why = explained[each.id].instead if each.id in explained else "NO REASON"
+            yield f"  {each.id:10} {each.strength:6} {why:13} {shortened(each.text, 96)}"
 
 
-def shortened(text: str, width: int = 110) -> str:
+def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
@@ -140,7 +162,10 @@ def main() -> int:
             f"\nERROR: {identifier} is not in docs/requirements: {', '.join(tests)}",
             file=sys.stderr,
         )
-    return 1 if unknown else 0
+    open_ones = unexplained(found)
+    for identifier in open_ones:
+        print(f"\nERROR: {identifier} has neither a test nor a reason", file=sys.stderr)
+    return 1 if unknown or open_ones else 0
 
 
 if __name__ == "__main__":

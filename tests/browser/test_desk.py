@@ -281,6 +281,7 @@ def test_a_patients_page_is_where_a_call_happens(page_for, desk):
 # ---------------------------------------------------------------- nobody is kept out
 
 
+@pytest.mark.req("PERF-033")
 @pytest.mark.parametrize(
     ("width", "dark"), [(WIDE, False), (1366, True), (NARROW, True)], ids=["wide", "dark", "narrow"]
 )

@@ -294,6 +294,7 @@ def test_what_is_touched_is_large_enough(page_for, world):
 # ---------------------------------------------------------------- for everybody
 
 
+@pytest.mark.req("PERF-033")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_nothing_keeps_anybody_out_and_nothing_scrolls_sideways(page_for, world, axe, width, dark):

@@ -146,6 +146,7 @@ def looked_at(page, axe, address: str) -> list[str]:
     return said
 
 
+@pytest.mark.req("PERF-033")
 def test_every_page_is_for_everybody_at_every_size(page_for, axe, pretending):
     session = pretending.schedules.exclude(session_holder=None).earliest("start")
     people = {}

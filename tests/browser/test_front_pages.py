@@ -88,6 +88,7 @@ def who_asks(practice, now):
     )
 
 
+@pytest.mark.req("PERF-033")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 def test_nobody_is_kept_out(page_for, axe, manager, width, dark):

@@ -11,6 +11,7 @@ from workbench.cluster import cluster
 @pytest.fixture
 def say(request, capsys) -> Callable[[str], None]:
     def speak(words: str) -> None:
+        request.node.user_properties.append(("said", words))
         with capsys.disabled():
             print(f"\n  {words}", end="", flush=True)
 

@@ -263,7 +263,9 @@ def test_unspoilt_requests_are_accepted(world, as_format):
 
 
 @pytest.mark.parametrize("interaction", ssp.INTERACTIONS, ids=lambda each: each.name)
-def test_spoilt_requests_are_answered_and_change_nothing(world, interaction, capsys):
+def test_spoilt_requests_are_answered_and_change_nothing(
+    world, interaction, capsys, record_property
+):
     answers: Counter[str] = Counter()
     inputs = max(1, INPUTS * SHARES[ssp.INTERACTIONS.index(interaction)] // sum(SHARES))
     good = {as_format: world.good(interaction, as_format) for as_format in TYPES}
@@ -277,6 +279,7 @@ def test_spoilt_requests_are_answered_and_change_nothing(world, interaction, cap
     assert answers.total() == inputs
     if "FUZZ_INPUTS" in os.environ:
         told = ", ".join(f"{code}: {number}" for code, number in sorted(answers.items()))
+        record_property("said", f"{interaction.name}: {inputs} inputs, seed {SEED}; {told}")
         with capsys.disabled():
             print(f"\n  {interaction.name}: {inputs} inputs; {told}", end=" ")
 

@@ -867,7 +867,7 @@ QUERIES = 8
 OF_THE_DIRECTORY = 3  # which is read again only when a version of it is new
 
 
-@pytest.mark.req("GEN-115")
+@pytest.mark.req("GEN-115", "PERF-005")
 @pytest.mark.parametrize(("sessions", "slots_in_each"), [(1, 10), (5, 60), (30, 100)])
 def test_a_search_costs_as_many_queries_however_many_slots_it_finds(
     practice, consumer, django_assert_num_queries, sessions, slots_in_each

@@ -75,7 +75,7 @@ def test_a_location_keeps_to_its_profile(practice, consumer, held):
     assert ("address" in sent, "telecom" in sent) == ((held == "all"),) * 2
 
 
-@pytest.mark.req("LOC-004")
+@pytest.mark.req("LOC-004", "LOC-017")
 def test_a_closed_location_stays_readable_and_says_so(practice, consumer):
     place = make_location(status="inactive")
 
