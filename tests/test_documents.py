@@ -390,6 +390,7 @@ def test_the_site_has_what_its_documents_link_to(tmp_path):
     assert lost == set()
 
 
+@pytest.mark.once
 def test_no_page_of_the_site_asks_another_server_for_anything(tmp_path):
     """As MkDocs makes it, strictly: a link or an anchor that leads nowhere fails, too."""
     site.lay_out(ROOT, tmp_path / "docs")

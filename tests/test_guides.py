@@ -21,6 +21,7 @@ def blocks(language: str) -> list[str]:
     return [block for named, block in found if named == language]
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_the_suppliers_program_and_search_work_as_they_stand(live_server, tmp_path):
     sandboxes.make("Mocksoft", actor=operator("sandbox"), now=timezone.now())
