@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM
 from tests.pictures import record
-from tests.pictures.shown import PICTURES, Picture
-from tests.pictures.world import NOW, World, make_world
+from tests.pictures.shown import MANAGER, PICTURES, Picture
+from tests.pictures.world import HOST, NOW, World, make_world
 
 pytestmark = [pytest.mark.pictures, pytest.mark.django_db(transaction=True)]
 
@@ -77,23 +77,34 @@ def drawn(page: Page, picture: Picture, world: World) -> bytes:
     return small.getvalue()
 
 
+# Where the last row, card or paragraph ends that is wholly above a line, if that is near it.
+LAST_WHOLE = """(main, most) => {
+  const parts = [...main.querySelectorAll("tr, section, li, p, fieldset, figure, svg")];
+  const ends = parts.map((e) => e.getBoundingClientRect().bottom + 1).filter((y) => y <= most);
+  const last = Math.max(0, ...ends);
+  return last > 0.75 * most ? last : most;
+}"""
+
+
 def cut(page: Page, picture: Picture) -> bytes:
     """What a page shows beside the menu, down to where the picture ends."""
-    beside = page.locator("#main").bounding_box()
-    last = page.locator(picture.until).last.bounding_box()
-    assert beside is not None
-    assert last is not None, f"{picture.file}: the page has no {picture.until}"
-    bottom = min(last["y"] + last["height"] + MARGIN, picture.height)
-    there = FloatRect(x=beside["x"], y=0, width=picture.width - beside["x"], height=bottom)
+    has_menu = page.locator("#main").count()
+    left = page.locator("#main").evaluate("e => e.getBoundingClientRect().x") if has_menu else 0
+    end = page.locator(picture.until if has_menu else "main").last
+    bottom = end.evaluate("e => e.getBoundingClientRect().bottom") + MARGIN
+    if bottom > picture.height:
+        bottom = page.locator("main").evaluate(LAST_WHOLE, picture.height)
+    there = FloatRect(x=left, y=0, width=picture.width - left, height=bottom)
     return page.screenshot(full_page=True, clip=there)
 
 
-def test_the_pictures_are_drawn(page_for, world):
+def test_the_pictures_are_drawn(page_for, world, settings):
     """Each at its address, in the order in which they are listed."""
+    settings.DEVELOPER_PAGES, settings.GPCONNECT_HOST = True, HOST
     record.FOLDER.mkdir(exist_ok=True)
     known, contents = record.recorded(), {}
     for picture in PICTURES:
-        page = page_for(world.user(picture.user), picture.width)
+        page = page_for(world.user(picture.user or MANAGER), picture.width)
         page.set_viewport_size({"width": picture.width, "height": picture.height})
         contents[picture] = drawn(page, picture, world)
         page.close()
