@@ -76,10 +76,9 @@ test: setup ## The tests, on SQLite and on a throw-away PostgreSQL server
 		$(if $(REQUIRE_POSTGRESQL),--required) -- \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-demo: setup ## Practices to look at, with eight weeks of diary, in var/demo.sqlite3
+demo: setup ## Practices to look at, and a booking from 111 every minute (LIVE=0: none); in var/demo.sqlite3
 	@mkdir -p var
-	@$(DEMO) $(BIN)/python manage.py demo --port $(PORT)
-	@$(DEMO) $(BIN)/python manage.py runserver --noreload $(PORT)
+	@$(DEMO) $(BIN)/python manage.py demo --port $(PORT) --serve $(if $(filter 0,$(LIVE)),--no-live)
 
 serve: setup ## Serve as in production; the environment is yours to set (docs/reference/configuration.md)
 	$(BIN)/python manage.py collectstatic --noinput --verbosity 0

@@ -120,7 +120,13 @@ def book_together(*, organisation: Organisation, now: datetime) -> None:
     }
     tomorrow = clock.day_end(clock.today(now))
     coming = [slot for slot in free_slots(organisation, clock.today(now)) if slot.start >= tomorrow]
-    for slot in coming[:MOST_TRIED]:
+    there = {where_and_when(slot) for slot in coming}
+    weekly = [
+        slot
+        for slot in coming
+        if {where_and_when(slot, weeks=1), where_and_when(slot, weeks=2)} <= there
+    ]
+    for slot in weekly[:MOST_TRIED]:
         places = repeated(organisation=organisation, first=slot, every_weeks=1, times=3, now=now)
         again = [place.exact.pk for place in places if place.exact]
         days = [clock.local(slot.start).date(), *(place.day for place in places)]
@@ -140,6 +146,13 @@ def book_together(*, organisation: Organisation, now: datetime) -> None:
         return
 
 
+def where_and_when(slot: Slot, *, weeks: int = 0) -> tuple[object, ...]:
+    """Whose slot it is, and when, or so many weeks later by a London clock."""
+    there, at = slot.schedule, clock.local(slot.start)
+    day = at.date() + timedelta(weeks=weeks)
+    return (there.session_holder_id, there.location_id, slot.slot_type, day, at.time())
+
+
 def free_slots(organisation: Organisation, today: date) -> list[Slot]:
     """What can be booked from today on, in order of time."""
     return list(
@@ -150,6 +163,7 @@ def free_slots(organisation: Organisation, today: date) -> list[Slot]:
             start__gte=clock.day_start(today),
             start__lt=clock.day_end(today + timedelta(days=SHARES_TAKEN[-1][0])),
         )
+        .select_related("schedule")
         .order_by("start", "pk")
     )
 

@@ -4,6 +4,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Iterator
+from contextvars import Context
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -12,9 +13,11 @@ import yaml
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
+from django.db import connections
 from django.utils import timezone
 
 from demo import above, bookings, consumer, elsewhere, past, rehearsal, sandboxes
+from demo import live as calls
 from fhirapi import ssp
 from practice import clock, terminology
 from practice.db.row_security import nothing_said
@@ -43,8 +46,17 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="where the demo will be served")
+        parser.add_argument("--serve", action="store_true", help="serve it, too, when it is ready")
+        parser.add_argument(
+            "--no-live",
+            dest="live",
+            action="store_false",
+            help="with --serve: let no booking from 111 come in every minute",
+        )
 
-    def handle(self, *args: Any, port: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, port: int, serve: bool = False, live: bool = True, **options: Any
+    ) -> None:
         check_port_is_free(port)
         files = sorted(path for path in FOLDER.glob("*.yaml") if path.name != NOT_A_PRACTICE)
         with nothing_said():
@@ -77,12 +89,27 @@ class Command(OperatorCommand):
             "",
             *logins(described),
             "",
+            *tour(practices[0], sandbox, address, now=now),
+            "",
             "Free slots of the first one, as a call centre sees them; paste into another terminal:",
             "",
             search(practices[0], address, now=now),
             "",
         ):
             self.stdout.write(line)
+        if serve:
+            self.serve(practices[0], port, address, live=live)
+
+    def serve(self, practice: Organisation, port: int, address: str, *, live: bool) -> None:
+        """Serve until somebody stops it; calls to 111 begin a minute later, and end with it."""
+        if live:
+            calls.start(calls.caller(practice, address), self.stdout.write)
+            self.stdout.write(
+                f"From now on 111 books at {practice.name} every minute (make demo LIVE=0: not)."
+            )
+        connections.close_all()
+        # In a context of its own: that of an operator's command reaches every practice.
+        Context().run(call_command, "runserver", str(port), use_reloader=False, skip_checks=True)
 
 
 def promise_to_others(practice: Organisation, *, now: datetime) -> None:
@@ -164,6 +191,53 @@ def logins(described: list[dict[str, Any]]) -> Iterator[str]:
         what = f"{', '.join(person['roles'])} at {' and '.join(at[name])}"
         yield f"  {name:22} {person['password']:20} {what}"
     yield f"  {above.MANAGER:22} {above.PASSWORD:20} Area manager of {above.AREA}: no patients"
+
+
+def tour(
+    practice: Organisation, sandbox: Organisation, address: str, *, now: datetime
+) -> Iterator[str]:
+    """Five pages, and what to look at in each."""
+    first = (
+        Slot.objects.in_diary()
+        .free()
+        .filter(organisation=practice, gp_connect_bookable=True, start__gt=now)
+        .earliest("start")
+    )
+    asked = f"ods_code={consumer.CONSUMER_ODS_CODE}&organisation_type={consumer.CONSUMER_TYPE}"
+    yield f"A tour of five pages of {practice.name}; every password is {above.PASSWORD}:"
+    for number, (path, user, what) in enumerate(
+        (
+            (
+                f"/admin/diary/?date={clock.local(first.start).date()}",
+                "reception",
+                "The day. Leave it open: what 111 books appears by itself, as new.",
+            ),
+            (
+                f"/admin/visibility/?{asked}",
+                "manager",
+                "Why can 111 not see this? Each reason, and the block that would change it.",
+            ),
+            (
+                "/admin/practice/closure/add/",
+                "manager",
+                "A clinician is off sick: whom it meets, where they could go, before it is done.",
+            ),
+            (
+                "/admin/audit/",
+                "auditor",
+                "Who saw a patient, in this building or outside; sealed, so that nothing is lost.",
+            ),
+            (
+                sandboxes.page_of(sandbox),
+                "nobody",
+                "What a supplier's system sent to its sandbox, and what was wrong with it.",
+            ),
+        ),
+        start=1,
+    ):
+        who = f"as {user}" if user != "nobody" else "no login"
+        yield f"  {number}  {address}{path}"
+        yield f"     {who}: {what}"
 
 
 def search(practice: Organisation, address: str, *, now: datetime) -> str:

@@ -57,6 +57,8 @@ def test_the_demo_is_there_twice_the_same_and_its_curl_finds_free_slots():
         Appointment.objects.count(),
     ) == made
     assert first == again
+    tour = first.partition("A tour of five pages")[2].partition("Free slots of")[0]
+    assert [number for number in "123456" if f"  {number}  http" in tour] == list("12345")
     found = Counter(entry["resource"]["resourceType"] for entry in answer["entry"])
     assert found["Slot"] > 20
     assert set(found) == {"Slot", "Schedule", "Practitioner", "Location", "Organization"}
