@@ -389,9 +389,10 @@ def test_the_site_has_what_its_documents_link_to(tmp_path):
     assert lost == set()
 
 
-@pytest.mark.once
-def test_no_page_of_the_site_asks_another_server_for_anything(tmp_path):
-    """As MkDocs makes it, strictly: a link or an anchor that leads nowhere fails, too."""
+@pytest.fixture(scope="module")
+def pages_made(tmp_path_factory):
+    """The site as MkDocs makes it, strictly: a link or an anchor that leads nowhere fails."""
+    tmp_path = tmp_path_factory.mktemp("site")
     site.lay_out(ROOT, tmp_path / "docs")
     configuration = text("docs/mkdocs.yml").replace("../var/", "")
     (tmp_path / "mkdocs.yml").write_text(configuration, encoding="utf-8")
@@ -402,15 +403,34 @@ def test_no_page_of_the_site_asks_another_server_for_anything(tmp_path):
         text=True,
     )
     assert made.returncode == 0, made.stderr
+    return tmp_path / "site"
 
+
+@pytest.mark.once
+def test_lists_blocks_and_tables_of_the_site_are_read_as_such(pages_made):
+    """MkDocs wants four spaces within a list, and an empty line before it; code hosts do not."""
+    unread = re.compile(r"^\s*(?:[-*]|\d\.) |^\s*\||```", re.MULTILINE)
+    paragraphs = {
+        (file.name, re.sub(r"<[^>]+>", "", paragraph)[:80])
+        for file in pages_made.rglob("*.html")
+        if "requirements" not in file.parts
+        for paragraph in re.findall(r"<p>(.*?)</p>", file.read_text("utf-8"), re.DOTALL)
+        if unread.search(re.sub(r"<[^>]+>", "", paragraph))
+    }
+
+    assert paragraphs == set()
+
+
+@pytest.mark.once
+def test_no_page_of_the_site_asks_another_server_for_anything(pages_made):
     fetched = re.compile(
         r"""<(?:script|img|iframe|source)[^>]+src=["']?(?:https?:)?//[^"'\s>]+"""
         r"""|<link[^>]+rel=["']?(?!canonical)[^>]*href=["']?(?:https?:)?//[^"'\s>]+"""
     )
-    pages = list((tmp_path / "site").rglob("*.html"))
+    pages = list(pages_made.rglob("*.html"))
     assert [each for page in pages for each in fetched.findall(page.read_text("utf-8"))] == []
     assert not any('class="mermaid"' in page.read_text("utf-8") for page in pages)  # asks a CDN
-    styles = [file.read_text("utf-8") for file in (tmp_path / "site").rglob("*.css")]
+    styles = [file.read_text("utf-8") for file in pages_made.rglob("*.css")]
     assert not any(re.search(r"(?:url\(|@import )[\"']?(?:https?:)?//", each) for each in styles)
     assert len(pages) > len(site.documents())
 
