@@ -39,6 +39,8 @@ main() {
     need_root
     load_settings "${files[@]}"
     as_in_the_units
+    # PostgreSQL's programs will not begin in a folder that their user cannot read, such as /root.
+    runuser -u "$ACCOUNT" -- test -r . || cd "$CURRENT"
     exec runuser -u "$ACCOUNT" -- "$CURRENT/.venv/bin/python" "$CURRENT/manage.py" "$@"
 }
 
