@@ -396,6 +396,7 @@ start_by_hand() (
     if [ "$1" = appointments-web ]; then
         export RUNTIME_DIRECTORY=/run/appointments
     fi
+    export TMPDIR=/run/appointments  # systemd gives each its own /tmp
     cd "$CURRENT" || exit
     umask 027
     # shellcheck disable=SC2086 # a command and its arguments

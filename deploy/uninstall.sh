@@ -82,11 +82,15 @@ remove_code_and_settings() {
 }
 
 remove_user() {
-    if getent passwd "$ACCOUNT" >/dev/null; then
-        run deluser --quiet --system "$ACCOUNT"
+    if id -nG www-data 2>/dev/null | grep -qw "$ACCOUNT"; then
+        run gpasswd --delete www-data "$ACCOUNT"
     fi
+    if getent passwd "$ACCOUNT" >/dev/null; then
+        run userdel "$ACCOUNT"
+    fi
+    # Where it did not go with its user.
     if getent group "$ACCOUNT" >/dev/null; then
-        run delgroup --quiet --system "$ACCOUNT"
+        run groupdel "$ACCOUNT"
     fi
 }
 

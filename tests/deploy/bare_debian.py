@@ -39,11 +39,11 @@ class Bare:
     def run(
         self, *command: str, check: bool = True, input: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in there, as its root."""
+        """Run a command in there, as its root, in its topmost folder."""
         done = subprocess.run(
             [
                 *("nsenter", "--target", str(self.process), "--mount", "--pid", "--root"),
-                *(f"--wd={self.root}/root", "env", "--ignore-environment"),
+                *(f"--wd={self.root}", "env", "--ignore-environment"),
                 *("PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"),
                 *("LC_ALL=C.UTF-8", *command),
             ],

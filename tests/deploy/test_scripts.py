@@ -22,7 +22,7 @@ CHANGING = (
     *("adduser", "addgroup", "apt-get", "chmod", "chown", "createdb", "createuser", "deluser"),
     *("delgroup", "dropdb", "dropuser", "install", "ln", "mkdir", "mv", "nginx", "openssl"),
     *("pg_createcluster", "pg_ctlcluster", "psql", "rm", "runuser", "setsid", "systemctl", "tar"),
-    *("touch", "useradd", "usermod"),
+    *("gpasswd", "groupdel", "touch", "useradd", "userdel", "usermod"),
 )
 
 
