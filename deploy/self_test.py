@@ -142,7 +142,8 @@ def metadata(names: Mapping[str, str]) -> str:
     host, port = names["FHIR_NAME"], int(names["TLS_LISTEN"])
     ods_code, asid = sys.argv[1:3] or ("NONE", "1")
     practice = Provider(f"https://{host}/{ods_code}/STU3/1/gpconnect", asid)
-    request = calls.prepare(ME, practice, interactions.READ_METADATA)
+    plainly = {"Accept-Encoding": calls.ABSENT}  # http.client unpacks nothing
+    request = calls.prepare(ME, practice, interactions.READ_METADATA, headers=plainly)
     trusted = trust(names["FHIR_CERTIFICATE"])
     trusted.load_cert_chain(CLIENT, CLIENT.with_suffix(".key"))
     path = urlsplit(request.url).path
