@@ -22,7 +22,7 @@ PRODUCTION := DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=practice.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients installs image chaos load docs evidence release sbom traceability
+.PHONY: help setup lock run check fix test demo serve bench fuzz pages pictures clients versions installs image chaos load docs evidence release sbom traceability
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ serve: setup ## Serve as in production; the environment is yours to set (docs/re
 
 bench: setup ## What things cost, as ratios in one run (PARTS="search growth", AGAINST=an older revision)
 	$(BIN)/python -m benchmarks $(PARTS) $(if $(AGAINST),--against $(AGAINST))
+
+versions: setup ## The main journeys on other Pythons, PostgreSQLs and Firefox (KINDS="journeys firefox")
+	$(BIN)/python -m workbench.versions $(KINDS)
 
 fuzz: setup ## Send 20,000 spoilt requests (INPUTS, SEED), and 2,000 through nginx: answers by code
 	RESULT=fuzz FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),$$(date +%Y%m%d%H%M)) \

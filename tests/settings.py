@@ -11,7 +11,7 @@ from pathlib import Path
 
 OURS = (
     *("DATABASE_", "DJANGO_", "GPCONNECT_", "DEMOGRAPHICS_", "METRICS_", "PROMETHEUS_"),
-    *("DIARY_", "AUDIT_", "UPLOADS_", "RETURNS_", "ELSEWHERE_", "DEVELOPER_"),
+    *("BACKUP_", "DIARY_", "AUDIT_", "UPLOADS_", "RETURNS_", "ELSEWHERE_", "DEVELOPER_"),
 )
 KEPT = {"DJANGO_SETTINGS_MODULE", "GPCONNECT_SHARED", "DATABASE_URL"}
 for name in list(os.environ):

@@ -1,6 +1,7 @@
 """A throw-away PostgreSQL server around one command: ``python -m workbench.postgresql -- pytest``.
 
-The server is made from the binaries on the machine (those in PATH, or Debian's), listens on a
+The server is made from the binaries on the machine (those in PATH, or Debian's), or from those of
+the folder that POSTGRESQL_BINARIES names, whose tools are then found first. It listens on a
 Unix socket in a temporary folder only, and is stopped and removed when the command ends, however
 it ends. The command finds it in ``DATABASE_URL``, and its exit code becomes ours.
 
@@ -37,8 +38,15 @@ CONFIGURATION = {
 }
 
 
+NAMED = "POSTGRESQL_BINARIES"
+
+
 def binaries() -> Path | None:
-    """The folder of ``initdb`` and ``postgres``: by PATH, else the newest of Debian's."""
+    """The folder of ``initdb`` and ``postgres``: the named one, by PATH, or Debian's newest."""
+    if named := os.environ.get(NAMED):
+        if not (Path(named) / "initdb").exists():
+            raise SystemExit(f"{NAMED}: there is no initdb in {named}.")
+        return Path(named)
     candidates = []
     if found := shutil.which("initdb"):
         candidates += [Path(found).parent, Path(found).resolve().parent]
@@ -118,7 +126,10 @@ def wait_until_ready(home: Path, process: subprocess.Popen, log: Path) -> None:
 
 def run(command: list[str], url: str) -> int:
     """Run ``command`` with the server in its environment; gives its exit code as a shell would."""
-    process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url})
+    environment = {**os.environ, "DATABASE_URL": url}
+    if named := os.environ.get(NAMED):  # pg_dump is not to be older than its server
+        environment["PATH"] = f"{named}:{os.environ['PATH']}"
+    process = subprocess.Popen(command, env=environment)
     # A terminal sends Ctrl-C to the command as well: let it finish its own way. A signal sent to
     # us alone is passed on.
     signal.signal(signal.SIGINT, lambda *_: None)

@@ -1,8 +1,9 @@
 """What every browser test may ask for: a page that somebody has signed in to, and axe.
 
 ``page_for(user, width)`` is a Chromium page of a server that runs on the test's own database. The
-tests are skipped, and say so, where there is no Chromium. An error in a page's own scripts fails
-the test that opened it, and so does what the Content-Security-Policy keeps from the page.
+tests are skipped, and say so, where there is no Chromium. With ``FIREFOX`` in the environment it is
+that Firefox instead, as its distribution made it (``make versions``). An error in a page's own
+scripts fails the test that opened it, and so does what the Content-Security-Policy keeps from it.
 """
 
 import os
@@ -19,20 +20,24 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from workbench.staff import make_roles
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FIREFOX = os.environ.get("FIREFOX", "")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, started once."""
-    if not CHROMIUM.exists():
+    """Chromium, or the Firefox that was asked for, started once."""
+    if not FIREFOX and not CHROMIUM.exists():
         pytest.skip(f"NO BROWSER TESTS: there is no {CHROMIUM} (apt-get install chromium)")
     # Playwright's event loop runs in the thread of the tests, which use the database all the same.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
+        if FIREFOX:  # spoken to by WebDriver BiDi, which that of a distribution understands too
+            started = playwright.firefox.launch(channel="moz-firefox", executable_path=FIREFOX)
+        else:
+            started = playwright.chromium.launch(
+                executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+            )
         expect.set_options(timeout=15_000)  # as actions below: a busy machine is not a fault
         yield started
         started.close()

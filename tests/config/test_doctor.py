@@ -8,6 +8,7 @@ import getpass
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,7 +63,7 @@ ActiveEnterTimestamp=Mon 2026-01-05 10:00:00 UTC
 class Machine:
     """The machine of an installation as it should be; what a test changes in it is undone."""
 
-    def __init__(self, folder: Path, settings, authority: Authority) -> None:
+    def __init__(self, folder: Path, settings, authority: Any) -> None:
         self.folder, self.settings, self.authority = folder, settings, authority
         self.role = ROLE
         self.configuration, self.nginx = folder / "etc", folder / "nginx"
@@ -84,7 +85,7 @@ class Machine:
             self.units[name] = UNITS.format(name=name, state="inactive")
             self.units[f"{name}.timer"] = TIMER.format(name=name, last=now - timedelta(minutes=4))
         self.program("timedatectl", "echo yes")
-        self.certify("server", days=(-1, 300))
+        self.certify()
 
     def put(self, path: Path, text: str, mode: int) -> Path:
         path.write_text(text)
@@ -94,27 +95,29 @@ class Machine:
     def program(self, name: str, *lines: str) -> None:
         self.put(self.programs / name, "\n".join(["#!/bin/sh", *lines, ""]), 0o755)
 
-    def certify(
-        self, name: str, *, days: tuple[int, int], lists: tuple[int, int] = (-1, 7)
-    ) -> Path:
+    def certify(self, days: tuple[int, int] = (-1, 300), lists: tuple[int, int] = (-1, 7)) -> Path:
         """Certificates as nginx's configuration names them: ours, the callers', and their list."""
-        issued = self.authority.issue("book.practice.example", days=days, file=f"doctor-{name}")
-        issued.key.chmod(0o600)
+        if days not in self.authority.issued:  # making a key takes a while
+            made = self.authority.issue("book.practice.example", days=days)
+            self.authority.issued[days] = made
+        issued = self.authority.issued[days]
+        chain = self.put(self.nginx / "ours.pem", issued.chain.read_text(), 0o644)
+        key = self.put(self.nginx / "ours.key", issued.key.read_text(), 0o600)
         ca = self.put(self.nginx / "callers.pem", self.authority.pem.decode(), 0o644)
         revoked = self.authority.revocations(days=lists).decode()
         crl = self.put(self.nginx / "revoked.pem", revoked, 0o644)
         site = f"""
 server {{
     listen 443 ssl;
-    ssl_certificate     {issued.chain};
-    ssl_certificate_key {issued.key};
+    ssl_certificate     {chain};
+    ssl_certificate_key {key};
     ssl_client_certificate {ca.name};
     ssl_crl {crl};
 }}
 """
         (self.nginx / "conf.d").mkdir(exist_ok=True)
         self.put(self.nginx / "conf.d" / "appointments.conf", site, 0o644)
-        return issued.key
+        return key
 
     def sql(self, *statements: str) -> None:
         """What the owner of the database does."""
@@ -150,7 +153,9 @@ server {{
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"), "doctors")
+    made: Any = Authority(tmp_path_factory.mktemp("authority"), "doctors")
+    made.issued = {}  # our certificates, by the days that they are valid
+    return made
 
 
 @pytest.fixture
@@ -478,7 +483,7 @@ def test_clocks_that_are_apart(installation, monkeypatch):
 
 
 def test_a_certificate_that_ends_in_five_days(installation):
-    installation.certify("server", days=(-60, 5))
+    installation.certify(days=(-60, 5))
 
     found = installation.findings()
 
@@ -491,13 +496,13 @@ def test_a_certificate_that_ends_in_five_days(installation):
 
 
 def test_a_certificate_that_has_ended(installation):
-    installation.certify("server", days=(-60, -1))
+    installation.certify(days=(-60, -1))
 
     assert "has ended" in installation.findings()["certificates.end"]["what"]
 
 
 def test_a_revocation_list_that_has_ended(installation):
-    installation.certify("server", days=(-1, 300), lists=(-9, -1))
+    installation.certify(lists=(-9, -1))
 
     found = installation.findings()
 
@@ -512,7 +517,7 @@ def test_the_authority_of_the_callers_is_gone(installation):
 
 
 def test_a_key_that_others_may_read(installation):
-    installation.certify("server", days=(-1, 300)).chmod(0o644)
+    installation.certify().chmod(0o644)
 
     assert set(installation.findings()) == {"certificates.key"}
 
@@ -528,6 +533,18 @@ def test_the_certificate_that_shows_us_to_others(installation):
 
 
 # ---------------------------------------------------------------- what runs
+
+
+def test_every_unit_is_looked_at():
+    folder = ROOT / "deploy" / "systemd"
+    timers = {path.stem for path in folder.glob("*.timer")}
+    running = {
+        path.stem for path in folder.glob("*.service") if "Restart=always" in path.read_text()
+    }
+
+    known = {re.sub("@.+", "@", name) for name in (*units.TIMERS, *units.OPTIONAL)}
+    assert timers - known == set()
+    assert running == set(units.SERVICES)
 
 
 def test_a_service_that_does_not_run(installation):
