@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from consumer import calls, interactions
+from consumer import calls, interactions, tokens
 from consumer.identity import Device, Identity, Organisation, Provider, User
 
 SETTINGS = Path("/etc/appointments/nginx")
@@ -142,7 +142,7 @@ def metadata(names: Mapping[str, str]) -> str:
     host, port = names["FHIR_NAME"], int(names["TLS_LISTEN"])
     ods_code, asid = sys.argv[1:3] or ("NONE", "1")
     practice = Provider(f"https://{host}/{ods_code}/STU3/1/gpconnect", asid)
-    plainly = {"Accept-Encoding": calls.ABSENT}  # http.client unpacks nothing
+    plainly = {"Accept-Encoding": tokens.ABSENT}  # http.client unpacks nothing
     request = calls.prepare(ME, practice, interactions.READ_METADATA, headers=plainly)
     trusted = trust(names["FHIR_CERTIFICATE"])
     trusted.load_cert_chain(CLIENT, CLIENT.with_suffix(".key"))
