@@ -195,6 +195,7 @@ def test_a_draft_says_so_at_the_top(whole, tmp_path):
     assert "A draft: 2 gaps" in first
     assert "GEN-001: neither a test nor a reason" in first
     assert "&lt;i&gt;anything" in first
+    assert "<tr><th>SHALL</th><td>747</td>" in first
 
 
 # ---------------------------------------------------------------- what a run of tests leaves

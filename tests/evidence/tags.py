@@ -12,7 +12,7 @@ STATES = {
     "held": "held by tests",
     "explained": "no test; why is said",
     "rests": "rests on requirements",
-    "not held": "a test has not passed",
+    "not held": "a test failed or was not run",
     "open": "no test",
 }
 
@@ -65,6 +65,11 @@ def as_words(piece: str) -> Any:
 @register.simple_tag
 def counted(group: facts.Group, strength: str, *states: str) -> int:
     return group.count(*states, strength=strength)
+
+
+@register.filter
+def in_all(states: dict[str, int]) -> int:
+    return sum(states.values())
 
 
 @register.filter
