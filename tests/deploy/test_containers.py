@@ -292,8 +292,9 @@ def test_what_takes_too_long_is_stopped_and_has_failed(folder):
     runner.tick(NIGHT)
     runner.tick(NIGHT + timedelta(minutes=29))
     assert runner.process.poll() is None
-    runner.tick(NIGHT + timedelta(minutes=31))
-    go_on(runner, NIGHT + timedelta(minutes=31))
+    too_long = NIGHT + timedelta(minutes=30, seconds=1)  # before it would be killed
+    runner.tick(too_long)
+    go_on(runner, too_long)
 
     assert memory.failed() == ["job"]
 
