@@ -129,6 +129,7 @@ def supplier_at_work() -> Organisation:
     sandbox = sandboxes.make("Mocksoft", actor=OPERATOR, now=NOW)
     supplier = Consumer(sandbox)
     patient = next(each for each in people(organisation=sandbox) if not each.sensitive)
+    assert patient.nhs_number
     free = bookings.free_slots(sandbox, TUESDAY)
     open_to_all = next(s for s in free if s.gp_connect_bookable and not s.access_profile_id)
     supplier.find_patient(patient.nhs_number)
@@ -141,6 +142,7 @@ def supplier_at_work() -> Organisation:
 def looked_up(world: World, set_clock: SetClock) -> None:
     """What was seen of a patient on Friday: by reception, the manager and another system."""
     patient = world.patient("Ivy", "Dummyson")
+    assert patient.nhs_number
     for minutes, user, address in (
         (0, "reception", f"/admin/practice/patient/{patient.pk}/"),
         (47, "manager", f"/admin/practice/patient/{patient.pk}/"),
