@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from config import VERSION
 from consumer import times
@@ -216,13 +217,13 @@ def test_every_package_has_what_it_requires(image):
     """Those of tests are left out of requirements.txt by name: nothing that serves needs them."""
     folder = image.root / "usr/local/lib/python3.11/dist-packages"
     found = list(importlib.metadata.distributions(path=[str(folder)]))
-    present = {re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower() for each in found}
+    present = {canonicalize_name(each.metadata["Name"]) for each in found}
     missing = []
     for each in found:
         for line in each.requires or ():
             needed = Requirement(line)
             applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
-            if applies and re.sub(r"[-_.]+", "-", needed.name).lower() not in present:
+            if applies and canonicalize_name(needed.name) not in present:
                 missing.append((each.metadata["Name"], line))
 
     assert "django" in present

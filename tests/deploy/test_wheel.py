@@ -1,7 +1,6 @@
 """What `make release` builds can be installed, and serves, without a clone beside it."""
 
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -12,6 +11,7 @@ from urllib.error import URLError
 import pytest
 
 from workbench import packages, release
+from workbench.nginx import free_port
 from workbench.paths import ROOT
 
 pytestmark = pytest.mark.installs
@@ -93,11 +93,6 @@ def test_installed_into_a_fresh_environment_it_serves(built, tmp_path):
 
     assert alive == '{"status": "ok"}'
     assert "Password" in page
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 def answer(address: str, served: subprocess.Popen) -> str:
