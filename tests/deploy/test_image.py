@@ -27,6 +27,7 @@ from consumer.bodies import NewPatient
 from consumer.client import Client
 from consumer.identity import Provider
 from consumer.transport import Transport, tls
+from deploy.image import make_secrets
 from tests.consumer.here import ME
 from tests.deploy import images
 from tests.deploy.images import Container, Image, until
@@ -356,22 +357,7 @@ def installation(image) -> Iterator[Installation]:
                 outside.mkdir()
                 os.chown(outside, image.owner, image.owner)
         (folder / "run").chmod(0o750)
-        passwords = {
-            "database_password": secrets.token_urlsafe(),
-            "database_owner_password": secrets.token_urlsafe(),
-        }
-        where = "@%2Frun%2Fpostgresql/appointments"
-        values = {
-            **passwords,
-            "secret_key": secrets.token_urlsafe(64),
-            "audit_head_keys": secrets.token_urlsafe(48),
-            "database_url": f"postgresql://appointments:{passwords['database_password']}{where}",
-            "database_owner_url": "postgresql://appointments_owner:"
-            f"{passwords['database_owner_password']}{where}",
-        }
-        for name, value in values.items():
-            (folder / "secrets" / name).write_text(f"{value}\n")
-            (folder / "secrets" / name).chmod(0o444)
+        make_secrets.make(folder / "secrets", "%2Frun%2Fpostgresql")
         subprocess.run(
             [ROOT / "deploy/image/postgresql-init.sh"],
             env={
