@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from consumer import calls, interactions, tokens
 from consumer.identity import Device, Identity, Organisation, Provider, User
+from deploy.over_socket import OverSocket
 
 SETTINGS = Path("/etc/appointments/nginx")
 CLIENT = Path("/etc/appointments/tls/client.pem")
@@ -54,15 +55,6 @@ class Local(http.client.HTTPSConnection):
     def connect(self) -> None:
         raw = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         self.sock = self._context.wrap_socket(raw, server_hostname=self.host)  # type: ignore[attr-defined]
-
-
-class ThroughSocket(http.client.HTTPConnection):
-    """To the web server itself, where nginx passes nothing on."""
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
-        self.sock.connect(SOCKET)
 
 
 def get(
@@ -99,8 +91,11 @@ def wait_for(question: Callable[[], tuple[int, str]]) -> tuple[int, str]:
 
 
 def health(names: Mapping[str, str]) -> str:
+    """Of the web server itself, as nginx passes this on to nobody."""
     host = {"Host": names["STAFF_NAME"]}
-    status, text = wait_for(lambda: get(ThroughSocket("localhost"), "/health/ready", host))
+    status, text = wait_for(
+        lambda: get(OverSocket(SOCKET, "localhost", timeout=20), "/health/ready", host)
+    )
     if status != 200:
         raise Wrong(f"The application is not ready ({status}: {text[:300]}); {LOOK}.")
     return "ready: the database answers, and has the tables of this version"

@@ -6,40 +6,28 @@ schedule   the scheduler goes on, and no job's last run failed
 scheduling the scheduler goes on
 """
 
-import http.client
 import os
-import socket
 import sys
 
 from deploy.image import schedule
+from deploy.over_socket import OverSocket
 
 SECONDS = 10
-
-
-class OverSocket(http.client.HTTPConnection):
-    """A connection to a socket in the file system."""
-
-    def __init__(self, path: str, host: str) -> None:
-        super().__init__(host, timeout=SECONDS)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def ask_web(question: str) -> tuple[bool, str]:
     """What a web server says of itself."""
     path = f"{os.environ['RUNTIME_DIRECTORY']}/web.sock"
     host = os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(",")[0].strip()
+    connection = OverSocket(path, host or "localhost", timeout=SECONDS)
     try:
-        connection = OverSocket(path, host or "localhost")
         connection.request("GET", f"/health/{question}", headers={"X-Forwarded-Proto": "https"})
         answer = connection.getresponse()
         return answer.status == 200, answer.read().decode()
     except OSError as error:
         return False, f"{path}: {error}"
+    finally:
+        connection.close()
 
 
 def main(arguments: list[str]) -> int:

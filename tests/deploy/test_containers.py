@@ -3,14 +3,18 @@
 import re
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
-from deploy.image import entry, make_secrets, nginx, schedule, units
+from deploy import self_test
+from deploy.image import entry, health, make_secrets, nginx, schedule, units
 from deploy.image.units import Daily, Job, NotUnderstood, read_jobs
 from workbench.paths import ROOT
 
@@ -322,6 +326,44 @@ def test_one_scheduler_works_at_a_time_and_a_dead_one_is_not_well(folder):
         second.communicate()
 
     assert schedule.is_well(folder, with_jobs=False)[0] is False
+
+
+# ---------------------------------------------------------------- health
+
+
+class Web(BaseHTTPRequestHandler):
+    """A web server that answers one name."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.headers["Host"] == "book.example" else 400)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_web_server_is_asked_through_its_socket(tmp_path, monkeypatch):
+    """By what looks after a container, and by the self-test of an installation."""
+    socket = f"{tmp_path}/web.sock"
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("DJANGO_ALLOWED_HOSTS", "book.example,gp.example")
+    monkeypatch.setattr(self_test, "SOCKET", socket)
+    before = health.ask_web("ready")
+
+    with UnixStreamServer(socket, Web) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        try:
+            ready, told = health.ask_web("ready"), self_test.health({"STAFF_NAME": "book.example"})
+            monkeypatch.setenv("DJANGO_ALLOWED_HOSTS", "other.example")
+            other = health.ask_web("live")
+        finally:
+            server.shutdown()
+
+    assert before == (False, f"{socket}: [Errno 2] No such file or directory")
+    assert ready == (True, "/health/ready")
+    assert told.startswith("ready")
+    assert other == (False, "/health/live")
 
 
 # ---------------------------------------------------------------- secrets
