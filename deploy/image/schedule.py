@@ -92,10 +92,18 @@ def is_well(folder: Path = FOLDER, *, with_jobs: bool) -> tuple[bool, str]:
 # ---------------------------------------------------------------- running
 
 
-def make_folders(job: Job) -> None:
-    """As systemd does: what a job keeps is for its user alone."""
+def start(job: Job, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a command of a job. As with systemd, what a job keeps is for its user alone."""
     for folder in job.folders:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    say(job.name, "starts", command=" ".join(command))
+    return subprocess.Popen(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env={**os.environ, **job.environment},
+        umask=job.umask,
+        **options,
+    )
 
 
 @dataclass
@@ -142,16 +150,11 @@ class Runner:
             self._end(at, code)
 
     def _start(self, step: int) -> None:
-        make_folders(self.job)
         self.step = step
-        command = self.job.commands[step]
-        say(self.job.name, "starts", command=" ".join(command))
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env={**os.environ, **self.job.environment},
+        self.process = start(
+            self.job,
+            self.job.commands[step],
             stdin=subprocess.DEVNULL,
-            umask=self.job.umask,
             start_new_session=True,
             preexec_fn=lambda: os.nice(self.job.nice) and None,
         )
@@ -234,20 +237,11 @@ def run_once(jobs: Sequence[Job]) -> int:
     """Run each job once, one after the other; how many failed."""
     failed = 0
     for job in jobs:
-        make_folders(job)
         for command in job.commands:
             # What lasts is asked to look once.
             once = [word for word in command if word != "--loop"] if job.is_lasting else command
-            say(job.name, "starts", command=" ".join(once))
-            done = subprocess.run(
-                [sys.executable, "manage.py", *once],
-                cwd=ROOT,
-                env={**os.environ, **job.environment},
-                umask=job.umask,
-                check=False,
-            )
-            if done.returncode:
-                say(job.name, "fails", code=done.returncode, command=" ".join(once))
+            if code := start(job, once).wait():
+                say(job.name, "fails", code=code, command=" ".join(once))
                 failed += 1
                 break
     return failed

@@ -317,6 +317,18 @@ def test_what_runs_all_the_time_is_started_again(folder):
     assert asked(folder) == ["fail ", "fail "]
 
 
+def test_each_job_may_be_run_once_and_what_lasts_looks_once(folder):
+    jobs = [
+        daily("fail", "second", folders=(folder / "kept" / "here",)),
+        daily("first", "second --all", environment={"SAID": "x"}),
+        Job("lasting", (("watch", "--loop"),)),
+    ]
+
+    assert schedule.run_once(jobs) == 1
+    assert asked(folder) == ["fail ", "first x", "second --all x", "watch "]
+    assert (folder / "kept" / "here").stat().st_mode & 0o777 == 0o700
+
+
 def test_one_scheduler_works_at_a_time_and_a_dead_one_is_not_well(folder):
     command = [sys.executable, "-m", "deploy.image.schedule", "--folder", str(folder)]
     with schedule.alone(folder):
