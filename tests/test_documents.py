@@ -82,11 +82,14 @@ def first_column(name: str) -> set[str]:
     return {row.split("`")[1] for row in rows(name)}
 
 
-def test_configuration_lists_every_variable_and_no_other():
+def settings_read() -> set[str]:
+    """The variables that the settings and the web server read from the environment."""
     readers = text("config/settings.py") + "\n" + text("gunicorn.conf.py")
-    read = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", readers))
+    return set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", readers))
 
-    assert first_column("configuration") == read
+
+def test_configuration_lists_every_variable_and_no_other():
+    assert first_column("configuration") == settings_read()
 
 
 def test_packages_lists_every_direct_dependency_and_no_other():

@@ -16,6 +16,8 @@ import yaml
 from deploy import self_test
 from deploy.image import entry, health, make_secrets, nginx, schedule, units
 from deploy.image.units import Daily, Job, NotUnderstood, read_jobs
+from tests.deploy.test_scripts import listed
+from tests.test_documents import settings_read
 from workbench.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -78,12 +80,7 @@ def test_proofs_are_those_that_the_runbook_enables():
 
 def test_what_an_installation_enables_is_what_the_scheduler_runs():
     """By the units' names in deploy/lib.sh, instances of templates with them."""
-    script = (DEPLOY / "lib.sh").read_text(encoding="utf-8")
-    enabled = {
-        name
-        for names in re.findall(r"^readonly (?:SERVICES|TIMERS)=\((.*?)\)$", script, re.M | re.S)
-        for name in re.findall(r"appointments-(\S+)", names)
-    }
+    enabled = {unit.removeprefix("appointments-") for unit in listed("SERVICES") | listed("TIMERS")}
 
     assert {job.name for job in read_jobs()} | {"web", "seal"} == enabled
 
@@ -419,8 +416,7 @@ def test_made_secrets_are_kept_and_belong_together(tmp_path):
 
 # ---------------------------------------------------------------- compose.yaml, kubernetes/
 
-SETTINGS = (ROOT / "config" / "settings.py").read_text() + (ROOT / "gunicorn.conf.py").read_text()
-READ = set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", SETTINGS))
+READ = settings_read()
 OF_NGINX = set(
     re.findall(r"\$\{([A-Z_]+)\}", (DEPLOY / "nginx/appointments.conf.template").read_text())
 )
