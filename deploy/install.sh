@@ -119,8 +119,7 @@ check_arguments() {
             fail "--administrator: letters, digits and @.+-_ only, not '$ADMINISTRATOR'."
     fi
     [ -z "$WHEELS" ] || [ -d "$WHEELS" ] || fail "--wheels: there is no folder $WHEELS."
-    check_certificate "$HOST" "$CERTIFICATE" "$KEY" --certificate --key
-    check_certificate "$FHIR_HOST" "$FHIR_CERTIFICATE" "$FHIR_KEY" --fhir-certificate --fhir-key
+    check_certificates
     if [ "$CLIENT_AUTHORITY" != "$TLS/authority.pem" ]; then
         [ -r "$CLIENT_AUTHORITY" ] ||
             fail "--client-authority: $CLIENT_AUTHORITY cannot be read."
@@ -131,8 +130,13 @@ check_arguments() {
     fi
 }
 
-# check_certificate NAME CERTIFICATE KEY OPTION OPTION: those that are given; openssl, which bare
-# systems may lack, looks closer once it is there.
+# Those that are given; openssl, which bare systems may lack, looks closer once it is there.
+check_certificates() {
+    check_certificate "$HOST" "$CERTIFICATE" "$KEY" --certificate --key
+    check_certificate "$FHIR_HOST" "$FHIR_CERTIFICATE" "$FHIR_KEY" --fhir-certificate --fhir-key
+}
+
+# check_certificate NAME CERTIFICATE KEY OPTION OPTION
 check_certificate() {
     local name=$1 certificate=$2 key=$3
     if [ "$certificate" = "$TLS/server.pem" ]; then
@@ -449,8 +453,7 @@ main() {
     make_current "$VERSION"
 
     step "Certificates"
-    check_certificate "$HOST" "$CERTIFICATE" "$KEY" --certificate --key
-    check_certificate "$FHIR_HOST" "$FHIR_CERTIFICATE" "$FHIR_KEY" --fhir-certificate --fhir-key
+    check_certificates
     make_test_certificates
 
     step "Services"

@@ -213,10 +213,10 @@ as_postgres() {
     (cd / && runuser -u postgres -- "$@")
 }
 
-# ask_postgres SQL: one value.
+# ask_postgres SQL [DATABASE]: one value.
 ask_postgres() {
     as_postgres psql --port "$(database_port)" --no-psqlrc --quiet --tuples-only --no-align \
-        --set ON_ERROR_STOP=1 --command "$1" postgres
+        --set ON_ERROR_STOP=1 --command "$1" "${2:-postgres}"
 }
 
 start_database() {
@@ -482,9 +482,8 @@ nginx_runs() {
 self_test() {
     local practice=''
     if [ "$DRY_RUN" = no ]; then
-        practice=$(as_postgres psql --port "$(database_port)" --no-psqlrc --tuples-only --no-align \
-            --field-separator ' ' "$DATABASE" --command "SELECT ods_code, asid
-                FROM practice_organisation WHERE asid <> '' AND gp_connect_enabled ORDER BY id LIMIT 1")
+        practice=$(ask_postgres "SELECT ods_code || ' ' || asid FROM practice_organisation
+            WHERE asid <> '' AND gp_connect_enabled ORDER BY id LIMIT 1" "$DATABASE")
     fi
     # shellcheck disable=SC2086 # a code and a number
     run env PYTHONPATH="$1" "$1/.venv/bin/python" "$1/deploy/self_test.py" $practice
