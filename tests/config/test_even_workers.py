@@ -8,13 +8,11 @@ import os
 import re
 import runpy
 import signal
-import socket
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ import pytest
 from benchmarks import driving
 from config.attendance import EVERYBODY, NOBODY, Attendance, free_place, socket_number
 from deploy.nginx.render import render
+from deploy.over_socket import OverSocket
 from tests.test_transport import MISSING, NAMES, needs_nginx
 from workbench import servers
 from workbench.nginx import NGINX, without_doors
@@ -86,15 +85,9 @@ def test_kept_connections_are_spread_evenly(one_socket, connections):
 # ---------------------------------------------------------------- a socket for each, behind nginx
 
 
-class UnixConnection(HTTPConnection):
+class UnixConnection(OverSocket):
     def __init__(self, path: Path) -> None:
-        super().__init__("127.0.0.1", timeout=servers.ENOUGH_SECONDS)
-        self.path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        super().__init__(str(path), "127.0.0.1", timeout=servers.ENOUGH_SECONDS)
 
     def ask(self) -> tuple[int, bool]:
         """The id of the process that answers, and whether it ends the connection."""
