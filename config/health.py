@@ -90,13 +90,18 @@ def migrations() -> dict[str, Any]:
     return {"status": FAILED if names else OK, "unapplied": names}
 
 
+def runs_out(end: monitoring.DiaryEnd) -> bool:
+    """Whether somebody should see to it that a practice's diary goes on."""
+    return end.days_left < settings.DIARY_DAYS_WARNING
+
+
 def diary(now: datetime) -> dict[str, Any]:
     """How far ahead the shortest of the practices' diaries reaches."""
-    days = [end.days_left for end in monitoring.diary_ends(now=now)]
-    short = [left for left in days if left < settings.DIARY_DAYS_WARNING]
+    ends = monitoring.diary_ends(now=now)
+    short = [end for end in ends if runs_out(end)]
     return {
         "status": WARNING if short else OK,
-        "fewest_days_left": min(days, default=None),
+        "fewest_days_left": min((end.days_left for end in ends), default=None),
         "practices_running_out": len(short),
     }
 

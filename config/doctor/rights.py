@@ -9,7 +9,7 @@ from django.db import connection
 
 from config.doctor import commands
 from config.doctor.database import place
-from config.doctor.findings import Answers, Finding, Installation
+from config.doctor.findings import Answers, Finding, Installation, some_of
 from practice.services.audit import protection
 
 TRAIL = protection.TABLES
@@ -68,7 +68,8 @@ def _rights(role: str) -> Iterator[Finding]:
         yield Finding(
             id="rights.trail",
             what=f"The role {role}, which serves, has rights that it should not have: "
-            f"{_first(too_many)}. Somebody who got hold of it could change the audit trail.",
+            f"{some_of(too_many, SHOWN)}. Somebody who got hold of it could change the audit "
+            "trail.",
             where=place(),
             remedy="Give the role its rights again, as the owner of the database; look who gave "
             "it more.",
@@ -77,8 +78,8 @@ def _rights(role: str) -> Iterator[Finding]:
     if too_few:
         yield Finding(
             id="rights.missing",
-            what=f"The role {role}, which serves, lacks rights that it needs: {_first(too_few)}. "
-            "rights.sql was not run after the last migration.",
+            what=f"The role {role}, which serves, lacks rights that it needs: "
+            f"{some_of(too_few, SHOWN)}. rights.sql was not run after the last migration.",
             where=place(),
             remedy="Give the role its rights again, as the owner of the database.",
             command=commands.rights(),
@@ -129,7 +130,7 @@ def trail_protected(installation: Installation, now: datetime) -> Answers:
     if amiss:
         yield Finding(
             id="rights.triggers",
-            what=f"The audit trail is not protected as it was made to be: {_first(amiss)}.",
+            what=f"The audit trail is not protected as it was made to be: {some_of(amiss, SHOWN)}.",
             where=place(),
             remedy="Treat it as tampering (docs/runbook.md, Tampering): only the owner of the "
             "database can do that. What was sealed is proved by:",
@@ -156,8 +157,8 @@ def rows_guarded(installation: Installation, now: datetime) -> Answers:
     if open_ones:
         yield Finding(
             id="rights.rows",
-            what=f"Row-level security is off on {_first(open_ones)}: nothing in the database keeps "
-            "one practice's records from another's request.",
+            what=f"Row-level security is off on {some_of(open_ones, SHOWN)}: nothing in the "
+            "database keeps one practice's records from another's request.",
             where=place(),
             remedy="Switch it on again for each, as the owner of the database; look who switched "
             "it off. If a policy itself is gone, restore the database's definition from a backup.",
@@ -166,11 +167,6 @@ def rows_guarded(installation: Installation, now: datetime) -> Answers:
                 for table in open_ones[:SHOWN]
             ),
         )
-
-
-def _first(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:

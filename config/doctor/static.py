@@ -7,7 +7,7 @@ from django.conf import settings
 
 from config import static_files
 from config.doctor import commands
-from config.doctor.findings import Answers, Finding, Installation
+from config.doctor.findings import Answers, Finding, Installation, some_of
 
 SHOWN = 3
 
@@ -20,9 +20,8 @@ def files_of_this_version(installation: Installation, now: datetime) -> Answers:
     if wrong == [static_files.MANIFEST]:
         what = "The static files were never collected: staff's pages have no styles and no scripts."
     else:
-        named = ", ".join(wrong[:SHOWN])
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        what = f"Static files are missing, or are those of another version: {named}{more}."
+        named = some_of(wrong, SHOWN)
+        what = f"Static files are missing, or are those of another version: {named}."
     yield Finding(
         id="static.amiss",
         what=what,

@@ -11,7 +11,7 @@ from config import health
 from config.doctor import commands
 from config.doctor.database import place
 from config.doctor.files import folders
-from config.doctor.findings import Answers, Finding, Installation, NotLooked
+from config.doctor.findings import Answers, Finding, Installation, NotLooked, some_of
 from practice.reads import monitoring
 from practice.services.audit import sealing
 from practice.services.audit.spool import Spool
@@ -22,8 +22,7 @@ SHOWN = 5
 
 
 def _named(practices: Collection[str]) -> str:
-    more = f" and {len(practices) - SHOWN} more" if len(practices) > SHOWN else ""
-    return ", ".join(sorted(practices)[:SHOWN]) + more
+    return some_of(sorted(practices), SHOWN)
 
 
 def trail_sealed(installation: Installation, now: datetime) -> Answers:
@@ -47,7 +46,8 @@ def spool_taken_in(installation: Installation, now: datetime) -> Answers:
     kept = Spool(folders(installation)["AUDIT_SPOOL"])
     try:
         aside, unreadable = kept.seconds(now), kept.count_unreadable()
-        list(kept.folder.iterdir()) if kept.folder.exists() else None
+        if kept.folder.exists():
+            next(kept.folder.iterdir(), None)  # may we look into it at all?
     except PermissionError:
         yield NotLooked("audit events kept aside", f"{kept.folder}: it needs root")
         return
@@ -86,12 +86,12 @@ def diary_generated(installation: Installation, now: datetime) -> Answers:
             command="journalctl -u appointments-generate -n 50\n"
             + commands.manage("generate_slots"),
         )
-    if health.diary(now)["status"] != health.OK:
-        short = {
-            f"{end.practice} ({end.days_left} days)"
-            for end in monitoring.diary_ends(now=now)
-            if end.days_left < settings.DIARY_DAYS_WARNING
-        }
+    short = {
+        f"{end.practice} ({end.days_left} days)"
+        for end in monitoring.diary_ends(now=now)
+        if health.runs_out(end)
+    }
+    if short:
         yield Finding(
             id="tasks.diary",
             what=f"The diary ends soon: {_named(short)}. Patients and 111 find less and less.",
