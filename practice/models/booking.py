@@ -36,6 +36,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         """Appointments that nobody has arrived for, nor missed, nor cancelled."""
         return self.filter(status=Appointment.Status.BOOKED)
 
+    def left_open(self, day: date) -> Self:
+        """Booked ones of before a London day, which nobody marked and whose session took place."""
+        return self.booked().filter(orphaned=False, start__lt=clock.day_start(day))
+
     def orphaned(self) -> Self:
         """Appointments whose session is no longer planned."""
         return self.filter(orphaned=True)

@@ -68,12 +68,8 @@ def generation_ages(*, now: datetime) -> dict[str, float]:
 
 def days_left_open(*, now: datetime) -> list[str]:
     """Return who lets past days be closed and has a booking of before yesterday; ODS codes."""
-    left = Appointment.objects.filter(
-        organisation=OuterRef("pk"),
-        status=Appointment.Status.BOOKED,
-        orphaned=False,
-        start__lt=clock.day_start(clock.today(now) - timedelta(days=1)),
-    )
+    yesterday = clock.today(now) - timedelta(days=1)
+    left = Appointment.objects.left_open(yesterday).filter(organisation=OuterRef("pk"))
     practices = Organisation.objects.real().exclude(close_day_as="").filter(Exists(left))
     return list(practices.order_by("ods_code").values_list("ods_code", flat=True))
 

@@ -187,14 +187,10 @@ def close_day(
     Doing it again changes nothing. One transaction for each appointment, so that a person's change
     of one does not hold up the rest; one changed meanwhile is left to that person.
     """
-    open_ones = Appointment.objects.filter(
-        organisation=organisation,
-        status=Status.BOOKED,
-        orphaned=False,  # whose session did not take place has missed nothing
-        start__lt=clock.day_start(clock.today(now)),
-    )
+    # Whose session did not take place has missed nothing.
+    left_open = Appointment.objects.left_open(clock.today(now)).filter(organisation=organisation)
     closed = []
-    for pk, version in open_ones.order_by("start", "pk").values_list("pk", "version"):
+    for pk, version in left_open.order_by("start", "pk").values_list("pk", "version"):
         try:
             closed.append(
                 _close(organisation, pk, str(version), status=status, actor=actor, now=now)
