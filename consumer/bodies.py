@@ -15,14 +15,13 @@ from consumer.resources import (
     ORGANISATION_TYPE,
     PROFILES,
     STRUCTURES,
+    SYSTEMS,
     Appointment,
     Slot,
 )
 
 VERIFICATION_STATUS = f"{STRUCTURES}/Extension-CareConnect-GPC-NHSNumberVerificationStatus-1"
-VERIFICATION_SYSTEM = (
-    "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1"
-)
+VERIFICATION_SYSTEM = f"{SYSTEMS}/CareConnect-NHSNumberVerificationStatus-1"
 LONGEST_DESCRIPTION, LONGEST_COMMENT = 100, 500
 
 

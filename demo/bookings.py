@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from demo import consumer
 from fhirapi import ssp
@@ -80,10 +81,7 @@ def book_a_share(*, organisation: Organisation, now: datetime) -> int:
     chance = Random(organisation.ods_code)
     free = free_slots(organisation, today)
     next_slot = {(slot.schedule_id, slot.start): slot for slot in free}
-    patients = Patient.objects.filter(
-        organisation=organisation, active=True, deceased_at__isnull=True
-    )
-    days_of = {patient: set[date]() for patient in patients.order_by("pk")}
+    days_of = {patient: set[date]() for patient in patients(organisation)}
     taken: set[int] = set()
     made = 0
     for slot in free:
@@ -144,6 +142,12 @@ def book_together(*, organisation: Organisation, now: datetime) -> None:
             now=now,
         )
         return
+
+
+def patients(organisation: Organisation) -> QuerySet[Patient]:
+    """Who may have an appointment there."""
+    here = Patient.objects.filter(organisation=organisation, active=True, deceased_at__isnull=True)
+    return here.order_by("pk")
 
 
 def where_and_when(slot: Slot, *, weeks: int = 0) -> tuple[object, ...]:
@@ -262,9 +266,8 @@ def ask_for_earlier_times(*, organisation: Organisation, now: datetime) -> int:
             wish = wish._replace(minutes=None, note="Can be here within ten minutes")
         asked_at = now - timedelta(days=6 - made, minutes=50 * made)
         made += put_on_list(appointment.patient_id, wish, organisation, appointment, now=asked_at)
-    here = Patient.objects.filter(organisation=organisation, active=True, deceased_at__isnull=True)
     busy = Appointment.objects.live().filter(organisation=organisation, start__gt=now)
-    without = here.exclude(pk__in=busy.values("patient")).order_by("pk")
+    without = patients(organisation).exclude(pk__in=busy.values("patient"))
     wish = Wish(today, today + timedelta(weeks=2), note="Lives next door")
     for patient in without[:1]:
         made += put_on_list(patient.pk, wish, organisation, None, now=now)

@@ -17,9 +17,10 @@ from consumer.client import Client
 from consumer.errors import ConsumerError
 from consumer.identity import Provider
 from demo import consumer
+from demo.bookings import patients
 from fhirapi import ssp
 from practice import clock
-from practice.models import Organisation, Patient
+from practice.models import Organisation
 
 EVERY = 60  # seconds
 AHEAD = timedelta(days=7)
@@ -56,9 +57,7 @@ class Caller:
 
 def caller(practice: Organisation, address: str) -> Caller:
     """The demo's consumer, with those patients' numbers whom it may book for."""
-    known = Patient.objects.filter(
-        organisation=practice, active=True, deceased_at=None, sensitive=False
-    ).order_by("pk")
+    known = patients(practice).filter(sensitive=False)
     numbers = [number for number in known.values_list("nhs_number", flat=True) if number]
     Random(practice.ods_code).shuffle(numbers)
     provider = Provider(ssp.service_root(practice.ods_code, address), practice.asid)

@@ -22,6 +22,7 @@ from demo.bookings import (
     REASONS,
     booking_organisation,
     call_handler,
+    patients,
     staff,
 )
 from practice import clock
@@ -73,11 +74,7 @@ def give_a_past(*, organisation: Organisation, actor: Actor, now: datetime) -> i
     """Write a year of past days; returns how many appointments. Once there is a past: none."""
     today = clock.today(now)
     begun = Appointment.objects.filter(organisation=organisation, start__lt=clock.day_start(today))
-    people = list(
-        Patient.objects.filter(
-            organisation=organisation, active=True, deceased_at__isnull=True
-        ).order_by("pk")
-    )
+    people = list(patients(organisation))
     if begun.exists() or len(people) < OF_LIST:
         return 0
     chance, urgent = Random(f"{organisation.ods_code} before"), urgent_types(organisation)
