@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.traceability import without_case
 from workbench import results
 from workbench.consumer import Consumer
 from workbench.servers import NetworkClient
 
-CASES_KEPT = 3  # of a test with parameters: the first, the last and one between them
 EXCHANGES_KEPT = 8  # of one case: the first ones and the last
 BYTES_KEPT = 12_000  # of a body
 
@@ -36,10 +36,6 @@ def register(config: pytest.Config) -> None:
     if folder:
         form = os.environ.get("EXCHANGES_FORMAT", "json")
         config.pluginmanager.register(Exchanges(Path(folder), form), "exchanges")
-
-
-def without_case(nodeid: str) -> str:
-    return nodeid.partition("[")[0]
 
 
 # ---------------------------------------------------------------- outcomes
@@ -99,7 +95,7 @@ class Exchanges:
         chosen = {
             of_one[number].nodeid
             for of_one in cases.values()
-            for number in (0, len(of_one) // 2, -1)[:CASES_KEPT]
+            for number in (0, len(of_one) // 2, -1)
         }
         if self.form == "xml":
             chosen = {each for each in chosen if self.file(each, "json").is_file()}

@@ -23,13 +23,18 @@ from workbench.paths import ROOT
 NOT_TESTED = ROOT / "docs" / "requirements" / "not_tested.md"
 
 
+def without_case(nodeid: str) -> str:
+    """A test as pytest calls it, for all its cases."""
+    return nodeid.partition("[")[0]
+
+
 def places(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
     """The tests that name each id, as pytest calls them, without their parameters."""
     found: dict[str, set[str]] = defaultdict(set)
     for item in items:
         for mark in item.iter_markers("req"):
             for identifier in mark.args:
-                found[str(identifier)].add(item.nodeid.partition("[")[0])
+                found[str(identifier)].add(without_case(item.nodeid))
     return {identifier: sorted(tests) for identifier, tests in found.items()}
 
 
@@ -43,11 +48,13 @@ class Collector:
         self.places = places(session.items)
 
 
-def collect() -> dict[str, list[str]]:
-    """The tests of the whole suite that name each id."""
+def collect(*options: str) -> dict[str, list[str]]:
+    """The tests of the whole suite that name each id; ``options``: of pytest."""
     collector, said = Collector(), io.StringIO()
     with contextlib.redirect_stdout(said):
-        code = pytest.main(["--collect-only", "-qq", str(ROOT / "tests")], plugins=[collector])
+        code = pytest.main(
+            ["--collect-only", "-qq", *options, str(ROOT / "tests")], plugins=[collector]
+        )
     if code != pytest.ExitCode.OK:
         words = said.getvalue()
         raise SystemExit(f"The tests cannot be collected:\n{words[words.find('= ERRORS =') :]}")

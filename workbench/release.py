@@ -118,13 +118,18 @@ def build(target: Path) -> None:
     write_hashes(target)
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file that lies in a folder, by its path there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
 def write_hashes(target: Path) -> None:
     """``SHA256SUMS`` of all that lies in a folder, as ``sha256sum --check`` reads it."""
-    files = sorted(path for path in target.rglob("*") if path.is_file())
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(target)}\n"
-        for path in files
-    ]
+    lines = [f"{digest}  {name}\n" for name, digest in hashes(target).items()]
     (target / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 

@@ -140,8 +140,8 @@ def changed_since(revision: str, paths: Sequence[str], root: Path = ROOT) -> lis
     return sorted({*listed.split("\n"), *fresh.split("\n")} - {""})
 
 
-def fault(name: str, result: dict[str, Any] | None, root: Path = ROOT) -> str:
-    """Why this result may not be shown as that of the code as it is; empty if it may."""
+def outdated(name: str, result: dict[str, Any] | None, root: Path = ROOT) -> str:
+    """Why this result is not one of the code as it is; empty if it is, passed or not."""
     if result is None:
         return f"{name}: no result"
     short = result["revision"][:10]
@@ -153,4 +153,12 @@ def fault(name: str, result: dict[str, Any] | None, root: Path = ROOT) -> str:
     if changed:
         others = f" and {len(changed) - 1} more" if changed[1:] else ""
         return f"{name}: of {short}; changed since: {changed[0]}{others}"
-    return "" if result["passed"] else f"{name}: failed at {short}"
+    return ""
+
+
+def fault(name: str, result: dict[str, Any] | None, root: Path = ROOT) -> str:
+    """Why this result may not be shown as that of the code as it is; empty if it may."""
+    why = outdated(name, result, root)
+    if why or result is None or result["passed"]:
+        return why
+    return f"{name}: failed at {result['revision'][:10]}"

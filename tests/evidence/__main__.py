@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import traceability
 from workbench import results
 from workbench.paths import ROOT
 
@@ -49,11 +50,8 @@ def exchange(form: str, workers: str, folder: Path = EXCHANGES) -> None:
 
 def prepare(workers: str) -> None:
     """Have exchanges and advisories of this tree: anew, unless the last ones are."""
-    forms = {form: results.read(f"marked-{form}") for form in ("json", "xml")}
-    if not EXCHANGES.is_dir() or any(
-        results.fault(f"marked-{form}", result and {**result, "passed": True})
-        for form, result in forms.items()
-    ):
+    runs = ("marked-json", "marked-xml")
+    if not EXCHANGES.is_dir() or any(results.outdated(run, results.read(run)) for run in runs):
         shutil.rmtree(EXCHANGES, ignore_errors=True)
         for form in ("json", "xml"):
             exchange(form, workers)
@@ -73,7 +71,7 @@ def main() -> int:
     from tests.evidence import facts, pages  # after the tests: these need Django, set up as there
 
     print("== Writing", flush=True)
-    known = facts.Facts(facts.collect(), EXCHANGES)
+    known = facts.Facts(traceability.collect("-m", ""), EXCHANGES)
     new = given.folder.with_name(f"{given.folder.name}.new")
     pages.write(known, new)
     for gap in known.gaps:

@@ -1,19 +1,15 @@
 """What can be shown of this revision: requirements, their tests, the last results, the gaps."""
 
-import io
 import json
 import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import pytest
 
 from tests import traceability
 from workbench import results
@@ -93,7 +89,7 @@ class Runs:
         result = self.results[name]
         if result and name in {"test-sqlite", "test-postgresql", "marked-json"}:
             # That a test failed is told of that test; whether it is of this tree, of the run.
-            return results.fault(name, {**result, "passed": True})
+            return results.outdated(name, result)
         if result and name == "advisories":
             age = datetime.now(UTC) - datetime.fromisoformat(result["date"])
             if age > ADVISORIES_LIVE:
@@ -245,27 +241,7 @@ def split(point: str) -> list[str]:
     return [piece for piece in pieces if piece.strip(" ,.")]
 
 
-# ---------------------------------------------------------------- collecting
-
-
-class Marked(traceability.Collector):
-    """What was collected: the tests of each id, and every test that there is."""
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        super().pytest_collection_finish(session)
-        self.every = {item.nodeid.partition("[")[0] for item in session.items}
-
-
-def collect() -> dict[str, list[str]]:
-    """The tests of each id, those that `make test` leaves out as well."""
-    marked, said = Marked(), io.StringIO()
-    with redirect_stdout(said):
-        code = pytest.main(
-            ["--collect-only", "-qq", "-m", "", str(ROOT / "tests")], plugins=[marked]
-        )
-    if code != pytest.ExitCode.OK:
-        raise SystemExit(f"The tests cannot be collected:\n{said.getvalue()[-4000:]}")
-    return marked.places
+# ---------------------------------------------------------------- everything
 
 
 @dataclass
@@ -319,7 +295,7 @@ class Facts:
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for path in sorted(self.exchanges_folder.glob("*.json")):
             told = json.loads(path.read_text(encoding="utf-8"))
-            found[told["case"].partition("[")[0]].append(told)
+            found[traceability.without_case(told["case"])].append(told)
         return {
             test: sorted(cases, key=lambda each: (each["case"], each["format"]))
             for test, cases in sorted(found.items())

@@ -18,10 +18,9 @@ from lxml import etree
 
 from tests.evidence import facts
 from tests.evidence.facts import Facts, Test
-from workbench import packages, sbom
+from workbench import packages, release, sbom
 from workbench.paths import ROOT
 
-CASES_SHOWN = 3
 LINK = re.compile(r'(?:href|src)="([^"]+)"')
 # Documents that stand in the evidence as pages of their own, in this order.
 DOCUMENTS = (
@@ -148,7 +147,7 @@ def write_exchanges(made: Folder) -> None:
             "exchanges.html",
             made.facts.runs.test(name).words,
             test=made.facts.runs.test(name),
-            cases=cases[: CASES_SHOWN * 2],
+            cases=cases,
             held=held.get(name, []),
         )
 
@@ -258,11 +257,6 @@ def write_documents(made: Folder) -> list[tuple[str, str]]:
 
 def write_manifest(made: Folder) -> None:
     """Versions, and the SHA-256 of every file of the folder."""
-    files = sorted(path for path in made.folder.rglob("*") if path.is_file())
-    hashes = {
-        str(path.relative_to(made.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
     runs = made.facts.runs
     told = {
         "software": packages.OURSELVES,
@@ -281,11 +275,7 @@ def write_manifest(made: Folder) -> None:
             if result
         },
         "packages": {name: pin.version for name, pin in packages.pins(packages.PRODUCT).items()},
-        "sha256": hashes,
+        "sha256": release.hashes(made.folder),
     }
     (made.folder / "manifest.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    lines = [f"{digest}  {name}" for name, digest in hashes.items()]
-    own = hashlib.sha256((made.folder / "manifest.json").read_bytes()).hexdigest()
-    (made.folder / "SHA256SUMS").write_text(
-        "\n".join([*lines, f"{own}  manifest.json"]) + "\n", encoding="utf-8"
-    )
+    release.write_hashes(made.folder)
