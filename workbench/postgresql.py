@@ -50,12 +50,18 @@ def binaries() -> Path | None:
     candidates = []
     if found := shutil.which("initdb"):
         candidates += [Path(found).parent, Path(found).resolve().parent]
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
-    candidates += sorted(debian, key=lambda folder: folder.parent.name.zfill(4), reverse=True)
-    for folder in candidates:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    return None
+    candidates += debians()
+    return next(filter(is_whole, candidates), None)
+
+
+def debians() -> list[Path]:
+    """The folders of Debian's servers, the newest first."""
+    found = filter(is_whole, Path("/usr/lib/postgresql").glob("*/bin"))
+    return sorted(found, key=lambda folder: folder.parent.name.zfill(4), reverse=True)
+
+
+def is_whole(folder: Path) -> bool:
+    return (folder / "initdb").exists() and (folder / "postgres").exists()
 
 
 def unprivileged() -> dict[str, Any]:

@@ -23,12 +23,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench import packages, postgresql
 from workbench.paths import ROOT
-from workbench.postgresql import NAMED
 
 HERE = ROOT / "var" / "versions"
 LOGS = HERE / "logs"
 
+REQUIREMENTS = (packages.PRODUCT, packages.DEVELOPERS)
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # Python and PostgreSQL: where their versions could show.
 JOURNEYS = (
@@ -109,13 +110,6 @@ def told(program: Path, *words: str) -> str:
     return ended.stdout.strip() if ended.returncode == 0 else ""
 
 
-def debians_servers() -> Iterator[Path]:
-    """The folders of Debian's PostgreSQL servers."""
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin")):
-        if (folder / "initdb").exists():
-            yield folder
-
-
 # ---------------------------------------------------------------- what is fetched
 
 
@@ -135,9 +129,6 @@ def environment(version: str, python: Path) -> Path:
     pip(made, "install", "--require-hashes", *files)
     stamp.write_text(digest)
     return made
-
-
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 
 
 def pip(python: Path, *words: str | Path) -> None:
@@ -218,7 +209,7 @@ def journeys(workers: str) -> Iterator[Line]:
         python, program = ours[min(turn, len(ours) - 1)]
         server, folder = theirs[min(turn, len(theirs) - 1)]
         pair = Line("Python, PostgreSQL", f"{python}, {server}")
-        yield tried(pair, program, JOURNEYS, workers=workers, **{NAMED: str(folder)})
+        yield tried(pair, program, JOURNEYS, workers=workers, **{postgresql.NAMED: str(folder)})
 
 
 Found = tuple[Line, Path | None]  # a version that was looked for, and where it is
@@ -240,7 +231,7 @@ def pythons_there() -> Iterator[Found]:
 
 
 def servers_there() -> Iterator[Found]:
-    debians = {folder.parent.name: folder for folder in debians_servers()}
+    debians = {folder.parent.name: folder for folder in postgresql.debians()}
     for version in sorted({*POSTGRESQLS, *debians}, key=int):
         line = Line("PostgreSQL", version)
         try:
