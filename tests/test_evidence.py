@@ -206,6 +206,17 @@ def test_bodies_are_cut_where_they_grow_long():
     assert recording.shown(b"x" * 12_001).endswith("\n… 1 bytes more")
 
 
+def test_a_compressed_answer_is_kept_as_it_reads(consumer):
+    plain, packed = (
+        consumer.read_metadata(headers={"Accept-Encoding": encoding}) for encoding in ("", "gzip")
+    )
+
+    kept = recording.exchange("GET", "/A1/STU3/1/gpconnect/metadata", (), {}, packed)
+
+    assert kept["answer_headers"]["Content-Encoding"] == "gzip"
+    assert kept["answer"] == recording.shown(plain.content)
+
+
 def test_an_exchange_is_kept_as_it_was(consumer):
     response = consumer.read_patient(7)
 
@@ -220,5 +231,8 @@ def test_an_exchange_is_kept_as_it_was(consumer):
     assert kept["status"] == response.status_code
     assert kept["answer"].encode() == response.content
     assert kept["headers"] == {"Ssp-To": "1", "Content-Type": "application/fhir+json"}
+    assert not recording.speaks_xml(kept)
+    assert recording.speaks_xml(kept | {"headers": {"Accept": "application/fhir+xml"}})
     page = recording.exchange("GET", "/admin/", (), {}, response)
+    assert not recording.speaks_xml(page)
     assert page == {"method": "GET", "path": "/admin/", "status": 404, "page": True}
