@@ -54,7 +54,9 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=str(CHROMIUM),
-            args=["--no-sandbox", "--disable-gpu", "--lang=en-GB", "--font-render-hinting=none"],
+            # Whole tiles are painted: in parts, the corner of a box may come out a shade lighter.
+            args=["--no-sandbox", "--disable-gpu", "--disable-partial-raster"]
+            + ["--lang=en-GB", "--font-render-hinting=none"],
             env={**os.environ, "LANGUAGE": "en_GB", "LC_ALL": "en_GB.UTF-8"},
         )
         yield started

@@ -37,6 +37,7 @@ BEFORE: datetime = clock.instant(MONDAY - timedelta(days=3), time(15, 30))
 FILE = settings.BASE_DIR / "demo" / "samplebrook.yaml"
 WEEKS = 5
 HOST = "book.samplebrook.example"  # that others call
+TRACE = "5c3abc52-255e-4124-bc19-702fee7b5639"  # of a picture: a consumer makes a new one each time
 OPERATOR = operator("demo")
 
 SetClock = Callable[[datetime], None]
@@ -134,7 +135,9 @@ def supplier_at_work() -> Organisation:
     open_to_all = next(s for s in free if s.gp_connect_bookable and not s.access_profile_id)
     supplier.find_patient(patient.nhs_number)
     for _ in range(2):
-        supplier.book(appointment_body(slots=[open_to_all], patient=patient))
+        supplier.book(
+            appointment_body(slots=[open_to_all], patient=patient), headers={"Ssp-TraceID": TRACE}
+        )
     supplier.find_patient(patient.nhs_number, headers={"Ssp-To": ABSENT})
     return sandbox
 
